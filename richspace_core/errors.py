@@ -1,0 +1,47 @@
+"""The one exception type of the library, and its few children.
+
+Every message has the same four parts, so that a person can act on it: which argument, what was expected,
+what came, and (where there is something to do) what to do.
+"""
+
+from __future__ import annotations
+
+
+class RichSpaceError(ValueError):
+    """An input that cannot be used.
+
+    Args:
+        argument: Name of the offending argument or input, as the caller knows it.
+        expected: What would have been accepted.
+        got: What came instead.
+        hint: What to do about it; may be empty.
+
+    Example:
+        >>> raise RichSpaceError("steps", expected="an integer >= 1", got="0", hint="Use 30, as the paper does.")
+        Traceback (most recent call last):
+        ...
+        richspace_core.errors.RichSpaceError: steps: expected an integer >= 1, got 0. Use 30, as the paper does.
+    """
+
+    def __init__(self, argument: str, *, expected: str, got: str, hint: str = "") -> None:
+        self.argument = argument
+        self.expected = expected
+        self.got = got
+        self.hint = hint
+        super().__init__(f"{argument}: expected {expected}, got {got}." + (f" {hint}" if hint else ""))
+
+
+class EmbeddingError(RichSpaceError):
+    """Embeddings that cannot be mixed: shapes, token counts, values, or two prompts that are the same."""
+
+
+class PromptError(RichSpaceError):
+    """A prompt that cannot be encoded."""
+
+
+class ModelFolderError(RichSpaceError):
+    """A folder that is not a complete CogVideoX in safetensors."""
+
+
+class SamplingError(RichSpaceError):
+    """A video that the model cannot make: size, frames, steps, guidance."""
