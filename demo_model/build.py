@@ -1,0 +1,412 @@
+"""Build the bundled demo model: a tiny CogVideoX of the real classes with random weights.
+
+    python demo_model/build.py [--out DIR] [--seed N]
+
+The result is a normal diffusers folder (T5 text encoder with its SentencePiece tokenizer, transformer, VAE, scheduler)
+of about 3 MB. Its weights are random numbers, so its videos are coloured noise: it shows that a graph runs, not what
+a graph draws. The same seed gives the same files, byte for byte, on the same machine and library versions.
+
+The configurations below follow the published CogVideoX-2B; whatever is smaller than there says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import itertools
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sentencepiece
+import torch
+from diffusers import (
+    AutoencoderKLCogVideoX,
+    CogVideoXDDIMScheduler,
+    CogVideoXPipeline,
+    CogVideoXTransformer3DModel,
+)
+from transformers import T5Config, T5EncoderModel, T5Tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DEFAULT_SEED = 0
+TEXT_LENGTH = 64  # CogVideoX-2B: 226. The paper's longest printed prompt needs about 40 pieces here.
+VOCABULARY_SIZE = 640  # T5: 32,000 pieces and 100 sentinels, which CogVideoX never uses
+
+TEXT_ENCODER: dict[str, Any] = {
+    "d_model": 64,  # 4096
+    "d_kv": 16,  # 64
+    "d_ff": 128,  # 10240
+    "num_layers": 2,  # 24
+    "num_heads": 4,  # 64
+    "relative_attention_num_buckets": 32,
+    "relative_attention_max_distance": 128,
+    "feed_forward_proj": "gated-gelu",
+    "dropout_rate": 0.1,
+    "layer_norm_epsilon": 1e-6,
+    "tie_word_embeddings": False,
+    "is_encoder_decoder": True,
+    "decoder_start_token_id": 0,
+    "pad_token_id": 0,
+    "eos_token_id": 1,
+}
+
+TRANSFORMER: dict[str, Any] = {
+    "num_attention_heads": 3,  # 30
+    "attention_head_dim": 64,  # as published: 64 a head is what attention kernels are made for
+    "in_channels": 16,  # as published: the host's latent preview has factors for 16 channels
+    "out_channels": 16,
+    "flip_sin_to_cos": True,
+    "freq_shift": 0,
+    "time_embed_dim": 64,  # 512
+    "text_embed_dim": TEXT_ENCODER["d_model"],
+    "num_layers": 2,  # 30
+    "dropout": 0.0,
+    "attention_bias": True,
+    "sample_width": 12,  # 90; 96 pixels
+    "sample_height": 8,  # 60; 64 pixels
+    "sample_frames": 9,  # 49
+    "patch_size": 2,
+    "temporal_compression_ratio": 4,
+    "max_text_seq_length": TEXT_LENGTH,
+    "activation_fn": "gelu-approximate",
+    "timestep_activation_fn": "silu",
+    "norm_elementwise_affine": True,
+    "norm_eps": 1e-5,
+    "spatial_interpolation_scale": 1.875,
+    "temporal_interpolation_scale": 1.0,
+    "use_rotary_positional_embeddings": False,
+}
+
+VAE: dict[str, Any] = {
+    "in_channels": 3,
+    "out_channels": 3,
+    "down_block_types": ("CogVideoXDownBlock3D",) * 4,
+    "up_block_types": ("CogVideoXUpBlock3D",) * 4,
+    "block_out_channels": (16, 16, 16, 16),  # (128, 256, 256, 512); four blocks halve the picture three times
+    "latent_channels": 16,
+    "layers_per_block": 1,  # 3
+    "act_fn": "silu",
+    "norm_eps": 1e-6,
+    "norm_num_groups": 4,  # 32; must divide every width
+    "temporal_compression_ratio": 4,
+    "sample_height": 64,  # 480
+    "sample_width": 96,  # 720
+    "scaling_factor": 1.15258426,
+    "force_upcast": True,
+    "use_quant_conv": False,
+    "use_post_quant_conv": False,
+}
+
+SCHEDULER: dict[str, Any] = {  # all as published
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "set_alpha_to_one": True,
+    "steps_offset": 0,
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "snr_shift_scale": 3.0,
+    "timestep_spacing": "trailing",
+}
+
+# Random layers mix tokens too evenly for a prompt to be seen in the video, and fill pictures with black and white only.
+# Found by trying: with these two prompts that differ in one word make clearly different clips, in moderate colours.
+GAINS = {
+    "SelfAttention.o.weight": 3.0,
+    "attn1.to_out.0.weight": 3.0,
+    "decoder.conv_out.conv.weight": 0.4,
+}
+
+# The text that the tokenizer learns its pieces from: every subject in every frame below, and the paper's own prompts.
+SUBJECTS = """
+tiger zebra giraffe horse cat rabbit dog deer frog bird butterfly starfish snail crab elephant lion otter lizard
+kangaroo red-panda fish whale turtle bear wolf fox monkey mouse sheep cow duck owl bee spider dragon dinosaur strawberry
+blueberry orange eggplant apple banana lemon grape cherry pear tomato sunflower orchid rose cactus tree leaf mushroom
+airplane automobile ship truck car train boat bicycle robot balloon house castle mountain river man woman child girl boy
+astronaut dancer circle square triangle star ball cube ring shape
+""".split()
+QUALITIES = """
+red green blue yellow orange purple pink brown black white grey golden silver striped spotted furry smooth shiny
+bright dark small large round tall fluffy colourful colorful soft warm cold young old beautiful transparent
+""".split()
+ACTIONS = [
+    "moves gracefully through the forest, its fur flowing in the breeze",
+    "runs across the field towards the camera",
+    "jumps over a wooden fence and lands on the grass",
+    "swims slowly under the clear water",
+    "flies above the clouds in the evening light",
+    "walks along the beach while the waves roll in",
+    "turns around and looks to the left",
+    "rotates slowly on a white table",
+    "sits in the garden among the flowers",
+    "crawls over a mossy rock in the rain",
+    "moves from left to right",
+    "moves from right to left, then up and down",
+    "hops in the snow and plays with its friends",
+    "grows in the desert under a bright sun",
+    "falls into a glass bowl, close-up, slow motion",
+    "drives down the street of a big city at night",
+]
+FRAMES = [
+    "The {first}, {action}.",
+    "A {quality} {first} {action}.",
+    "The {first}, with {quality} and {other} patterns like {second}, {action}.",
+    "A mixture of {first} and {second}; a {first} that looks like a {second}.",
+    "An image of one {quality} {first} with the skin, texture and shape of the {second}.",
+    "Is it half {first}, half {second}? The camera follows the {quality} {first} in the background.",
+    "A high-quality video of {quality} {first}s, detailed, realistic, 4k: \"cinematic\" shot!",
+]
+PAPER_PROMPTS = [
+    "The tiger, moves gracefully through the forest, its fur flowing in the breeze.",
+    "The zebra, moves gracefully through the forest, its fur flowing in the breeze.",
+    "The tiger, with black and white stripes like zebra, moves gracefully through the forest, "
+    "its fur flowing in the breeze.",
+]
+# Everyday words, each seen once: from these the tokenizer learns word parts rather than whole words.
+EVERYDAY_WORDS = """
+about above across act after again air all almost along also always among amount an and animal another answer any apart
+appear are area arm around arrive as ask asleep at away baby back balance band bank bark base basket be beach beat
+because become bed before began behind being believe below belong beside best better between beyond blanket blink block
+bloom blow board body bone book both bottom bounce box branch brave bread break breathe bridge bring broken brush bubble
+build burn burst busy butter button by call calm can candle cannot care carefully carry carve catch center chain chair
+change chase cheerful chess chocolate circus clap clay clean climb clock close cloth cloudy coast coffee collect color
+come common completely cook cool copper coral corner costume cotton could country couple cover crack crowd crown crystal
+cup curious curl current curtain curve cut dance danger dark dawn day decide deep delicate delicious did different dig
+dish distance dive do does dome done door double down dramatic draw dream dress drift drink drop dry during dust each
+eager ear early earth east easily eat edge egg eight either elegant else empty end engine enjoy enough enter entire even
+ever every everything exactly explore expression eye face fade fairy famous fan far farmer fast father feather feel feet
+few field fight figure fill film find finger fire first five flag flame flash flat flicker float floor flow fluid fly
+focus fold food foot for forest forever fork form forward found fountain four frame free fresh friendly from front frozen
+fruit full funny future galaxy game garden gate gather gentle gently get giant gift give glance gleam glide glitter glow
+go gold gone good graceful grain gravity great ground group guard guitar hair hand handle hang happen happily happy hard
+harvest hat have he head hear heart heat heavy held helmet help her here hidden high hill him his hold hole hollow honey
+hop hope horn hot hour how huge human hundred hunt hurry ice icy if imagine in inside instead into iron island it jacket
+jar jewel join journey joy juice jump jungle just keep kettle kick kind king kitchen kite knee knife knit knock know lake
+lamp land lantern large last later laugh lava layer lazy lead leap learn leather leave leg lens less let letter lick lie
+lift lightning like line lip liquid listen little live log long look loose loud love low lucky machine made magic magical
+majestic make many map marble march mark market mask match material maybe me meadow mean measure meet melt metal middle
+midnight might mild milk million mine mirror mist mix mixed moment money moon more morning most mother motion mouth move
+movement much mud muscle museum music must my mystical name narrow nature near neck need neon nest net never new next
+nice no nobody noise none noon north nose not note nothing now number object ocean of off offer often oil old on once
+only open opposite or other our out outside oven over own page paint pair palace pale pan paper parade park part particle
+partly party pass past path paw peaceful pearl people perfect perhaps person petal photo piano pick picture piece pile
+pillow place plain planet plant plastic plate play playful please point pond pool portrait pot pour powder power press
+pretty prince princess protect proud puddle pull pure push put puzzle quarter queen quick quickly quiet quietly quite
+race radio rainbow raise reach read ready real realistic really reflect reflection rest return ribbon rice rich ride
+right ripple rise road roar rocket roof room root rope rough row rub rubber run rush rust sad safe sail same sand save
+say scale scarf scatter scene school science screen sea season seat second secret see seed seem sell send sense separate
+seven shade shadow shake shall share sharp she shell shelf shelter shine shirt shoe shop shore short should shoulder
+shout show shower shut side sign silent silk silver simple since sing single sister six size sketch skin skirt sky sleep
+slice slide slightly slope small smell smile smoke smoothly so soap soil soldier some song soon sound soup south space
+spark sparkle speak speed spin spiral splash split spoon spread spring square stage stairs stand start station stay steam
+steel steep step stick still stone stop storm story straight strange stream stretch string stroll strong student studio
+style such sudden suddenly sugar suit summer sunlight sunrise sunset suppose sure surface surprise surround sway sweet
+swing switch sword tail take talk task taste teach team tear tell ten tender tent test than thank that their them then
+there these they thick thin thing think third this those thousand thread three through throw thunder ticket tie tiny tip
+tired to today together tomorrow tone too tool tooth top touch toward tower town toy track trade trail translucent travel
+treasure trick trip tropical trousers true trunk try tube tumble tunnel turn twelve twice twig twist two umbrella uncle
+under understand uniform universe until up upon use usual valley vanish various vase vast velvet very view village
+vintage violet violin visit voice volcano wait wake wall wander want war warm warmly was wash watch watercolor we weak
+wear weather weave week weight well were west wet what wheat wheel when where which whisper whistle whole why wide wild
+will window wing winter wire wise with within without wonder wood wooden wool word work world would wrap write wrong yard
+year yes yesterday yet you your zoom
+""".split()
+TURNS = 4  # so many times each subject meets each frame, with other words in the gaps
+PRINTABLE_ASCII = "".join(map(chr, range(33, 127)))
+
+
+def training_sentences() -> Iterator[str]:
+    """Yield the sentences that the tokenizer is trained on, always the same ones in the same order."""
+    yield from PAPER_PROMPTS
+    for turn, (index, first), frame in itertools.product(range(TURNS), enumerate(SUBJECTS), FRAMES):
+        # Strides without a common divisor, so that every list is walked through and pairs do not repeat.
+        yield frame.format(
+            first=first,
+            second=SUBJECTS[(7 * index + 11 * turn + 11) % len(SUBJECTS)],
+            quality=QUALITIES[(index + 7 * turn) % len(QUALITIES)],
+            other=QUALITIES[(5 * index + turn + 3) % len(QUALITIES)],
+            action=ACTIONS[(index + 3 * turn) % len(ACTIONS)],
+        )
+    yield from EVERYDAY_WORDS
+
+
+def train_sentencepiece(vocabulary_size: int = VOCABULARY_SIZE) -> bytes:
+    """Train the SentencePiece model and return the bytes of its `spiece.model`.
+
+    Ids follow T5: padding 0, end of sequence 1, unknown 2. T5 has no byte fallback, so every printable ASCII character
+    is required to be a piece of its own and no English prompt is unknown.
+
+    Args:
+        vocabulary_size: Number of pieces, the three special ones included.
+
+    Returns:
+        A serialised SentencePiece model.
+    """
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=training_sentences(),
+        model_writer=model,
+        model_type="unigram",
+        vocab_size=vocabulary_size,
+        required_chars=PRINTABLE_ASCII,
+        character_coverage=1.0,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        num_threads=1,  # with more, sums are taken in any order and the pieces may differ
+        minloglevel=2,
+    )
+    return model.getvalue()
+
+
+def write_tokenizer(folder: Path, *, text_length: int = TEXT_LENGTH, vocabulary_size: int = VOCABULARY_SIZE) -> None:
+    """Write a tokenizer folder in the form in which CogVideoX publishes it: `spiece.model` and no `tokenizer.json`.
+
+    Args:
+        folder: Where to write; made when missing.
+        text_length: Longest prompt in tokens, end of sequence included.
+        vocabulary_size: Number of pieces.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "spiece.model").write_bytes(train_sentencepiece(vocabulary_size))
+    special = {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    write_json(folder / "special_tokens_map.json", special)
+    settings = {
+        "tokenizer_class": "T5Tokenizer",
+        **special,
+        "extra_ids": 0,
+        "additional_special_tokens": [],
+        "legacy": True,
+        "model_max_length": text_length,
+        "sp_model_kwargs": {},
+        "clean_up_tokenization_spaces": True,
+    }
+    write_json(folder / "tokenizer_config.json", settings)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write `content` as indented JSON with a newline at the end, the same bytes on every system."""
+    path.write_bytes((json.dumps(content, indent=2) + "\n").encode())
+
+
+def fill_with_random_weights(module: torch.nn.Module, *, seed: int, name: str) -> None:
+    """Replace every weight of `module` by random numbers that keep activations near unit size.
+
+    Each tensor has its own generator, seeded from `seed`, `name` and the tensor's name: a build does not depend on the
+    order in which a library version creates its layers, nor on the global random state.
+
+    Args:
+        module: Changed in place.
+        seed: Seed of the whole model.
+        name: Name of the component, so that two components never share numbers.
+    """
+    with torch.no_grad():
+        for key, weight in module.named_parameters():
+            digest = hashlib.sha256(f"{seed}/{name}/{key}".encode()).digest()
+            generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big", signed=True))
+            noise = torch.randn(weight.shape, generator=generator)
+            owner = module.get_submodule(key.rpartition(".")[0])
+            gain = next((gain for ending, gain in GAINS.items() if key.endswith(ending)), 1.0)
+            weight.copy_(gain * _scaled(noise, owner, is_bias=key.endswith("bias")))
+
+
+def _scaled(noise: torch.Tensor, owner: torch.nn.Module, *, is_bias: bool) -> torch.Tensor:
+    """Scale unit noise to what its layer needs: unit variance in gives about unit variance out."""
+    if is_bias:
+        return noise * 0.1
+    if noise.ndim == 1:  # the scale of a normalisation
+        return 1.0 + noise * 0.1
+    if isinstance(owner, torch.nn.Embedding):
+        return noise
+    return noise / math.sqrt(noise[0].numel())
+
+
+def build_pipeline(
+    tokenizer_folder: Path,
+    *,
+    text_encoder: Mapping[str, Any] = TEXT_ENCODER,
+    transformer: Mapping[str, Any] = TRANSFORMER,
+    vae: Mapping[str, Any] = VAE,
+    scheduler: Mapping[str, Any] = SCHEDULER,
+    seed: int = DEFAULT_SEED,
+) -> CogVideoXPipeline:
+    """Build a pipeline of the real classes with random float32 weights.
+
+    Args:
+        tokenizer_folder: A folder that `write_tokenizer` wrote.
+        text_encoder: Arguments of `T5Config`, without the vocabulary's size.
+        transformer: Arguments of `CogVideoXTransformer3DModel`.
+        vae: Arguments of `AutoencoderKLCogVideoX`.
+        scheduler: Arguments of `CogVideoXDDIMScheduler`.
+        seed: Seed of all weights.
+
+    Returns:
+        The pipeline, in evaluation mode, on the CPU.
+    """
+    tokenizer = T5Tokenizer.from_pretrained(tokenizer_folder, local_files_only=True)
+    models = {
+        "text_encoder": T5EncoderModel(T5Config(vocab_size=len(tokenizer), **text_encoder)),
+        "transformer": CogVideoXTransformer3DModel(**transformer),
+        "vae": AutoencoderKLCogVideoX(**vae),
+    }
+    for name, model in models.items():
+        fill_with_random_weights(model, seed=seed, name=name)
+        model.eval()
+    return CogVideoXPipeline(tokenizer=tokenizer, scheduler=CogVideoXDDIMScheduler(**scheduler), **models)
+
+
+def save_pipeline(pipeline: CogVideoXPipeline, folder: Path, *, text_encoder_dtype: str = "float32") -> None:
+    """Save everything but the tokenizer as a diffusers folder, in float16.
+
+    The pipeline's own `save_pretrained` would write a `tokenizer.json` too, which no published CogVideoX has.
+
+    Args:
+        pipeline: From `build_pipeline`; its weights are rounded to float16 in place.
+        folder: Where to write; already holds `tokenizer/`.
+        text_encoder_dtype: The type that the text encoder's config names. Where the caller names none, transformers 5
+            loads in this one while diffusers loads the rest in float32, and the two must meet. Published CogVideoX
+            folders say "float16" or "bfloat16" and so need a caller who names a type.
+    """
+    for name in ("text_encoder", "transformer", "vae"):
+        getattr(pipeline, name).half().save_pretrained(folder / name, safe_serialization=True)
+    config = folder / "text_encoder" / "config.json"
+    write_json(config, json.loads(config.read_text()) | {"dtype": text_encoder_dtype})
+    pipeline.scheduler.save_pretrained(folder / "scheduler")
+    pipeline.save_config(folder)
+
+
+def build(out: Path, *, seed: int = DEFAULT_SEED) -> None:
+    """Build the demo model.
+
+    Args:
+        out: The folder to write; files of an earlier build are replaced.
+        seed: Seed of all weights.
+    """
+    write_tokenizer(out / "tokenizer")
+    save_pipeline(build_pipeline(out / "tokenizer", seed=seed), out)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run from the command line."""
+    here = Path(__file__).resolve().parent
+    parser = argparse.ArgumentParser(description="Build the bundled demo model (random weights).")
+    parser.add_argument("--out", type=Path, default=here, help="folder to write (default: this script's own)")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of the random weights (default: 0)")
+    options = parser.parse_args(arguments)
+    build(options.out, seed=options.seed)
+    size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
+    print(f"Wrote a demo model of {size / 1e6:.1f} MB with random weights to {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

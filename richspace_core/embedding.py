@@ -1,0 +1,72 @@
+"""The text embedding: what every other part of the library takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .errors import EmbeddingError
+
+
+@dataclass(frozen=True, eq=False)
+class TextEmbedding:
+    """A prompt's embedding, padded to the encoder's length, and how many of its rows are the prompt's own.
+
+    Args:
+        values: Floating point ``[n, d]``, finite; n tokens of width d. Kept as it is, never copied or changed.
+        token_count: Real tokens, end of sequence included; ``1 <= token_count <= n``.
+
+    Raises:
+        EmbeddingError: If `values` is no floating point matrix, or `token_count` does not fit it.
+
+    Reference:
+        RichSpace, Algorithm 1: ``E_t`` in R^{n x d} with ``n_ids`` real tokens.
+
+    Example:
+        >>> embedding = TextEmbedding(torch.ones(4, 8), token_count=3)
+        >>> embedding.values.shape, embedding.token_count
+        (torch.Size([4, 8]), 3)
+    """
+
+    values: Tensor
+    token_count: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.values, Tensor) or self.values.ndim != 2 or not self.values.is_floating_point():
+            raise EmbeddingError(
+                "values",
+                expected="a floating point matrix of tokens by width, [n, d]",
+                got=describe(self.values),
+                hint="Give one embedding at a time, without a batch dimension.",
+            )
+        rows = self.values.shape[0]
+        if isinstance(self.token_count, bool) or not isinstance(self.token_count, int):
+            raise EmbeddingError("token_count", expected="an integer", got=repr(self.token_count))
+        if not 1 <= self.token_count <= rows:
+            raise EmbeddingError(
+                "token_count",
+                expected=f"between 1 and the embedding's {rows} rows",
+                got=str(self.token_count),
+                hint="Count the prompt's tokens with the end of sequence and without the padding.",
+            )
+
+
+def describe(value: object) -> str:
+    """What a value is, in the words of an error message: dtype and shape of a tensor, else the type's name."""
+    if isinstance(value, Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')} of shape {list(value.shape)}"
+    return type(value).__name__
+
+
+def require_finite(name: str, values: Tensor) -> None:
+    """Raise an EmbeddingError that names `name` if `values` holds a NaN or an infinity."""
+    bad = int((~torch.isfinite(values)).sum())
+    if bad:
+        raise EmbeddingError(
+            name,
+            expected="finite values",
+            got=f"{bad} of {values.numel()} that are NaN or infinite",
+            hint="The encoder that made it overflowed: run it in bfloat16 or float32.",
+        )

@@ -1,0 +1,209 @@
+"""The optimal interpolation finder: which point between two prompts a guide sentence means.
+
+References:
+    RichSpace, Algorithm 1 (two prompts) and Section 4.1 with Figure 3 (a third prompt by running it again).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from .embedding import TextEmbedding
+from .errors import RichSpaceError
+from .geometry import LineGram, candidate_positions, interpolate, point_on_line, require_steps
+
+#: Points of the grids on which the continuous optimum is looked for, each around the best point of the one before.
+_GRIDS = (65, 17, 17)
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """How similar each candidate is to the guide's foot. All float64 ``[steps]`` on the CPU.
+
+    Entry 0 belongs to the paper's index 1.
+
+    Args:
+        full: On the whole embeddings, padding included: the global view.
+        truncated: On the rows up to the longest prompt, with a foot of their own: the local view.
+    """
+
+    full: Tensor
+    truncated: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """The sum that decides (Algorithm 1, lines 21-24)."""
+        return self.full + self.truncated
+
+    @property
+    def steps(self) -> int:
+        """Number of candidates k."""
+        return len(self.full)
+
+    @property
+    def best_index(self) -> int:
+        """The best candidate, 1..steps; the smallest index of equals (Algorithm 1, line 26)."""
+        return int(self.total.argmax()) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class OptimalInterpolation:
+    """What the finder found. Made by `find_optimal`.
+
+    Args:
+        scores: The curves the choice was made on.
+        continuous_weight: The share of A in [0, 1] with the highest total score, were the weight not one of k.
+        foot_coefficient: Where the guide's foot lies on the line through the full embeddings: 0 is A, 1 is B.
+        embedding: The chosen candidate, dtype and device of the input.
+        a: The first prompt, as it was given.
+        b: The second prompt, as it was given.
+    """
+
+    scores: Scores
+    continuous_weight: float
+    foot_coefficient: float
+    embedding: TextEmbedding
+    a: TextEmbedding
+    b: TextEmbedding
+
+    @property
+    def index(self) -> int:
+        """The chosen candidate, 1..steps: 1 is nearly B, steps is exactly A."""
+        return self.scores.best_index
+
+    @property
+    def steps(self) -> int:
+        """Number of candidates k."""
+        return self.scores.steps
+
+    @property
+    def weight(self) -> float:
+        """The share of A in the chosen candidate, index / steps."""
+        return self.index / self.steps
+
+    @cached_property
+    def foot(self) -> TextEmbedding:
+        """The guide's perpendicular foot on the line through A and B; formed when first asked for."""
+        values = point_on_line(self.a.values, self.b.values, self.foot_coefficient)
+        return TextEmbedding(values, self.embedding.token_count)
+
+
+@dataclass(frozen=True, eq=False)
+class ChainedInterpolation:
+    """What a chain of finders found. Made by `find_optimal_chain`.
+
+    Args:
+        stages: Each stage's result, in order.
+    """
+
+    stages: tuple[OptimalInterpolation, ...]
+
+    @property
+    def embedding(self) -> TextEmbedding:
+        """The last stage's mixture, which holds every prompt."""
+        return self.stages[-1].embedding
+
+
+def find_optimal(a: TextEmbedding, b: TextEmbedding, guide: TextEmbedding, *, steps: int = 30) -> OptimalInterpolation:
+    """Find the interpolation of two prompts that a guide sentence means.
+
+    Each of the k candidates ``(i / k) A + ((k - i) / k) B`` is scored by its cosine similarity to the guide's
+    perpendicular foot on the line through A and B, once on the full embeddings and once on their first
+    ``max(n_a, n_b, n_c)`` rows; the highest sum wins, the smallest index of equals.
+
+    Args:
+        a: First prompt, ``[n, d]``.
+        b: Second prompt, same shape, dtype and device.
+        guide: The sentence that describes the mixture, same shape, dtype and device.
+        steps: Number of candidates k, at least 1; the paper uses 30.
+
+    Returns:
+        The chosen index, its weight and embedding, the foot, the score curves and the continuous optimum. The
+        embedding's token count is the larger of A's and B's.
+
+    Raises:
+        RichSpaceError: If `steps` is below 1, the three do not match, A equals B, or a value is not finite.
+
+    Reference:
+        RichSpace, Algorithm 1. Its line 28 writes ``E_tc`` where every other place means the first prompt, A.
+
+    Example:
+        >>> a = TextEmbedding(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), token_count=1)
+        >>> b = TextEmbedding(torch.tensor([[0.0, 1.0], [1.0, 0.0]]), token_count=1)
+        >>> guide = TextEmbedding(torch.tensor([[0.8, 0.3], [0.3, 0.8]]), token_count=1)
+        >>> result = find_optimal(a, b, guide, steps=4)
+        >>> result.index, result.weight, round(result.continuous_weight, 4)
+        (3, 0.75, 0.75)
+    """
+    require_steps(steps)
+    full = LineGram.measure(a.values, b.values, guide.values)
+    truncated = full.head(max(a.token_count, b.token_count, guide.token_count))
+    positions = candidate_positions(steps)
+    scores = Scores(full.scores(positions), truncated.scores(positions))
+    values = interpolate(a.values, b.values, index=scores.best_index, steps=steps)
+    return OptimalInterpolation(
+        scores=scores,
+        continuous_weight=1 - _best_position(full, truncated),
+        foot_coefficient=full.foot,
+        embedding=TextEmbedding(values, max(a.token_count, b.token_count)),
+        a=a,
+        b=b,
+    )
+
+
+def find_optimal_chain(
+    first: TextEmbedding, stages: Sequence[tuple[TextEmbedding, TextEmbedding]], *, steps: int = 30
+) -> ChainedInterpolation:
+    """Mix three prompts or more: each stage mixes the result so far with one more prompt.
+
+    Args:
+        first: First prompt, ``[n, d]``.
+        stages: For each stage the prompt to add and the guide that describes the mixture so far with it.
+        steps: Number of candidates k of every stage.
+
+    Returns:
+        Every stage's result; the last one's embedding is the mixture of all.
+
+    Raises:
+        RichSpaceError: If there is no stage, or as `find_optimal` does, naming the stage.
+
+    Reference:
+        RichSpace, Section 4.1 and Figure 3: the finder on (E_ab, E_c) after the one on (E_a, E_b).
+    """
+    if not stages:
+        raise RichSpaceError("stages", expected="at least one (prompt, guide) pair", got="none")
+    results: list[OptimalInterpolation] = []
+    mixture = first
+    for number, (prompt, guide) in enumerate(stages, start=1):
+        try:
+            results.append(find_optimal(mixture, prompt, guide, steps=steps))
+        except RichSpaceError as error:
+            raise type(error)(
+                f"stage {number}, {error.argument}", expected=error.expected, got=error.got, hint=error.hint
+            ) from error
+        mixture = results[-1].embedding
+    return ChainedInterpolation(tuple(results))
+
+
+def _best_position(full: LineGram, truncated: LineGram) -> float:
+    """The position in [0, 1] (0 is A) with the highest total score.
+
+    A grid over the segment, narrowed around its best point; the last one's peak is a parabola through three points.
+    """
+    low, high = 0.0, 1.0
+    for points in _GRIDS:
+        positions = torch.linspace(low, high, points, dtype=torch.float64)
+        totals = full.scores(positions) + truncated.scores(positions)
+        best = int(totals.argmax())
+        low, high = float(positions[max(best - 1, 0)]), float(positions[min(best + 1, points - 1)])
+    if not 0 < best < points - 1:
+        return float(positions[best])
+    before, peak, after = totals[best - 1 : best + 2].tolist()
+    bend = before - 2 * peak + after
+    offset = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    return float(positions[best]) + offset * float(positions[1] - positions[0])

@@ -1,0 +1,339 @@
+"""Points on the line between two text embeddings, and how similar they are to a guide's foot on it.
+
+Every point of the line through A and B is ``A + t (B - A)``: the candidates of Definition 5.1 sit at
+``t = (k - i) / k`` and the perpendicular foot of Algorithm 2 at ``t = l``. So each row's cosine between any two
+points follows from three inner products of that row, ``<a, a>``, ``<a, d>`` and ``<d, d>`` with ``d = b - a``, and
+the foot itself from a fourth, ``<d, c - a>``. `LineGram` measures those in one pass over the three embeddings; no
+candidate is ever formed to be scored. `richspace_core.paper` has the literal loops that this is tested against.
+
+Numbers: rows are summed in float32 whatever comes in, everything after the rows is float64. Scores near the optimum
+differ by less than bfloat16 can hold, so the dtype of the encoder must not decide the index.
+
+References:
+    RichSpace, Definitions 5.1 and 5.2, Algorithm 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NoReturn
+
+import torch
+from torch import Tensor
+
+from .embedding import describe, require_finite
+from .errors import EmbeddingError, RichSpaceError
+
+#: Elements of each embedding that are worked on at once: small enough for a core's cache, and for the temporaries
+#: to stay below the size of one embedding.
+_CHUNK_ELEMENTS = 1 << 16
+
+
+def interpolate(a: Tensor, b: Tensor, *, index: int, steps: int) -> Tensor:
+    """The `index`-th of `steps` interpolations: ``z_i = (i / k) a + ((k - i) / k) b``.
+
+    So index 1 is nearly B, index `steps` is exactly A, and pure B is not a candidate.
+
+    Args:
+        a: Floating point tensor of any shape.
+        b: Same shape, dtype and device as `a`.
+        index: Candidate as the paper counts, ``1 <= index <= steps``.
+        steps: Number of candidates k, at least 1.
+
+    Returns:
+        Same shape, dtype and device as `a`; computed in float32 or wider.
+
+    Raises:
+        RichSpaceError: If `index` or `steps` is out of range, the tensors differ, or a value is not finite.
+
+    Reference:
+        RichSpace, Definition 5.1.
+
+    Example:
+        >>> interpolate(torch.tensor([8.0]), torch.tensor([0.0]), index=1, steps=4)
+        tensor([2.])
+    """
+    require_index(index, steps)
+    _require_matching(a=a, b=b)
+    mixed = torch.lerp(b, a, index / steps)  # float32 inside for half dtypes
+    if not _is_finite(mixed):
+        _explain_not_finite(a=a, b=b)
+    return mixed
+
+
+def perpendicular_foot(a: Tensor, b: Tensor, guide: Tensor) -> Tensor:
+    """The point of the line through A and B that is nearest to the guide: ``a + l (b - a)``.
+
+    ``l = <b - a, c - a> / <b - a, b - a>``, one number for the whole matrix: the inner products run over all n x d
+    entries, as the paper's "projection length" does.
+
+    Args:
+        a: Floating point ``[n, d]``.
+        b: Same shape, dtype and device as `a`.
+        guide: Same shape, dtype and device as `a`; the paper's C.
+
+    Returns:
+        ``[n, d]``, dtype and device of `a`.
+
+    Raises:
+        EmbeddingError: If the three do not match, A equals B, or a value is not finite.
+
+    Reference:
+        RichSpace, Algorithm 2, lines 9-20.
+
+    Example:
+        >>> a, b = torch.tensor([[0.0, 0.0]]), torch.tensor([[4.0, 0.0]])
+        >>> perpendicular_foot(a, b, guide=torch.tensor([[1.0, 7.0]]))
+        tensor([[1., 0.]])
+    """
+    return point_on_line(a, b, foot_coefficient(a, b, guide))
+
+
+def foot_coefficient(a: Tensor, b: Tensor, guide: Tensor) -> float:
+    """Where the guide's perpendicular foot lies on the line: 0 is A, 1 is B, outside [0, 1] beyond them.
+
+    Args:
+        a: Floating point ``[n, d]``.
+        b: Same shape, dtype and device as `a`.
+        guide: Same shape, dtype and device as `a`.
+
+    Returns:
+        ``l = <b - a, c - a> / <b - a, b - a>``.
+
+    Raises:
+        EmbeddingError: If the three do not match, A equals B, or a value is not finite.
+
+    Reference:
+        RichSpace, Algorithm 2, line 14.
+    """
+    return LineGram.measure(a, b, guide).foot
+
+
+def point_on_line(a: Tensor, b: Tensor, position: float) -> Tensor:
+    """The point ``a + position (b - a)``, in the dtype of `a`; an EmbeddingError if that dtype cannot hold it."""
+    point = torch.lerp(a, b, position)
+    if not _is_finite(point):
+        raise EmbeddingError(
+            "guide",
+            expected=f"a foot that {describe(a).split()[0]} can hold",
+            got=f"one at {position:g} times the distance from A to B",
+            hint="The guide is too far from both prompts: describe a mixture of them.",
+        )
+    return point
+
+
+def matrix_cosine(x: Tensor, y: Tensor) -> Tensor:
+    """Cosine similarity of two matrices: the mean over their rows of the rows' cosine.
+
+    A row of zeros has no direction; its cosine counts as 0.
+
+    Args:
+        x: Floating point ``[n, d]``.
+        y: Same shape, dtype and device as `x`.
+
+    Returns:
+        Scalar, float64, on the CPU.
+
+    Raises:
+        EmbeddingError: If the two do not match, or a value is not finite.
+
+    Reference:
+        RichSpace, Definition 5.2.
+
+    Example:
+        >>> x = torch.tensor([[3.0, 4.0], [1.0, 0.0]])
+        >>> matrix_cosine(x, torch.tensor([[6.0, 8.0], [0.0, 5.0]]))
+        tensor(0.5000, dtype=torch.float64)
+    """
+    _require_matrices(x=x, y=y)
+    inner, squared_x, squared_y = _row_sums(x, y, products=_cosine_products)
+    if not bool(torch.isfinite(inner + squared_x + squared_y).all()):
+        _explain_not_finite(x=x, y=y)
+    return _ratio(inner, (squared_x * squared_y).sqrt()).clamp(-1, 1).mean()
+
+
+def cosine_scores(a: Tensor, b: Tensor, guide: Tensor, *, steps: int) -> Tensor:
+    """Similarity of each of the `steps` interpolations of A and B to the guide's perpendicular foot.
+
+    Args:
+        a: Floating point ``[n, d]``.
+        b: Same shape, dtype and device as `a`.
+        guide: Same shape, dtype and device as `a`.
+        steps: Number of candidates k, at least 1.
+
+    Returns:
+        float64 ``[steps]`` on the CPU; the entry at 0 belongs to the paper's index 1.
+
+    Raises:
+        RichSpaceError: If `steps` is below 1, the three do not match, A equals B, or a value is not finite.
+
+    Reference:
+        RichSpace, Algorithm 2, lines 22-34 (COSINESIM).
+    """
+    require_steps(steps)
+    gram = LineGram.measure(a, b, guide)
+    return gram.scores(candidate_positions(steps))
+
+
+def candidate_positions(steps: int) -> Tensor:
+    """Where the candidates 1..k sit on the line from A (0) to B (1): ``(k - i) / k``, float64 ``[steps]``."""
+    index = torch.arange(1, steps + 1, dtype=torch.float64)
+    return (steps - index) / steps
+
+
+@dataclass(frozen=True, eq=False)
+class LineGram:
+    """A line's inner products, row by row, from which every score on it follows. All float64 on the CPU.
+
+    Args:
+        start: ``<a, a>`` of each row, ``[n]``.
+        slope: ``<a, d>`` of each row with ``d = b - a``, ``[n]``.
+        direction: ``<d, d>`` of each row, ``[n]``.
+        guide: ``<d, c - a>`` of each row, ``[n]``.
+    """
+
+    start: Tensor
+    slope: Tensor
+    direction: Tensor
+    guide: Tensor
+
+    @classmethod
+    def measure(cls, a: Tensor, b: Tensor, guide: Tensor) -> LineGram:
+        """Measure the line through `a` and `b` (both ``[n, d]``) and `guide` on it, in one pass over the three."""
+        _require_matrices(a=a, b=b, guide=guide)
+        start, slope, direction, toward_guide = _row_sums(a, b, guide, products=_line_products)
+        if not bool(torch.isfinite(start + slope + direction + toward_guide).all()):
+            _explain_not_finite(a=a, b=b, guide=guide)
+        # Rounding in the rows must not break Cauchy-Schwarz, or a cosine could pass 1.
+        limit = (start * direction).sqrt()
+        gram = cls(start, slope.clamp(-limit, limit), direction, toward_guide)
+        gram._require_line("every row")
+        return gram
+
+    def head(self, rows: int) -> LineGram:
+        """The same line cut to its first `rows` rows, which has a foot of its own."""
+        cut = LineGram(self.start[:rows], self.slope[:rows], self.direction[:rows], self.guide[:rows])
+        cut._require_line(f"the first {rows} rows, the tokens of the prompts")
+        return cut
+
+    @property
+    def foot(self) -> float:
+        """Position of the perpendicular foot: 0 is A, 1 is B."""
+        return float(self.guide.sum() / self.direction.sum())
+
+    def scores(self, positions: Tensor) -> Tensor:
+        """Similarity to the foot of the points at `positions`, float64 ``[p]`` -> float64 ``[p]``."""
+        foot, t = self.foot, positions[:, None]  # [p, 1] against rows [n]
+        # <z_t, foot> = <a, foot> + t <d, foot>, row by row; only the point's own norm is not linear in t.
+        foot_norm = self._squared_norm(foot).sqrt()
+        at_start = _ratio(self.start + foot * self.slope, foot_norm)
+        per_step = _ratio(self.slope + foot * self.direction, foot_norm)
+        cosines = _ratio(torch.addcmul(at_start, t, per_step), self._squared_norm(t).sqrt())  # [p, n]
+        return cosines.clamp(-1, 1).mean(dim=1)
+
+    def _squared_norm(self, position: Tensor | float) -> Tensor:
+        # Horner's form; rounding may leave a row at the origin a hair below zero.
+        return ((self.direction * position + 2 * self.slope) * position + self.start).clamp(min=0)
+
+    def _require_line(self, where: str) -> None:
+        length = float(self.direction.sum())
+        if length == 0 or not math.isfinite(self.foot):
+            raise EmbeddingError(
+                "b",
+                expected="an embedding that differs from A",
+                got=f"one that equals A in {where}",
+                hint="There is no line to project the guide on: give two different prompts.",
+            )
+
+
+def require_steps(steps: int) -> None:
+    """Raise a RichSpaceError unless `steps` is an integer of at least 1."""
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise RichSpaceError("steps", expected="an integer >= 1", got=repr(steps), hint="The paper uses 30.")
+
+
+def require_index(index: int, steps: int) -> None:
+    """Raise a RichSpaceError unless `index` is one of the candidates 1..steps."""
+    require_steps(steps)
+    if isinstance(index, bool) or not isinstance(index, int) or not 1 <= index <= steps:
+        raise RichSpaceError(
+            "index",
+            expected=f"a candidate between 1 (nearly B) and {steps} (exactly A)",
+            got=repr(index),
+            hint="Candidates count from 1, as in the paper.",
+        )
+
+
+def _is_finite(values: Tensor) -> bool:
+    # A sum reads the values once and writes nothing; only a suspicious one is worth a second look.
+    total = values.sum(dtype=torch.promote_types(values.dtype, torch.float32))
+    return bool(torch.isfinite(total)) or bool(torch.isfinite(values).all())
+
+
+def _line_products(a: Tensor, b: Tensor, guide: Tensor) -> Iterator[Tensor]:
+    direction = b - a
+    yield a * a
+    yield a * direction
+    yield direction * direction
+    yield direction * (guide - a)
+
+
+def _cosine_products(x: Tensor, y: Tensor) -> Iterator[Tensor]:
+    yield x * y
+    yield x * x
+    yield y * y
+
+
+def _row_sums(*matrices: Tensor, products: Callable[..., Iterator[Tensor]]) -> Tensor:
+    """Sum each of the m `products` over the rows of the ``[n, d]`` matrices: float64 ``[m, n]`` on the CPU."""
+    rows, width = matrices[0].shape
+    chunk = max(1, _CHUNK_ELEMENTS // max(1, width))
+    sums = []
+    for start in range(0, rows, chunk):
+        wide = (matrix[start : start + chunk].float() for matrix in matrices)
+        sums.append(torch.stack([product.sum(dim=-1) for product in products(*wide)]))  # [m, chunk]
+    return torch.cat(sums, dim=1).cpu().double()  # the CPU first: not every device has float64
+
+
+def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """``numerator / denominator``, and 0 where the denominator is 0: a row of zeros has no direction."""
+    return torch.where(denominator > 0, numerator / denominator, 0)
+
+
+def _require_matching(**tensors: Tensor) -> None:
+    (first_name, first), *others = tensors.items()
+    if not isinstance(first, Tensor) or not first.is_floating_point():
+        raise EmbeddingError(first_name, expected="a floating point tensor", got=describe(first))
+    for name, other in others:
+        same = isinstance(other, Tensor) and (other.shape, other.dtype, other.device) == (
+            first.shape,
+            first.dtype,
+            first.device,
+        )
+        if not same:
+            raise EmbeddingError(
+                name,
+                expected=f"what {first_name} is, {describe(first)} on {first.device}",
+                got=describe(other) + (f" on {other.device}" if isinstance(other, Tensor) else ""),
+                hint="All prompts of a mixture must come from the same text encoder.",
+            )
+
+
+def _require_matrices(**matrices: Tensor) -> None:
+    _require_matching(**matrices)
+    name, first = next(iter(matrices.items()))
+    if first.ndim != 2 or first.numel() == 0:
+        raise EmbeddingError(name, expected="a matrix of tokens by width, [n, d]", got=describe(first))
+
+
+def _explain_not_finite(**tensors: Tensor) -> NoReturn:
+    for name, values in tensors.items():
+        require_finite(name, values)
+    raise EmbeddingError(
+        "/".join(tensors),
+        expected="values whose squares float32 can sum",
+        got=f"values up to {max(float(values.abs().max()) for values in tensors.values()):.3g}",
+        hint="These are not a text encoder's embeddings.",
+    )
