@@ -72,7 +72,7 @@ def cosine_sim(E_ta: Tensor, E_tb: Tensor, E_tc: Tensor, *, k: int = 30) -> Tens
         L_CosSim, [k], of the inputs' dtype and device. The paper counts from 1: its `L_CosSim[i]` is at `[i - 1]`.
 
     Raises:
-        EmbeddingError: As in `perpendicular_foot`; or a row of an interpolation or of the foot is zero.
+        EmbeddingError: As in `perpendicular_foot` and `phi_cos`.
         RichSpaceError: k is below 1.
 
     Reference:

@@ -3,8 +3,9 @@
 Slips of the paper, and how they are read here:
 
 - Line 20 convolves with p = 2 and s = 2. With the 3 x 3 kernels of Definition 5.5 that gives
-  `h' = floor((h + 4 - 3)/2) + 1 = h/2 + 1` for even h, and s x s pixels a patch then make h + 2 rows, not h. No stride
-  tiles with p = 2: `floor((h + 2p - 3)/s) + 1 = h/s` needs p <= 1. Here p = 1 unless told otherwise: h' = h/2.
+  `h' = floor((h + 4 - 3)/2) + 1 = h/2 + 1` for even h, and s x s pixels a patch then make h + 2 rows, not h.
+  No stride tiles with p = 2: `floor((h + 2p - 3)/s) + 1 = h/s` needs p <= 1. Here p = 1 unless told otherwise:
+  `h' = h/2` for even h, and an odd h is an error.
 - Line 24 stacks E_t [n, d] on E_patch [.., c_patch], which needs d = c_patch; line 9 says `c_patch in R^{n x d}`.
   Here c_patch is the number d.
 - Line 31 is a linear projection that maps n_f h' w' rows of c_patch to n_f h w rows of c_v; Definition 5.6 keeps the
@@ -12,9 +13,9 @@ Slips of the paper, and how they are read here:
 - Line 33, reshape, does not say where a patch's values go. Here they fill the s x s square that the patch stands for;
   a reshape in memory order would lay the four pixels of a square side by side in one row of the video.
 - Line 20's convolution is defined on one frame (Definition 5.5), so it is applied to each frame.
-- Line 29 makes a new E_t and line 34 returns E_v alone, while Definition 5.8 composes the layer with itself, which needs
-  both. Here every layer of the stack receives the same E_t, and the output of the layer before it as E_v. (CogVideoX
-  hands the text on from layer to layer.) Each layer has weights of its own.
+- Line 29 makes a new E_t and line 34 returns E_v alone, while Definition 5.8 composes the layer with itself, which
+  needs both. Here every layer of the stack receives the same E_t, and the output of the layer before it as E_v.
+  (CogVideoX hands the text on from layer to layer.) Each layer has weights of its own.
 - Definition 5.8 has no time t although Algorithm 3 passes one; this model ignores t.
 - Nothing here knows where a token stands: the paper gives no positions.
 """

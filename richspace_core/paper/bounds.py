@@ -1,28 +1,29 @@
 """Section 5.4 and Appendix A of the paper: how far some video is from every prompt's video, at least.
 
-A vocabulary of V words makes V^n sentences of n words, so a model f makes V^n videos at most, in a space of d dimensions.
-Each bound is an epsilon such that some y has `||f(x) - y||_2 >= epsilon` for *every* sentence x. V^n, M^d and m^d leave
-every float's range, so the functions return the natural logarithm of epsilon; `math.exp` gives epsilon.
+A vocabulary of V words makes V^n sentences of n words, so a model f makes V^n videos at most, in a space of d
+dimensions. Each bound is an epsilon such that some y has `||f(x) - y||_2 >= epsilon` for *every* sentence x. V^n, M^d
+and m^d leave every float's range, so the functions return the natural logarithm of epsilon; `math.exp` gives epsilon.
 
 What the statements need beyond what the paper writes, and where they fail:
 
 - **Lemma A.1** needs m < M. For a constant f the only y in [m, M] is f's value, at distance 0.
-- **Lemma A.2**: the proof's y, 0.5 beside an integer point in each coordinate, is at the claimed distance, but the proof
-  does not show `m <= ||y||_2 <= M`, and there need be no such y: `f(x) = (x_1 - x_2, 0, 0, 0, 0)` for V = n = 2 has
-  m = 0, M = 1 and takes the value 0, so every y of norm <= 1 is within 1 < 0.5 sqrt(5) of it. The bound holds for y
-  anywhere in R^d. ("f(x_min) = m" is meant as `||f(x_min)||_2 = m`.)
+- **Lemma A.2**: the proof's y, 0.5 beside an integer point in each coordinate, is at the claimed distance, but the
+  proof does not show `m <= ||y||_2 <= M`, and there need be no such y: `f(x) = (x_1 - x_2, 0, 0, 0, 0)` for V = n = 2
+  has m = 0, M = 1 and takes the value 0, so every y of norm <= 1 is within 1 < 0.5 sqrt(5) of it. The bound holds for
+  y anywhere in R^d. ("f(x_min) = m" is meant as `||f(x_min)||_2 = m`.)
 - **Lemma A.5** and **Theorem 5.9** hold as stated. The proofs rest on a strict inequality of lengths or volumes that
   can be an equality (the two sides of Eq. 2 are the same number); the conclusion stands, because finitely many open
-  balls whose volumes sum to that of the closed shell still do not cover it. For m = M they say only epsilon >= 0. In one dimension Theorem 5.9's y may have
-  either sign, so its M and m are of |f| and its bound is (M - m)/V^n, not half of that as in Lemma A.5.
-- **Theorem 5.9** counts sentences of exactly n words; shorter ones count if the padding is one of the V words. What the
-  proof calls a ball, of volume proportional to M^d - m^d, is a shell.
-- **Theorem A.8**: the proof takes y = f of the midpoint of *any* two words and compares it with one of these two. For the
-  words -1, 0, 1 the midpoint of the outer two is a word. It holds for a *closest* pair: any third word is at least
-  delta_min from either, so at least delta_min / 2 from their midpoint. f takes sentences, not words: let the pair be two
-  sentences that differ in one word. (The step said to follow from Eq. 5 follows from Eq. 4.)
-- **Theorem A.8**: the proof does not show `m <= ||y||_2 <= M`, and there need be no such y: f(x) = x on the words -1 and 1
-  has m = M = 1 and delta_min = 2, and the y of norm 1 are the two values themselves, while the bound says 1.
+  balls whose volumes sum to that of the closed shell still do not cover it. For m = M they say only epsilon >= 0. In
+  one dimension Theorem 5.9's y may have either sign, so its M and m are of |f| and its bound is (M - m)/V^n, not half
+  of that as in Lemma A.5.
+- **Theorem 5.9** counts sentences of exactly n words; shorter ones count if the padding is one of the V words. What
+  the proof calls a ball, of volume proportional to M^d - m^d, is a shell.
+- **Theorem A.8**: the proof takes y = f of the midpoint of *any* two words and compares it with one of these two. For
+  the words -1, 0, 1 the midpoint of the outer two is a word. It holds for a *closest* pair: any third word is at
+  least delta_min from either, so at least delta_min / 2 from their midpoint. f takes sentences, not words: let the
+  pair be two sentences that differ in one word. (The step said to follow from Eq. 5 follows from Eq. 4.)
+- **Theorem A.8**: the proof does not show `m <= ||y||_2 <= M`, and there need be no such y: f(x) = x on the words -1
+  and 1 has m = M = 1 and delta_min = 2, and the y of norm 1 are the two values themselves, while the bound says 1.
   The half with delta_min holds for y anywhere in R^d. An L-bi-Lipschitz f on R^{nk} needs d >= nk, and L >= 1.
 """
 # ruff: noqa: N803 -- the names are the paper's
@@ -151,7 +152,7 @@ def theorem_5_9_log_epsilon(*, V: int, n: int, d: int, m: float, M: float) -> fl
         >>> round(math.exp(theorem_5_9_log_epsilon(V=4, n=2, d=2, m=3.0, M=5.0)), 12)
         1.0
         >>> round(theorem_5_9_log_epsilon(V=32000, n=226, d=49 * 480 * 720 * 3, m=0.0, M=1.0), 9)
-        -4.6149e-05
+        -4.6147e-05
     """
     _require_vocabulary(V, n)
     require_whole_number("d", d, low=1)
@@ -165,8 +166,8 @@ def theorem_5_9_log_epsilon(*, V: int, n: int, d: int, m: float, M: float) -> fl
 def theorem_a8_log_epsilon(*, V: int, n: int, d: int, m: float, M: float, delta_min: float, L: float) -> float:
     """Return log epsilon for an L-bi-Lipschitz f from sentences of V words to videos in R^d.
 
-    `epsilon = max{0.5 delta_min / L, ((M^d - m^d) / V^n)^(1/d)}`; where the first is the larger, y may have any norm (see
-    the module's notes)
+    `epsilon = max{0.5 delta_min / L, ((M^d - m^d) / V^n)^(1/d)}`; where the first is the larger, y may have any
+    norm (see the module's notes)
 
     Args:
         V: Size of the vocabulary, >= 2, as delta_min is of two words.

@@ -3,8 +3,8 @@
 Slips of the paper, and how they are read here:
 
 - Definition 5.1 says `z_i in R`; the right-hand side is a vector, so `z_i in R^d`.
-- Definition 5.2 divides by the rows' norms and says nothing of a row of zeros. Its cosine does not exist,
-  so it is an error here: counting it as 0 or 1 would be a different definition.
+- Definition 5.2 divides by the rows' norms and says nothing of a row of zeros, which has no direction and no cosine.
+  It counts as 0 here: such a row is like no other.
 - Fact 5.3 writes `(d/2)!`; for odd d that is `Gamma(d/2 + 1)`.
 """
 # ruff: noqa: N803 -- the names are the paper's
@@ -63,10 +63,10 @@ def phi_cos(X: Tensor, Y: Tensor) -> Tensor:
         Y: [n, d], the same dtype.
 
     Returns:
-        A scalar in [-1, 1] up to rounding, of X's dtype and device.
+        A scalar in [-1, 1] up to rounding, of X's dtype and device. A row of zeros counts as 0.
 
     Raises:
-        EmbeddingError: The matrices do not match, a row is zero, or a value is not finite.
+        EmbeddingError: The matrices do not match, or a value (or a row's norm, in this dtype) is not finite.
 
     Reference:
         Definition 5.2.
@@ -81,15 +81,15 @@ def phi_cos(X: Tensor, Y: Tensor) -> Tensor:
     n = X.shape[0]
     inner_products = torch.sum(X * Y, dim=-1)  # [n]
     norms = torch.linalg.vector_norm(X, dim=-1) * torch.linalg.vector_norm(Y, dim=-1)  # [n]
-    unusable = (norms == 0) | ~torch.isfinite(norms)  # [n]
-    if torch.any(unusable):
-        row = int(torch.nonzero(unusable)[0])
+    if not torch.all(torch.isfinite(norms)):
+        row = int(torch.nonzero(~torch.isfinite(norms))[0])
         raise EmbeddingError(
-            "X and Y",
-            expected="rows that are finite and not zero, for a cosine to exist",
-            got=f"||X_i||_2 ||Y_i||_2 = {norms[row].item()} in row i = {row + 1} in {X.dtype}",
+            "X, Y",
+            expected=f"finite values whose norms fit {X.dtype}",
+            got=f"||X_i||_2 ||Y_i||_2 = {norms[row].item()} in row i = {row + 1}",
         )
-    return torch.sum(inner_products / norms) / n
+    cosines = torch.where(norms > 0, inner_products / norms, 0)  # [n]
+    return torch.sum(cosines) / n
 
 
 def log_ball_volume(R: float, d: int) -> float:

@@ -4,13 +4,13 @@ Each definition is a function of its weights, and a small module that holds them
 
 Slips of the paper, and how they are read here:
 
-- Definition 5.4 has no exponential, so `A = Q K^T` has entries of both signs. Each row of `D^-1 A` still sums to 1, but
-  its weights can be negative, and a row sum of A can be 0: then D has no inverse, and that is an error here. Only a sum
-  that is 0 in the given dtype can be noticed: one that is 0 in exact arithmetic may round to 1e-17, and the
+- Definition 5.4 has no exponential, so `A = Q K^T` has entries of both signs. Each row of `D^-1 A` still sums to 1,
+  but its weights can be negative, and a row sum of A can be 0: then D has no inverse, and that is an error here. Only
+  a sum that is 0 in the given dtype can be noticed: one that is 0 in exact arithmetic may round to 1e-17, and the
   result is then finite and as large as its inverse.
-- Definition 5.5 takes a stride s and a padding p that its formula does not use, gives the output the size h x w of the
-  input, and reads X up to row h + 2. All of it agrees if X is first bordered by p = 1 rows and columns of zeros and
-  s = 1. The general form here: with X so bordered by p,
+- Definition 5.5 takes a stride s and a padding p that its formula does not use, gives the output the size h x w of
+  the input, and reads X up to row h + 2. All of it agrees if X is first bordered by p = 1 rows and columns of zeros
+  and s = 1. The general form here, with X so bordered by p:
   `Y[i,j,l] = sum_{m,n,c} X[(i-1)s + m, (j-1)s + n, c] K^l[m,n,c]`, of height `floor((h + 2p - 3)/s) + 1`.
 - None of these layers has a bias; nothing is added.
 """

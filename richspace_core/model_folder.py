@@ -1,0 +1,311 @@
+"""A CogVideoX folder as diffusers saves it: what it holds, checked before a byte of its weights is read.
+
+Only safetensors are ever opened. Every rule about size, frames, text length and number type is read from the
+folder's own configuration, never guessed from its name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from .errors import ModelFolderError, SamplingError
+
+Part = Literal["transformer", "vae", "text_encoder"]
+SchedulerName = Literal["auto", "DDIM", "DPM"]
+
+_PIPELINE = "CogVideoXPipeline"
+_CLASSES: dict[str, str] = {
+    "transformer": "CogVideoXTransformer3DModel",
+    "vae": "AutoencoderKLCogVideoX",
+    "text_encoder": "T5EncoderModel",
+}
+_SCHEDULERS: dict[str, str] = {"DDIM": "CogVideoXDDIMScheduler", "DPM": "CogVideoXDPMScheduler"}
+_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+_PUBLISHED = "Download the whole repository of a text-to-video CogVideoX, such as CogVideoX-2b, in safetensors."
+
+
+@dataclass(frozen=True)
+class VideoSize:
+    """Pixels and frames of a video that a model can make."""
+
+    width: int
+    height: int
+    frames: int
+
+
+@dataclass(frozen=True, eq=False)
+class CogVideoXFolder:
+    """A complete text-to-video CogVideoX in safetensors. Open one with `CogVideoXFolder.open`.
+
+    Args:
+        path: The folder, with `model_index.json` in it.
+        transformer: Configuration of the denoiser.
+        vae: Configuration of the video autoencoder.
+        scheduler: Configuration of the noise schedule.
+    """
+
+    path: Path
+    transformer: Mapping[str, Any]
+    vae: Mapping[str, Any]
+    scheduler: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, path: Path) -> CogVideoXFolder:
+        """Check a folder and read its configurations; no weights are loaded.
+
+        Args:
+            path: The folder that holds `model_index.json`.
+
+        Returns:
+            The checked folder.
+
+        Raises:
+            ModelFolderError: If it is no text-to-video CogVideoX, a part is missing, a weight file is missing,
+                truncated or pickled.
+        """
+        index = _read_json(path / "model_index.json")
+        if index.get("_class_name") != _PIPELINE:
+            raise ModelFolderError(
+                path.name,
+                expected=f"a text-to-video {_PIPELINE} in model_index.json",
+                got=str(index.get("_class_name")),
+                hint="Image-to-video and other models are not supported here. " + _PUBLISHED,
+            )
+        configs = {part: _read_json(path / part / "config.json") for part in _CLASSES}
+        for part, config in configs.items():
+            if config.get("_class_name", config.get("architectures", [None])[0]) != _CLASSES[part]:
+                raise ModelFolderError(
+                    f"{path.name}/{part}", expected=_CLASSES[part], got=str(config.get("_class_name")), hint=_PUBLISHED
+                )
+            for file in _weight_files(path / part):
+                _stored_dtype(file)
+        _require_tokenizer(path / "tokenizer")
+        scheduler = _read_json(path / "scheduler" / "scheduler_config.json")
+        return cls(path, configs["transformer"], configs["vae"], scheduler)
+
+    @property
+    def text_length(self) -> int:
+        """Tokens that the model reads, padding included (226 for the published models)."""
+        return int(self.transformer.get("max_text_seq_length", 226))
+
+    @property
+    def text_width(self) -> int:
+        """Width d of the text embedding (4096 for the published models)."""
+        return int(self.transformer.get("text_embed_dim", 4096))
+
+    @property
+    def scaling_factor(self) -> float:
+        """What the denoiser's latents are divided by before the autoencoder reads them."""
+        return float(self.vae.get("scaling_factor", 1.15258426))
+
+    @property
+    def spatial_ratio(self) -> int:
+        """Pixels for each latent element, along width and height."""
+        return int(2 ** (len(self.vae["block_out_channels"]) - 1))
+
+    @property
+    def temporal_ratio(self) -> int:
+        """Frames for each latent frame."""
+        return int(self.vae.get("temporal_compression_ratio", 4))
+
+    @property
+    def patch_frames(self) -> int:
+        """Latent frames that one patch spans: 1 for CogVideoX 1.0, 2 for 1.5."""
+        return int(self.transformer.get("patch_size_t") or 1)
+
+    @property
+    def size_step(self) -> int:
+        """Width and height are multiples of this (16 for the published models)."""
+        return self.spatial_ratio * int(self.transformer.get("patch_size", 2))
+
+    @property
+    def frame_step(self) -> int:
+        """Frame counts are one more than a multiple of this (8 for the published models).
+
+        The autoencoder decodes latent frames two at a time and the first one alone, so their number is odd.
+        """
+        return 2 * self.temporal_ratio
+
+    def video_size(self, *, width: int = 0, height: int = 0, frames: int = 0) -> VideoSize:
+        """The size to make: 0 means the model's own.
+
+        Raises:
+            SamplingError: If the model cannot make a video of this size; the message names the nearest ones.
+        """
+        size = VideoSize(
+            width or int(self.transformer["sample_width"]) * self.spatial_ratio,
+            height or int(self.transformer["sample_height"]) * self.spatial_ratio,
+            frames or int(self.transformer.get("sample_frames", 49)),
+        )
+        _require_multiple("width", size.width, self.size_step)
+        _require_multiple("height", size.height, self.size_step)
+        _require_multiple("frames", size.frames, self.frame_step, extra=1)
+        return size
+
+    def latent_frames(self, frames: int) -> int:
+        """Latent frames of a video of `frames` frames."""
+        return (frames - 1) // self.temporal_ratio + 1
+
+    def stored_dtype(self, part: Part) -> torch.dtype:
+        """The floating point type that the part's weights were saved in, which is the one it was made for."""
+        return _stored_dtype(_weight_files(self.path / part)[0])
+
+    def load(self, part: Part, dtype: torch.dtype) -> torch.nn.Module:
+        """Load one part's weights on the CPU, ready for inference.
+
+        Args:
+            part: Which part.
+            dtype: Floating point type to hold the weights in.
+
+        Raises:
+            ModelFolderError: If the file lacks weights that the model needs, or holds some of another shape.
+        """
+        if part == "text_encoder":
+            import transformers as library
+        else:
+            import diffusers as library
+        model, report = getattr(library, _CLASSES[part]).from_pretrained(
+            self.path / part,
+            torch_dtype=dtype,  # the name that every supported version of both libraries takes
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+        missing = sorted(report["missing_keys"])
+        if missing:
+            raise ModelFolderError(
+                f"{self.path.name}/{part}",
+                expected="every weight of the model",
+                got=f"a file without {missing[0]} and {len(missing) - 1} more",
+                hint="The file is damaged or belongs to another model: download it again.",
+            )
+        model.requires_grad_(False)
+        return model.eval()
+
+    def load_tokenizer(self) -> Any:
+        """Load the T5 tokenizer, from `tokenizer.json` or from the published folders' `spiece.model`."""
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(self.path / "tokenizer", local_files_only=True)
+
+    def make_scheduler(self, name: SchedulerName = "auto") -> Any:
+        """Make a fresh scheduler from the folder's own noise schedule.
+
+        Args:
+            name: DDIM, DPM, or auto for the one that the folder names.
+
+        Raises:
+            SamplingError: If the name is unknown, or the folder names a scheduler that is neither.
+        """
+        import diffusers
+
+        wanted = str(self.scheduler.get("_class_name")) if name == "auto" else _SCHEDULERS.get(name, name)
+        if wanted not in _SCHEDULERS.values():
+            raise SamplingError(
+                "scheduler",
+                expected=f"auto or one of {', '.join(_SCHEDULERS)}",
+                got=wanted,
+                hint=f"Choose {' or '.join(_SCHEDULERS)}: this folder's own is not one of CogVideoX's.",
+            )
+        return getattr(diffusers, wanted).from_config(dict(self.scheduler), timestep_spacing="trailing")
+
+
+def is_cogvideox_folder(path: Path) -> bool:
+    """Whether a folder calls itself a text-to-video CogVideoX; says nothing about whether it is complete."""
+    try:
+        return bool(_read_json(path / "model_index.json").get("_class_name") == _PIPELINE)
+    except ModelFolderError:
+        return False
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    where = f"{file.parent.name}/{file.name}"
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelFolderError(where, expected="a file", got="nothing that can be read", hint=_PUBLISHED) from error
+    except ValueError as error:
+        raise ModelFolderError(
+            where, expected="JSON", got="something else", hint="The file is damaged: download it again."
+        ) from error
+    if not isinstance(content, dict):
+        raise ModelFolderError(where, expected="a JSON object", got=type(content).__name__, hint=_PUBLISHED)
+    return content
+
+
+def _weight_files(part: Path) -> list[Path]:
+    """The safetensors files of a part, every shard that its index names."""
+    stem = "model" if part.name == "text_encoder" else "diffusion_pytorch_model"
+    single, index = part / f"{stem}.safetensors", part / f"{stem}.safetensors.index.json"
+    if single.is_file():
+        return [single]
+    where = f"{part.parent.name}/{part.name}"
+    if index.is_file():
+        shards = [part / name for name in sorted(set(_read_json(index).get("weight_map", {}).values()))]
+        absent = [shard.name for shard in shards if shard.parent != part or not shard.is_file()]
+        if shards and not absent:
+            return shards
+        raise ModelFolderError(
+            where,
+            expected=f"the {len(shards)} weight files that {index.name} names",
+            got=f"a folder without {', '.join(absent) or 'any'}",
+            hint="The download is unfinished: fetch the missing files.",
+        )
+    pickled = sorted(file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for file in part.glob(pattern))
+    raise ModelFolderError(
+        where,
+        expected=f"weights in {single.name}",
+        got=f"pickled weights ({pickled[0]}), which can run code when opened" if pickled else "no weights",
+        hint="Download the safetensors version of the model." if pickled else _PUBLISHED,
+    )
+
+
+def _stored_dtype(file: Path) -> torch.dtype:
+    """The number type of a safetensors file's weights; opening it also checks that it is whole."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="pt") as weights:
+            stored = {weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError) as error:
+        raise ModelFolderError(
+            f"{file.parent.name}/{file.name}",
+            expected="a whole safetensors file",
+            got=f"a damaged or truncated one of {file.stat().st_size:,} bytes",
+            hint="Delete it and download it again.",
+        ) from error
+    known = [_DTYPES[name] for name in ("BF16", "F16", "F32", "F64") if name in stored]
+    if not known:
+        raise ModelFolderError(
+            f"{file.parent.name}/{file.name}",
+            expected=f"weights in one of {', '.join(_DTYPES)}",
+            got=", ".join(sorted(stored)) or "none",
+            hint="Quantised weights are not supported in a diffusers folder.",
+        )
+    return known[0]
+
+
+def _require_tokenizer(folder: Path) -> None:
+    if not any((folder / name).is_file() for name in ("spiece.model", "tokenizer.json")):
+        raise ModelFolderError(
+            f"{folder.parent.name}/tokenizer", expected="spiece.model or tokenizer.json", got="neither", hint=_PUBLISHED
+        )
+
+
+def _require_multiple(name: str, value: int, step: int, *, extra: int = 0) -> None:
+    if value > 0 and value >= extra and (value - extra) % step == 0:
+        return
+    below = max((value - extra) // step, 0 if extra else 1) * step + extra
+    rule = f"{extra} more than a multiple of {step}" if extra else f"a multiple of {step}"
+    raise SamplingError(
+        name,
+        expected=f"{rule}, or 0 for the model's own",
+        got=str(value),
+        hint=f"The nearest this model can make are {below} and {below + step}.",
+    )
