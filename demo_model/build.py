@@ -19,7 +19,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sentencepiece
 import torch
@@ -34,8 +34,10 @@ from transformers import T5Config, T5EncoderModel, T5Tokenizer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+Model = TypeVar("Model", bound=torch.nn.Module)
+
 DEFAULT_SEED = 0
-TEXT_LENGTH = 64  # CogVideoX-2B: 226. The paper's longest printed prompt needs about 40 pieces here.
+TEXT_LENGTH = 64  # CogVideoX-2B: 226. The paper's longest printed prompt takes 36 here.
 VOCABULARY_SIZE = 640  # T5: 32,000 pieces and 100 sentinels, which CogVideoX never uses
 
 TEXT_ENCODER: dict[str, Any] = {
@@ -49,9 +51,6 @@ TEXT_ENCODER: dict[str, Any] = {
     "feed_forward_proj": "gated-gelu",
     "dropout_rate": 0.1,
     "layer_norm_epsilon": 1e-6,
-    "tie_word_embeddings": False,
-    "is_encoder_decoder": True,
-    "decoder_start_token_id": 0,
     "pad_token_id": 0,
     "eos_token_id": 1,
 }
@@ -88,15 +87,17 @@ VAE: dict[str, Any] = {
     "out_channels": 3,
     "down_block_types": ("CogVideoXDownBlock3D",) * 4,
     "up_block_types": ("CogVideoXUpBlock3D",) * 4,
-    "block_out_channels": (16, 16, 16, 16),  # (128, 256, 256, 512); four blocks halve the picture three times
+    "block_out_channels": (8, 16, 16, 16),  # (128, 256, 256, 512); four blocks halve the picture three times
     "latent_channels": 16,
     "layers_per_block": 1,  # 3
     "act_fn": "silu",
     "norm_eps": 1e-6,
     "norm_num_groups": 4,  # 32; must divide every width
     "temporal_compression_ratio": 4,
-    "sample_height": 64,  # 480
-    "sample_width": 96,  # 720
+    # Only decoding in tiles looks at these: a tile is half as high and half as wide, and tiles fit together only if
+    # their height is a multiple of 48 pixels and their width of 40.
+    "sample_height": 96,  # 480
+    "sample_width": 160,  # 720
     "scaling_factor": 1.15258426,
     "force_upcast": True,
     "use_quant_conv": False,
@@ -117,26 +118,27 @@ SCHEDULER: dict[str, Any] = {  # all as published
     "timestep_spacing": "trailing",
 }
 
-# Random layers mix tokens too evenly for a prompt to be seen in the video, and fill pictures with black and white only.
-# Found by trying: with these two prompts that differ in one word make clearly different clips, in moderate colours.
+# Random layers attend so evenly that a prompt would not be seen in the video, and a random decoder paints in pure
+# colours only. Factors found by trying: two prompts that differ in one word now differ visibly, and about a tenth of
+# the values clip.
 GAINS = {
-    "SelfAttention.o.weight": 3.0,
-    "attn1.to_out.0.weight": 3.0,
+    "attn1.norm_q.weight": 2.0,
+    "attn1.to_out.0.weight": 2.0,
     "decoder.conv_out.conv.weight": 0.4,
 }
 
 # The text that the tokenizer learns its pieces from: every subject in every frame below, and the paper's own prompts.
 SUBJECTS = """
 tiger zebra giraffe horse cat rabbit dog deer frog bird butterfly starfish snail crab elephant lion otter lizard
-kangaroo red-panda fish whale turtle bear wolf fox monkey mouse sheep cow duck owl bee spider dragon dinosaur strawberry
-blueberry orange eggplant apple banana lemon grape cherry pear tomato sunflower orchid rose cactus tree leaf mushroom
-airplane automobile ship truck car train boat bicycle robot balloon house castle mountain river man woman child girl boy
-astronaut dancer circle square triangle star ball cube ring shape
-""".split()
+kangaroo red-panda fish whale turtle bear wolf fox monkey mouse sheep cow duck owl bee spider dragon dinosaur
+strawberry blueberry orange eggplant apple banana lemon grape cherry pear tomato sunflower orchid rose cactus tree
+leaf mushroom airplane automobile ship truck car train boat bicycle robot balloon house castle mountain river man
+woman child girl boy astronaut dancer circle square triangle star ball cube ring shape
+"""
 QUALITIES = """
 red green blue yellow orange purple pink brown black white grey golden silver striped spotted furry smooth shiny
 bright dark small large round tall fluffy colourful colorful soft warm cold young old beautiful transparent
-""".split()
+"""
 ACTIONS = [
     "moves gracefully through the forest, its fur flowing in the breeze",
     "runs across the field towards the camera",
@@ -162,7 +164,7 @@ FRAMES = [
     "A mixture of {first} and {second}; a {first} that looks like a {second}.",
     "An image of one {quality} {first} with the skin, texture and shape of the {second}.",
     "Is it half {first}, half {second}? The camera follows the {quality} {first} in the background.",
-    "A high-quality video of {quality} {first}s, detailed, realistic, 4k: \"cinematic\" shot!",
+    'A high-quality video of {quality} {first}s, detailed, realistic, 4k: "cinematic" shot!',
 ]
 PAPER_PROMPTS = [
     "The tiger, moves gracefully through the forest, its fur flowing in the breeze.",
@@ -172,70 +174,72 @@ PAPER_PROMPTS = [
 ]
 # Everyday words, each seen once: from these the tokenizer learns word parts rather than whole words.
 EVERYDAY_WORDS = """
-about above across act after again air all almost along also always among amount an and animal another answer any apart
-appear are area arm around arrive as ask asleep at away baby back balance band bank bark base basket be beach beat
-because become bed before began behind being believe below belong beside best better between beyond blanket blink block
-bloom blow board body bone book both bottom bounce box branch brave bread break breathe bridge bring broken brush bubble
-build burn burst busy butter button by call calm can candle cannot care carefully carry carve catch center chain chair
-change chase cheerful chess chocolate circus clap clay clean climb clock close cloth cloudy coast coffee collect color
-come common completely cook cool copper coral corner costume cotton could country couple cover crack crowd crown crystal
-cup curious curl current curtain curve cut dance danger dark dawn day decide deep delicate delicious did different dig
-dish distance dive do does dome done door double down dramatic draw dream dress drift drink drop dry during dust each
-eager ear early earth east easily eat edge egg eight either elegant else empty end engine enjoy enough enter entire even
-ever every everything exactly explore expression eye face fade fairy famous fan far farmer fast father feather feel feet
-few field fight figure fill film find finger fire first five flag flame flash flat flicker float floor flow fluid fly
-focus fold food foot for forest forever fork form forward found fountain four frame free fresh friendly from front frozen
-fruit full funny future galaxy game garden gate gather gentle gently get giant gift give glance gleam glide glitter glow
-go gold gone good graceful grain gravity great ground group guard guitar hair hand handle hang happen happily happy hard
-harvest hat have he head hear heart heat heavy held helmet help her here hidden high hill him his hold hole hollow honey
-hop hope horn hot hour how huge human hundred hunt hurry ice icy if imagine in inside instead into iron island it jacket
-jar jewel join journey joy juice jump jungle just keep kettle kick kind king kitchen kite knee knife knit knock know lake
-lamp land lantern large last later laugh lava layer lazy lead leap learn leather leave leg lens less let letter lick lie
-lift lightning like line lip liquid listen little live log long look loose loud love low lucky machine made magic magical
-majestic make many map marble march mark market mask match material maybe me meadow mean measure meet melt metal middle
-midnight might mild milk million mine mirror mist mix mixed moment money moon more morning most mother motion mouth move
-movement much mud muscle museum music must my mystical name narrow nature near neck need neon nest net never new next
-nice no nobody noise none noon north nose not note nothing now number object ocean of off offer often oil old on once
-only open opposite or other our out outside oven over own page paint pair palace pale pan paper parade park part particle
-partly party pass past path paw peaceful pearl people perfect perhaps person petal photo piano pick picture piece pile
-pillow place plain planet plant plastic plate play playful please point pond pool portrait pot pour powder power press
-pretty prince princess protect proud puddle pull pure push put puzzle quarter queen quick quickly quiet quietly quite
-race radio rainbow raise reach read ready real realistic really reflect reflection rest return ribbon rice rich ride
-right ripple rise road roar rocket roof room root rope rough row rub rubber run rush rust sad safe sail same sand save
-say scale scarf scatter scene school science screen sea season seat second secret see seed seem sell send sense separate
-seven shade shadow shake shall share sharp she shell shelf shelter shine shirt shoe shop shore short should shoulder
-shout show shower shut side sign silent silk silver simple since sing single sister six size sketch skin skirt sky sleep
-slice slide slightly slope small smell smile smoke smoothly so soap soil soldier some song soon sound soup south space
-spark sparkle speak speed spin spiral splash split spoon spread spring square stage stairs stand start station stay steam
-steel steep step stick still stone stop storm story straight strange stream stretch string stroll strong student studio
-style such sudden suddenly sugar suit summer sunlight sunrise sunset suppose sure surface surprise surround sway sweet
-swing switch sword tail take talk task taste teach team tear tell ten tender tent test than thank that their them then
-there these they thick thin thing think third this those thousand thread three through throw thunder ticket tie tiny tip
-tired to today together tomorrow tone too tool tooth top touch toward tower town toy track trade trail translucent travel
-treasure trick trip tropical trousers true trunk try tube tumble tunnel turn twelve twice twig twist two umbrella uncle
-under understand uniform universe until up upon use usual valley vanish various vase vast velvet very view village
-vintage violet violin visit voice volcano wait wake wall wander want war warm warmly was wash watch watercolor we weak
-wear weather weave week weight well were west wet what wheat wheel when where which whisper whistle whole why wide wild
-will window wing winter wire wise with within without wonder wood wooden wool word work world would wrap write wrong yard
-year yes yesterday yet you your zoom
-""".split()
+about above across act after again air all almost along also always among amount an and animal another answer any
+apart appear are area arm around arrive as ask asleep at away baby back balance band bank bark base basket be beach
+beat because become bed before began behind being believe below belong beside best better between beyond blanket blink
+block bloom blow board body bone book both bottom bounce box branch brave bread break breathe bridge bring broken
+brush bubble build burn burst busy butter button by call calm can candle cannot care carefully carry carve catch
+center chain chair change chase cheerful chess chocolate circus clap clay clean climb clock close cloth cloudy coast
+coffee collect color come common completely cook cool copper coral corner costume cotton could country couple cover
+crack crowd crown crystal cup curious curl current curtain curve cut dance danger dark dawn day decide deep delicate
+delicious did different dig dish distance dive do does dome done door double down dramatic draw dream dress drift
+drink drop dry during dust each eager ear early earth east easily eat edge egg eight either elegant else empty end
+engine enjoy enough enter entire even ever every everything exactly explore expression eye face fade fairy famous fan
+far farmer fast father feather feel feet few field fight figure fill film find finger fire first five flag flame flash
+flat flicker float floor flow fluid fly focus fold food foot for forest forever fork form forward found fountain four
+frame free fresh friendly from front frozen fruit full funny future galaxy game garden gate gather gentle gently get
+giant gift give glance gleam glide glitter glow go gold gone good graceful grain gravity great ground group guard
+guitar hair hand handle hang happen happily happy hard harvest hat have he head hear heart heat heavy held helmet help
+her here hidden high hill him his hold hole hollow honey hop hope horn hot hour how huge human hundred hunt hurry ice
+icy if imagine in inside instead into iron island it jacket jar jewel join journey joy juice jump jungle just keep
+kettle kick kind king kitchen kite knee knife knit knock know lake lamp land lantern large last later laugh lava layer
+lazy lead leap learn leather leave leg lens less let letter lick lie lift lightning like line lip liquid listen little
+live log long look loose loud love low lucky machine made magic magical majestic make many map marble march mark
+market mask match material maybe me meadow mean measure meet melt metal middle midnight might mild milk million mine
+mirror mist mix mixed moment money moon more morning most mother motion mouth move movement much mud muscle museum
+music must my mystical name narrow nature near neck need neon nest net never new next nice no nobody noise none noon
+north nose not note nothing now number object ocean of off offer often oil old on once only open opposite or other our
+out outside oven over own page paint pair palace pale pan paper parade park part particle partly party pass past path
+paw peaceful pearl people perfect perhaps person petal photo piano pick picture piece pile pillow place plain planet
+plant plastic plate play playful please point pond pool portrait pot pour powder power press pretty prince princess
+protect proud puddle pull pure push put puzzle quarter queen quick quickly quiet quietly quite race radio rainbow
+raise reach read ready real realistic really reflect reflection rest return ribbon rice rich ride right ripple rise
+road roar rocket roof room root rope rough row rub rubber run rush rust sad safe sail same sand save say scale scarf
+scatter scene school science screen sea season seat second secret see seed seem sell send sense separate seven shade
+shadow shake shall share sharp she shell shelf shelter shine shirt shoe shop shore short should shoulder shout show
+shower shut side sign silent silk silver simple since sing single sister six size sketch skin skirt sky sleep slice
+slide slightly slope small smell smile smoke smoothly so soap soil soldier some song soon sound soup south space spark
+sparkle speak speed spin spiral splash split spoon spread spring square stage stairs stand start station stay steam
+steel steep step stick still stone stop storm story straight strange stream stretch string stroll strong student
+studio style such sudden suddenly sugar suit summer sunlight sunrise sunset suppose sure surface surprise surround
+sway sweet swing switch sword tail take talk task taste teach team tear tell ten tender tent test than thank that
+their them then there these they thick thin thing think third this those thousand thread three through throw thunder
+ticket tie tiny tip tired to today together tomorrow tone too tool tooth top touch toward tower town toy track trade
+trail translucent travel treasure trick trip tropical trousers true trunk try tube tumble tunnel turn twelve twice
+twig twist two umbrella uncle under understand uniform universe until up upon use usual valley vanish various vase
+vast velvet very view village vintage violet violin visit voice volcano wait wake wall wander want war warm warmly was
+wash watch watercolor we weak wear weather weave week weight well were west wet what wheat wheel when where which
+whisper whistle whole why wide wild will window wing winter wire wise with within without wonder wood wooden wool word
+work world would wrap write wrong yard year yes yesterday yet you your zoom
+"""
 TURNS = 4  # so many times each subject meets each frame, with other words in the gaps
 PRINTABLE_ASCII = "".join(map(chr, range(33, 127)))
 
 
 def training_sentences() -> Iterator[str]:
     """Yield the sentences that the tokenizer is trained on, always the same ones in the same order."""
+    subjects, qualities = SUBJECTS.split(), QUALITIES.split()
     yield from PAPER_PROMPTS
-    for turn, (index, first), frame in itertools.product(range(TURNS), enumerate(SUBJECTS), FRAMES):
+    for turn, (index, first), frame in itertools.product(range(TURNS), enumerate(subjects), FRAMES):
         # Strides without a common divisor, so that every list is walked through and pairs do not repeat.
         yield frame.format(
             first=first,
-            second=SUBJECTS[(7 * index + 11 * turn + 11) % len(SUBJECTS)],
-            quality=QUALITIES[(index + 7 * turn) % len(QUALITIES)],
-            other=QUALITIES[(5 * index + turn + 3) % len(QUALITIES)],
+            second=subjects[(7 * index + 11 * turn + 11) % len(subjects)],
+            quality=qualities[(index + 7 * turn) % len(qualities)],
+            other=qualities[(5 * index + turn + 3) % len(qualities)],
             action=ACTIONS[(index + 3 * turn) % len(ACTIONS)],
         )
-    yield from EVERYDAY_WORDS
+    yield from EVERYDAY_WORDS.split()
 
 
 def train_sentencepiece(vocabulary_size: int = VOCABULARY_SIZE) -> bytes:
@@ -298,25 +302,21 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     path.write_bytes((json.dumps(content, indent=2) + "\n").encode())
 
 
-def fill_with_random_weights(module: torch.nn.Module, *, seed: int, name: str) -> None:
-    """Replace every weight of `module` by random numbers that keep activations near unit size.
+def _with_random_weights(model: Model, name: str, seed: int) -> Model:
+    """Replace every weight of `model` by random numbers that keep activations near unit size, and return it.
 
-    Each tensor has its own generator, seeded from `seed`, `name` and the tensor's name: a build does not depend on the
-    order in which a library version creates its layers, nor on the global random state.
-
-    Args:
-        module: Changed in place.
-        seed: Seed of the whole model.
-        name: Name of the component, so that two components never share numbers.
+    Each tensor has its own generator, seeded from `seed`, the component's `name` and the tensor's name: a build does
+    not depend on the order in which a library version creates its layers, nor on the global random state.
     """
     with torch.no_grad():
-        for key, weight in module.named_parameters():
+        for key, weight in model.named_parameters():
             digest = hashlib.sha256(f"{seed}/{name}/{key}".encode()).digest()
             generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big", signed=True))
             noise = torch.randn(weight.shape, generator=generator)
-            owner = module.get_submodule(key.rpartition(".")[0])
+            owner = model.get_submodule(key.rpartition(".")[0])
             gain = next((gain for ending, gain in GAINS.items() if key.endswith(ending)), 1.0)
             weight.copy_(gain * _scaled(noise, owner, is_bias=key.endswith("bias")))
+    return model.eval()
 
 
 def _scaled(noise: torch.Tensor, owner: torch.nn.Module, *, is_bias: bool) -> torch.Tensor:
@@ -330,8 +330,23 @@ def _scaled(noise: torch.Tensor, owner: torch.nn.Module, *, is_bias: bool) -> to
     return noise / math.sqrt(noise[0].numel())
 
 
+def build_text_encoder(config: Mapping[str, Any], *, vocabulary_size: int, seed: int) -> T5EncoderModel:
+    """Build a T5 encoder with random weights from the arguments of `T5Config`."""
+    return _with_random_weights(T5EncoderModel(T5Config(vocab_size=vocabulary_size, **config)), "text_encoder", seed)
+
+
+def build_transformer(config: Mapping[str, Any], *, seed: int) -> CogVideoXTransformer3DModel:
+    """Build a transformer with random weights from the arguments of `CogVideoXTransformer3DModel`."""
+    return _with_random_weights(CogVideoXTransformer3DModel(**config), "transformer", seed)
+
+
+def build_vae(config: Mapping[str, Any], *, seed: int) -> AutoencoderKLCogVideoX:
+    """Build a VAE with random weights from the arguments of `AutoencoderKLCogVideoX`."""
+    return _with_random_weights(AutoencoderKLCogVideoX(**config), "vae", seed)
+
+
 def build_pipeline(
-    tokenizer_folder: Path,
+    tokenizer: T5Tokenizer,
     *,
     text_encoder: Mapping[str, Any] = TEXT_ENCODER,
     transformer: Mapping[str, Any] = TRANSFORMER,
@@ -342,7 +357,7 @@ def build_pipeline(
     """Build a pipeline of the real classes with random float32 weights.
 
     Args:
-        tokenizer_folder: A folder that `write_tokenizer` wrote.
+        tokenizer: Loaded from a folder that `write_tokenizer` wrote.
         text_encoder: Arguments of `T5Config`, without the vocabulary's size.
         transformer: Arguments of `CogVideoXTransformer3DModel`.
         vae: Arguments of `AutoencoderKLCogVideoX`.
@@ -352,16 +367,13 @@ def build_pipeline(
     Returns:
         The pipeline, in evaluation mode, on the CPU.
     """
-    tokenizer = T5Tokenizer.from_pretrained(tokenizer_folder, local_files_only=True)
-    models = {
-        "text_encoder": T5EncoderModel(T5Config(vocab_size=len(tokenizer), **text_encoder)),
-        "transformer": CogVideoXTransformer3DModel(**transformer),
-        "vae": AutoencoderKLCogVideoX(**vae),
-    }
-    for name, model in models.items():
-        fill_with_random_weights(model, seed=seed, name=name)
-        model.eval()
-    return CogVideoXPipeline(tokenizer=tokenizer, scheduler=CogVideoXDDIMScheduler(**scheduler), **models)
+    return CogVideoXPipeline(
+        tokenizer=tokenizer,
+        text_encoder=build_text_encoder(text_encoder, vocabulary_size=len(tokenizer), seed=seed),
+        transformer=build_transformer(transformer, seed=seed),
+        vae=build_vae(vae, seed=seed),
+        scheduler=CogVideoXDDIMScheduler(**scheduler),
+    )
 
 
 def save_pipeline(pipeline: CogVideoXPipeline, folder: Path, *, text_encoder_dtype: str = "float32") -> None:
@@ -392,7 +404,8 @@ def build(out: Path, *, seed: int = DEFAULT_SEED) -> None:
         seed: Seed of all weights.
     """
     write_tokenizer(out / "tokenizer")
-    save_pipeline(build_pipeline(out / "tokenizer", seed=seed), out)
+    tokenizer = T5Tokenizer.from_pretrained(out / "tokenizer", local_files_only=True)
+    save_pipeline(build_pipeline(tokenizer, seed=seed), out)
 
 
 def main(arguments: list[str] | None = None) -> int:

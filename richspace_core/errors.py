@@ -6,6 +6,11 @@ what came, and (where there is something to do) what to do.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 
 class RichSpaceError(ValueError):
     """An input that cannot be used.
@@ -29,6 +34,10 @@ class RichSpaceError(ValueError):
         self.got = got
         self.hint = hint
         super().__init__(f"{argument}: expected {expected}, got {got}." + (f" {hint}" if hint else ""))
+
+    def within(self, where: str) -> Self:
+        """The same error, saying also in which part of a larger whole it occurred."""
+        return type(self)(f"{where}, {self.argument}", expected=self.expected, got=self.got, hint=self.hint)
 
 
 class EmbeddingError(RichSpaceError):

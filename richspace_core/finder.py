@@ -59,7 +59,6 @@ class OptimalInterpolation:
         scores: The curves the choice was made on.
         continuous_weight: The share of A in [0, 1] with the highest total score, were the weight not one of k.
         foot_coefficient: Where the guide's foot lies on the line through the full embeddings: 0 is A, 1 is B.
-        embedding: The chosen candidate, dtype and device of the input.
         a: The first prompt, as it was given.
         b: The second prompt, as it was given.
     """
@@ -67,7 +66,6 @@ class OptimalInterpolation:
     scores: Scores
     continuous_weight: float
     foot_coefficient: float
-    embedding: TextEmbedding
     a: TextEmbedding
     b: TextEmbedding
 
@@ -87,10 +85,17 @@ class OptimalInterpolation:
         return self.index / self.steps
 
     @cached_property
+    def embedding(self) -> TextEmbedding:
+        """The chosen candidate, dtype and device of the input; formed when first asked for."""
+        return self._mixture(interpolate(self.a.values, self.b.values, index=self.index, steps=self.steps))
+
+    @cached_property
     def foot(self) -> TextEmbedding:
         """The guide's perpendicular foot on the line through A and B; formed when first asked for."""
-        values = point_on_line(self.a.values, self.b.values, self.foot_coefficient)
-        return TextEmbedding(values, self.embedding.token_count)
+        return self._mixture(point_on_line(self.a.values, self.b.values, self.foot_coefficient))
+
+    def _mixture(self, values: Tensor) -> TextEmbedding:
+        return TextEmbedding(values, max(self.a.token_count, self.b.token_count))
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,12 +150,10 @@ def find_optimal(a: TextEmbedding, b: TextEmbedding, guide: TextEmbedding, *, st
     truncated = full.head(max(a.token_count, b.token_count, guide.token_count))
     positions = candidate_positions(steps)
     scores = Scores(full.scores(positions), truncated.scores(positions))
-    values = interpolate(a.values, b.values, index=scores.best_index, steps=steps)
     return OptimalInterpolation(
         scores=scores,
         continuous_weight=1 - _best_position(full, truncated),
         foot_coefficient=full.foot,
-        embedding=TextEmbedding(values, max(a.token_count, b.token_count)),
         a=a,
         b=b,
     )
@@ -183,9 +186,7 @@ def find_optimal_chain(
         try:
             results.append(find_optimal(mixture, prompt, guide, steps=steps))
         except RichSpaceError as error:
-            raise type(error)(
-                f"stage {number}, {error.argument}", expected=error.expected, got=error.got, hint=error.hint
-            ) from error
+            raise error.within(f"stage {number}") from error
         mixture = results[-1].embedding
     return ChainedInterpolation(tuple(results))
 

@@ -152,6 +152,27 @@ class CogVideoXFolder:
         """Latent frames of a video of `frames` frames."""
         return (frames - 1) // self.temporal_ratio + 1
 
+    def sampling_memory(self, size: VideoSize, dtype: torch.dtype) -> int:
+        """Bytes that a denoising step needs beside the weights, roughly: sixteen times the hidden states.
+
+        The hidden states, their normalised copy, queries, keys, values, and the feed-forward's four and four times
+        wider ones stand side by side, for the positive and the negative prompt at once.
+        """
+        patch = int(self.transformer.get("patch_size", 2)) * self.spatial_ratio
+        patches = (size.width // patch) * (size.height // patch) * self.latent_frames(size.frames) // self.patch_frames
+        width = int(self.transformer["num_attention_heads"]) * int(self.transformer["attention_head_dim"])
+        return 2 * 16 * (patches + self.text_length) * width * dtype.itemsize
+
+    def decoding_memory(self, width: int, height: int, dtype: torch.dtype, *, tiled: bool) -> int:
+        """Bytes that decoding needs beside the weights, roughly.
+
+        Twenty-four convolutions' inputs at full resolution for one group of frames, as diffusers' own comment in
+        `AutoencoderKLCogVideoX.tiled_decode` counts them; tiles are half as wide and half as high.
+        """
+        channels = int(self.vae["block_out_channels"][0])
+        whole = 24 * channels * (self.frame_step + 1) * width * height * dtype.itemsize
+        return whole // 4 if tiled else whole
+
     def stored_dtype(self, part: Part) -> torch.dtype:
         """The floating point type that the part's weights were saved in, which is the one it was made for."""
         return _stored_dtype(_weight_files(self.path / part)[0])
@@ -186,7 +207,8 @@ class CogVideoXFolder:
                 hint="The file is damaged or belongs to another model: download it again.",
             )
         model.requires_grad_(False)
-        return model.eval()
+        module: torch.nn.Module = model.eval()
+        return module
 
     def load_tokenizer(self) -> Any:
         """Load the T5 tokenizer, from `tokenizer.json` or from the published folders' `spiece.model`."""
@@ -216,12 +238,15 @@ class CogVideoXFolder:
         return getattr(diffusers, wanted).from_config(dict(self.scheduler), timestep_spacing="trailing")
 
 
-def is_cogvideox_folder(path: Path) -> bool:
-    """Whether a folder calls itself a text-to-video CogVideoX; says nothing about whether it is complete."""
+def may_be_cogvideox(path: Path) -> bool:
+    """Whether a folder's `model_index.json` names a CogVideoX of any kind, or cannot be read.
+
+    A true answer does not promise a folder that can be used: `CogVideoXFolder.open` says what is wrong with it.
+    """
     try:
-        return bool(_read_json(path / "model_index.json").get("_class_name") == _PIPELINE)
+        return str(_read_json(path / "model_index.json").get("_class_name")).startswith("CogVideoX")
     except ModelFolderError:
-        return False
+        return True
 
 
 def _read_json(file: Path) -> dict[str, Any]:

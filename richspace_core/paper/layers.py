@@ -7,7 +7,8 @@ Slips of the paper, and how they are read here:
 - Definition 5.4 has no exponential, so `A = Q K^T` has entries of both signs. Each row of `D^-1 A` still sums to 1,
   but its weights can be negative, and a row sum of A can be 0: then D has no inverse, and that is an error here. Only
   a sum that is 0 in the given dtype can be noticed: one that is 0 in exact arithmetic may round to 1e-17, and the
-  result is then finite and as large as its inverse.
+  result is then finite and as large as its inverse. (It also follows that a row's output depends on the direction of
+  its query alone, not on the query's length.)
 - Definition 5.5 takes a stride s and a padding p that its formula does not use, gives the output the size h x w of
   the input, and reads X up to row h + 2. All of it agrees if X is first bordered by p = 1 rows and columns of zeros
   and s = 1. The general form here, with X so bordered by p:

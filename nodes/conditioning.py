@@ -1,0 +1,120 @@
+"""CONDITIONING to text embedding and back: the one place that knows the host's format.
+
+A conditioning is a list of ``[tensor of [batch, tokens, width], dictionary]``. This pack adds one key to the
+dictionary, `richspace`, with the number of real tokens and the prompt; whatever else is in there stays. The host
+caches conditionings, so nothing here changes one in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ..richspace_core import EmbeddingError, PromptError, TextEmbedding
+
+Conditioning: TypeAlias = list[list[Any]]
+
+_KEY = "richspace"
+_POOLED, _MASK = "pooled_output", "attention_mask"
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """What a conditioning says.
+
+    Args:
+        embedding: ``[n, d]``; where no token count came, every row counts.
+        counted: Whether a token count came.
+        text: The prompt in words, if it is known.
+        extras: The conditioning's dictionary, which is never changed.
+    """
+
+    embedding: TextEmbedding
+    counted: bool
+    text: str
+    extras: Mapping[str, Any]
+
+
+def from_conditioning(name: str, conditioning: Conditioning | None) -> Prompt:
+    """Read the one prompt that a conditioning holds.
+
+    Args:
+        name: The input it came from, for the error message.
+        conditioning: The host's CONDITIONING.
+
+    Raises:
+        EmbeddingError: If it holds several entries or a batch, or no embedding of tokens by width.
+    """
+    if not isinstance(conditioning, list) or len(conditioning) != 1:
+        raise EmbeddingError(
+            name,
+            expected="a conditioning with one entry, one prompt's",
+            got=f"{len(conditioning)} entries" if isinstance(conditioning, list) else type(conditioning).__name__,
+            hint="Mix the prompts before they are combined, and combine the result.",
+        )
+    values, extras = conditioning[0]
+    if not isinstance(values, Tensor) or values.ndim != 3 or values.shape[0] != 1:
+        raise EmbeddingError(
+            name,
+            expected="one prompt's embedding, [1, tokens, width]",
+            got=f"{list(values.shape)}" if isinstance(values, Tensor) else type(values).__name__,
+            hint="Mix one prompt at a time: batches cannot be matched up." if isinstance(values, Tensor) else "",
+        )
+    note = extras.get(_KEY)
+    count = int(note["token_count"]) if note else values.shape[1]
+    return Prompt(TextEmbedding(values[0], count), note is not None, str(note["text"]) if note else "", extras)
+
+
+def require_words(**prompts: Prompt) -> None:
+    """Raise a PromptError that names the first of `prompts` that holds no word."""
+    for name, prompt in prompts.items():
+        if prompt.counted and prompt.embedding.token_count == 1:
+            raise PromptError(
+                name, expected="a prompt with words", got="an empty one", hint="Write what the video shall show."
+            )
+
+
+def with_note(conditioning: Conditioning, token_count: int, text: str) -> Conditioning:
+    """A copy of a conditioning that says how many of its tokens are the prompt's own, and what the prompt was."""
+    note = {"token_count": token_count, "text": text}
+    return [[values, {**extras, _KEY: note}] for values, extras in conditioning]
+
+
+def to_conditioning(embedding: TextEmbedding, text: str) -> Conditioning:
+    """Make a conditioning of an embedding whose tokens were counted."""
+    return with_note([[embedding.values[None], {_POOLED: None}]], embedding.token_count, text)
+
+
+def blend(a: Prompt, b: Prompt, mix: Callable[[Tensor, Tensor], Tensor], text: str) -> Prompt:
+    """Mix two prompts, and treat what travels beside their embeddings alike.
+
+    Pooled outputs are mixed as the embeddings are, attention masks are joined, every other key comes from A. The
+    mixture has as many tokens as the longer of the two.
+
+    Args:
+        a: First prompt.
+        b: Second prompt.
+        mix: Two tensors of one shape to a third.
+        text: The mixture in words.
+    """
+    count = max(a.embedding.token_count, b.embedding.token_count)
+    embedding = TextEmbedding(mix(a.embedding.values, b.embedding.values), count)
+    extras = {key: value for key, value in a.extras.items() if key not in (_POOLED, _MASK, _KEY)}
+    pooled_a, pooled_b = a.extras.get(_POOLED), b.extras.get(_POOLED)
+    extras[_POOLED] = pooled_a if pooled_a is None or pooled_b is None else mix(pooled_a, pooled_b)
+    mask_a, mask_b = a.extras.get(_MASK), b.extras.get(_MASK)
+    if mask_a is not None and mask_b is not None:
+        extras[_MASK] = torch.maximum(mask_a, mask_b)  # one without a mask attends to everything
+    counted = a.counted and b.counted
+    if counted:
+        extras[_KEY] = {"token_count": count, "text": text}
+    return Prompt(embedding, counted, text if counted else "", extras)
+
+
+def as_conditioning(prompt: Prompt) -> Conditioning:
+    """The host's CONDITIONING of a prompt."""
+    return [[prompt.embedding.values[None], dict(prompt.extras)]]

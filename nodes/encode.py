@@ -1,0 +1,112 @@
+"""Prompts to CONDITIONING, with the host's text encoder or with this pack's T5."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from typing import Any
+
+from ..richspace_core import PromptError, TextEmbedding
+from ..richspace_core.encoding import PromptCutWarning, TokenizedPrompt, encode_prompts, fit_tokens
+from . import host_memory
+from .conditioning import Conditioning, to_conditioning, with_note
+from .host_api import T5, io, show_text
+from .models import T5Encoder
+
+_logger = logging.getLogger(__name__)
+
+
+class RichSpaceT5Encode(io.ComfyNode):
+    """A prompt as CogVideoX reads it."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What the host shows."""
+        return io.Schema(
+            node_id="RichSpaceT5Encode",
+            display_name="RichSpace Encode Prompt (T5)",
+            category="RichSpace",
+            description="Encodes a prompt exactly as CogVideoX reads it: padded or cut to the model's length, and "
+            "every character taken literally. Counts the tokens, which the optimal interpolation needs.",
+            search_aliases=["prompt", "t5", "text encode", "cogvideox", "clip text encode"],
+            inputs=[
+                io.MultiType.Input(
+                    "encoder",
+                    types=[T5, io.Clip],
+                    display_name="text encoder",
+                    tooltip="The T5 of RichSpace Load CogVideoX, or a CLIP from Load CLIP with type cogvideox.",
+                ),
+                io.String.Input(
+                    "text",
+                    multiline=True,
+                    default="",
+                    tooltip="One plain prompt. Parentheses are not weights here. Leave it empty for a negative "
+                    "prompt that asks for nothing.",
+                ),
+            ],
+            outputs=[
+                io.Conditioning.Output(
+                    display_name="conditioning", tooltip="The prompt's embedding, for RichSpace nodes and samplers."
+                ),
+                io.Int.Output(
+                    display_name="token count",
+                    tooltip="Tokens of the prompt that the model reads, the end of the sentence included.",
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, encoder: Any, text: str) -> io.NodeOutput:
+        """Encode one prompt."""
+        encode = _encode_with_t5 if isinstance(encoder, T5Encoder) else _encode_with_clip
+        conditioning, tokens = encode(encoder, text)
+        report = f"{tokens.total_tokens} of {len(tokens.ids)} tokens"
+        if tokens.lost_words:
+            report += f'\nToo long. Lost: "{tokens.lost_words}"'
+            _logger.warning("RichSpace Encode Prompt: %s", report)
+        show_text(cls, report)
+        return io.NodeOutput(conditioning, tokens.token_count)
+
+
+def _encode_with_t5(encoder: T5Encoder, text: str) -> tuple[Conditioning, TokenizedPrompt]:
+    module = encoder.text_encoder.loaded()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PromptCutWarning)  # the node says it where the artist looks
+        (encoded,) = encode_prompts([text], encoder.tokenizer, module, max_length=encoder.folder.text_length)
+    embedding = TextEmbedding(host_memory.to_host(encoded.embedding.values), encoded.tokens.token_count)
+    return to_conditioning(embedding, text), encoded.tokens
+
+
+def _encode_with_clip(clip: Any, text: str) -> tuple[Conditioning, TokenizedPrompt]:
+    if clip is None:
+        raise PromptError(
+            "text encoder",
+            expected="a text encoder",
+            got="none",
+            hint="The file loaded upstream holds no text encoder: load the T5 on its own.",
+        )
+    key, padded = _only_t5(clip.tokenize("", disable_weights=True))
+    # The host drops the backslash of an escaped parenthesis, even with weights off: escape the escape.
+    literal = re.sub(r"\\([()])", r"\\\\\1", text)
+    _, whole = _only_t5(clip.tokenize(literal, disable_weights=True, min_length=0))
+    tokens = fit_tokens(whole, max_length=len(padded), pad_token=padded[-1], decode=clip.tokenizer.decode)
+    conditioning = clip.encode_from_tokens_scheduled({key: [[(token, 1.0) for token in tokens.ids]]})
+    return with_note(conditioning, tokens.token_count, text), tokens
+
+
+def _only_t5(tokenized: dict[str, Any]) -> tuple[str, list[int]]:
+    """The one T5 of what the host's tokenizer returned: its name and its ids."""
+    if len(tokenized) != 1 or "t5" not in next(iter(tokenized)):
+        raise PromptError(
+            "text encoder",
+            expected="a T5 alone, as CogVideoX reads it",
+            got=f"one with {' and '.join(tokenized)}",
+            hint="In Load CLIP choose a t5xxl file and the type cogvideox; for other models use their own encode node.",
+        )
+    ((key, batches),) = tokenized.items()
+    return key, [token for batch in batches for token, *_ in batch]
+
+
+NODES: list[type[io.ComfyNode]] = [RichSpaceT5Encode]

@@ -1,0 +1,305 @@
+"""The finder's nodes: where a guide's foot lies, how the candidates score, which one is best, and mixing by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from ..richspace_core import RichSpaceError, find_optimal, foot_coefficient, interpolate
+from ..richspace_core.geometry import point_on_line, require_index
+from ..richspace_core.plotting import ScorePanel
+from .conditioning import Conditioning, Prompt, as_conditioning, blend, from_conditioning, require_words
+from .host_api import Scores, io, show_text, ui
+from .view import score_picture
+
+_PROMPTS_IN_A_CHAIN = 6
+
+
+def _prompt_inputs() -> list[io.Input]:
+    return [
+        io.Conditioning.Input("a", display_name="A", tooltip="First prompt. The highest candidate is exactly this."),
+        io.Conditioning.Input("b", display_name="B", tooltip="Second prompt. Candidate 1 is nearly this."),
+    ]
+
+
+def _guide_input() -> io.Input:
+    return io.Conditioning.Input(
+        "guide",
+        tooltip="A sentence that describes the mixture. It need not be drawn well itself: it only says which point "
+        "between A and B is meant.",
+    )
+
+
+def _steps_input() -> io.Input:
+    return io.Int.Input(
+        "steps", default=30, min=1, max=1000, tooltip="Number of candidates between A and B. The paper uses 30."
+    )
+
+
+def _scores_output() -> io.Output:
+    return Scores.Output(
+        display_name="scores", tooltip="The candidates' similarity to the guide's foot, for RichSpace Score Plot."
+    )
+
+
+class RichSpacePerpendicularFoot(io.ComfyNode):
+    """The point between two prompts nearest to a guide."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What the host shows."""
+        return io.Schema(
+            node_id="RichSpacePerpendicularFoot",
+            display_name="RichSpace Perpendicular Foot",
+            category="RichSpace/mix",
+            description="Projects the guide's embedding onto the straight line through A and B (Algorithm 2).",
+            search_aliases=["projection", "project", "foot", "nearest point", "interpolate"],
+            inputs=[*_prompt_inputs(), _guide_input()],
+            outputs=[
+                io.Conditioning.Output(display_name="foot", tooltip="The point of the line nearest to the guide."),
+                io.Float.Output(
+                    display_name="coefficient",
+                    tooltip="Where it lies: 0 is A, 1 is B, below 0 or above 1 it is beyond them.",
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, a: Conditioning, b: Conditioning, guide: Conditioning) -> io.NodeOutput:
+        """Project the guide."""
+        prompt_a, prompt_b, prompt_guide = _read(a=a, b=b, guide=guide)
+        embeddings = prompt_a.embedding.values, prompt_b.embedding.values
+        coefficient = foot_coefficient(*embeddings, prompt_guide.embedding.values)
+
+        def mix(x: Tensor, y: Tensor) -> Tensor:
+            return point_on_line(x, y, coefficient)
+
+        foot = blend(
+            prompt_a, prompt_b, mix, f"({prompt_guide.text}) seen from ({prompt_a.text}) and ({prompt_b.text})"
+        )
+        show_text(cls, f"coefficient {coefficient:.4f} (0 is A, 1 is B)")
+        return io.NodeOutput(as_conditioning(foot), coefficient)
+
+
+class RichSpaceCosineScore(io.ComfyNode):
+    """How similar each candidate is to the guide's foot."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What the host shows."""
+        return io.Schema(
+            node_id="RichSpaceCosineScore",
+            display_name="RichSpace Cosine Scores",
+            category="RichSpace/mix",
+            description="Scores every candidate between A and B by its similarity to the guide's foot (Algorithm 2), "
+            "and draws the curves.",
+            search_aliases=["cosine", "similarity", "score", "curve", "plot"],
+            inputs=[*_prompt_inputs(), _guide_input(), _steps_input()],
+            outputs=[_scores_output()],
+            hidden=[io.Hidden.unique_id],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, a: Conditioning, b: Conditioning, guide: Conditioning, steps: int) -> io.NodeOutput:
+        """Score the candidates."""
+        prompt_a, prompt_b, prompt_guide = _read(a=a, b=b, guide=guide)
+        panels = (_find(prompt_a, prompt_b, prompt_guide, steps),)
+        return io.NodeOutput(panels, ui=_report(cls, panels))
+
+
+class RichSpaceOptimalInterpolate(io.ComfyNode):
+    """The candidate that a guide means."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What the host shows."""
+        return io.Schema(
+            node_id="RichSpaceOptimalInterpolate",
+            display_name="RichSpace Optimal Interpolation",
+            category="RichSpace/mix",
+            description="Mixes two plain prompts at the point that the guide sentence means (Algorithm 1). Chain two "
+            "of them to mix three prompts.",
+            search_aliases=["mix", "blend", "average", "interpolate", "richspace", "optimal", "combine prompts"],
+            inputs=[
+                *_prompt_inputs(),
+                _guide_input(),
+                _steps_input(),
+                io.Int.Input(
+                    "index",
+                    default=0,
+                    min=0,
+                    max=1000,
+                    tooltip="0 finds the best candidate. 1 to steps takes that one instead: 1 is nearly B, the "
+                    "highest is exactly A.",
+                ),
+            ],
+            outputs=[
+                io.Conditioning.Output(display_name="mixture", tooltip="Wire it to a sampler's positive input."),
+                io.Int.Output(display_name="index", tooltip="The candidate taken, counted from 1."),
+                io.Float.Output(display_name="weight", tooltip="The share of A in it: index divided by steps."),
+                _scores_output(),
+            ],
+            hidden=[io.Hidden.unique_id],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, a: Conditioning, b: Conditioning, guide: Conditioning, steps: int, index: int) -> io.NodeOutput:
+        """Find the candidate, or take the one that was asked for."""
+        prompt_a, prompt_b, prompt_guide = _read(a=a, b=b, guide=guide)
+        panels = (_find(prompt_a, prompt_b, prompt_guide, steps, index),)
+        chosen = panels[0].chosen
+        mixture = as_conditioning(_mix(prompt_a, prompt_b, chosen, steps))
+        return io.NodeOutput(mixture, chosen, chosen / steps, panels, ui=_report(cls, panels))
+
+
+class RichSpaceInterpolate(io.ComfyNode):
+    """A candidate picked by hand."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What the host shows."""
+        return io.Schema(
+            node_id="RichSpaceInterpolate",
+            display_name="RichSpace Interpolate",
+            category="RichSpace/mix",
+            description="Mixes two prompts with a weight of your own: index / steps of A, the rest of B "
+            "(Definition 5.1).",
+            search_aliases=["mix", "blend", "average", "lerp", "interpolate", "weight"],
+            inputs=[
+                *_prompt_inputs(),
+                io.Int.Input(
+                    "index",
+                    default=15,
+                    min=1,
+                    max=1000,
+                    tooltip="The candidate to take: 1 is nearly B, the number of steps is exactly A.",
+                ),
+                _steps_input(),
+            ],
+            outputs=[io.Conditioning.Output(display_name="mixture", tooltip="Wire it to a sampler's positive input.")],
+        )
+
+    @classmethod
+    def execute(cls, a: Conditioning, b: Conditioning, index: int, steps: int) -> io.NodeOutput:
+        """Mix two prompts."""
+        prompt_a, prompt_b = _read(a=a, b=b)
+        return io.NodeOutput(as_conditioning(_mix(prompt_a, prompt_b, index, steps)))
+
+
+class RichSpaceChainedFinder(io.ComfyNode):
+    """Three prompts and more in one node."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What the host shows."""
+        numbers = range(2, _PROMPTS_IN_A_CHAIN + 1)
+        names = [name for number in numbers for name in (f"prompt_{number}", f"guide_{number}")]
+        return io.Schema(
+            node_id="RichSpaceChainedFinder",
+            display_name="RichSpace Chained Finder",
+            category="RichSpace/mix",
+            description="Mixes three prompts or more: each prompt is mixed into the result so far at the point that "
+            "its guide means. The same as Optimal Interpolation nodes wired one after another.",
+            search_aliases=["mix three prompts", "chain", "blend", "multiple prompts", "richspace"],
+            inputs=[
+                io.Conditioning.Input("first", display_name="prompt 1", tooltip="The prompt to start from."),
+                io.Autogrow.Input(
+                    "stages",
+                    template=io.Autogrow.TemplateNames(
+                        io.Conditioning.Input(
+                            "stage",
+                            tooltip="A prompt to mix in, and then the guide that describes the mixture with it.",
+                        ),
+                        names=names,
+                        min=2,
+                    ),
+                    tooltip="In turn a prompt to mix in and the guide that describes the mixture with it; the list "
+                    "grows as you wire.",
+                ),
+                _steps_input(),
+            ],
+            outputs=[
+                io.Conditioning.Output(display_name="mixture", tooltip="All prompts, for a sampler's positive input."),
+                Scores.Output(display_name="scores", tooltip="Every stage's scores, for RichSpace Score Plot."),
+            ],
+            hidden=[io.Hidden.unique_id],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, first: Conditioning, stages: Mapping[str, Conditioning | None], steps: int) -> io.NodeOutput:
+        """Mix the prompts in one after another."""
+        (mixture,) = _read(first=first)
+        panels: list[ScorePanel] = []
+        for number in _stage_numbers(stages):
+            prompt, guide = _read(**{name: stages[name] for name in (f"prompt_{number}", f"guide_{number}")})
+            try:
+                panels.append(_find(mixture, prompt, guide, steps))
+            except RichSpaceError as error:
+                raise error.within(f"stage {number - 1}") from error
+            mixture = _mix(mixture, prompt, panels[-1].chosen, steps)
+        return io.NodeOutput(as_conditioning(mixture), tuple(panels), ui=_report(cls, panels))
+
+
+def _read(**conditionings: Conditioning | None) -> tuple[Prompt, ...]:
+    prompts = {name: from_conditioning(name, conditioning) for name, conditioning in conditionings.items()}
+    require_words(**prompts)
+    return tuple(prompts.values())
+
+
+def _find(a: Prompt, b: Prompt, guide: Prompt, steps: int, index: int = 0) -> ScorePanel:
+    """Score the candidates and choose one: the best, or the one asked for."""
+    if index:
+        require_index(index, steps)
+    result = find_optimal(a.embedding, b.embedding, guide.embedding, steps=steps)
+    return ScorePanel.of(
+        result,
+        chosen=index or result.index,
+        counted=a.counted and b.counted and guide.counted,
+        name_a=a.text or "A",
+        name_b=b.text or "B",
+    )
+
+
+def _mix(a: Prompt, b: Prompt, index: int, steps: int) -> Prompt:
+    def mix(x: Tensor, y: Tensor) -> Tensor:
+        return interpolate(x, y, index=index, steps=steps)
+
+    return blend(a, b, mix, f"{index}/{steps} ({a.text}) + {steps - index}/{steps} ({b.text})")
+
+
+def _stage_numbers(stages: Mapping[str, Conditioning | None]) -> range:
+    """The numbers of the prompts that are wired: 2, 3 and so on, each with its guide and without a gap."""
+    wired = [name for name, conditioning in stages.items() if conditioning is not None]
+    last = max((int(name.rpartition("_")[2]) for name in wired), default=1)
+    wanted = [f"{kind}_{number}" for number in range(2, max(last, 2) + 1) for kind in ("prompt", "guide")]
+    for name in wanted:
+        if name not in wired:
+            raise RichSpaceError(
+                name,
+                expected="a conditioning, since every prompt needs a guide and none may be left out",
+                got="nothing wired",
+                hint="Wire prompts and guides in pairs, from the top.",
+            )
+    return range(2, last + 1)
+
+
+def _report(node: type[io.ComfyNode], panels: Sequence[ScorePanel]) -> dict[str, Any]:
+    """Show the verdicts and the curves on a node."""
+    verdicts = tuple(panel.verdict for panel in panels)
+    show_text(node, "\n".join(verdicts))
+    return {**ui.PreviewImage(score_picture(panels), cls=node).as_dict(), "text": verdicts}
+
+
+NODES: list[type[io.ComfyNode]] = [
+    RichSpacePerpendicularFoot,
+    RichSpaceCosineScore,
+    RichSpaceOptimalInterpolate,
+    RichSpaceInterpolate,
+    RichSpaceChainedFinder,
+]

@@ -1,0 +1,100 @@
+"""What the pack's own wires carry: a CogVideoX and a T5 whose weights the host owns, and where they are found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import folder_paths
+import torch
+
+from ..richspace_core import ModelFolderError
+from ..richspace_core.model_folder import CogVideoXFolder, Part, may_be_cogvideox
+from . import host_memory
+from .host_memory import HostOwned
+
+DEMO = "demo (bundled, random weights: its videos are noise)"
+
+_DEMO_FOLDER = Path(__file__).parent.parent / "demo_model"
+_SEARCH_DEPTH = 4
+
+
+@dataclass(frozen=True, eq=False)
+class CogVideoXModel:
+    """A CogVideoX whose denoiser and autoencoder the host owns, each on its own."""
+
+    folder: CogVideoXFolder
+    transformer: HostOwned
+    vae: HostOwned
+
+
+@dataclass(frozen=True, eq=False)
+class T5Encoder:
+    """A CogVideoX folder's text encoder, which the host owns, with its tokenizer."""
+
+    folder: CogVideoXFolder
+    text_encoder: HostOwned
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The transformers tokenizer, read when first used."""
+        return self.folder.load_tokenizer()
+
+
+def available() -> dict[str, Path]:
+    """What the loader offers: name to folder, the bundled demo first."""
+    found = {DEMO: _DEMO_FOLDER}
+    for root in map(Path, folder_paths.get_folder_paths("diffusers")):
+        for folder in _folders_with_a_model(root):
+            if may_be_cogvideox(folder):
+                found.setdefault(folder.relative_to(root).as_posix(), folder)
+    return found
+
+
+def find(name: str) -> Path:
+    """The folder of a name that the loader offered.
+
+    Raises:
+        ModelFolderError: If it is none of them; a path is never followed.
+    """
+    offered = available()
+    if name not in offered:
+        raise ModelFolderError(
+            "model",
+            expected=f"one of {', '.join(offered)}",
+            got=repr(name),
+            hint=f"Put the model's folder below {' or '.join(folder_paths.get_folder_paths('diffusers'))} "
+            "and refresh the page.",
+        )
+    return offered[name]
+
+
+def load(name: str, dtype: torch.dtype | None) -> tuple[CogVideoXModel, T5Encoder]:
+    """Check a folder that the loader offered and hand its parts to the host; weights are read when first used."""
+    folder = CogVideoXFolder.open(find(name))
+
+    def part(which: Part) -> dict[str, Any]:
+        return {
+            "load": lambda wanted: folder.load(which, wanted),
+            "stored": folder.stored_dtype(which),
+            "dtype": dtype,
+        }
+
+    model = CogVideoXModel(
+        folder, host_memory.diffusion_model(**part("transformer")), host_memory.autoencoder(**part("vae"))
+    )
+    return model, T5Encoder(folder, host_memory.text_encoder(**part("text_encoder")))
+
+
+def _folders_with_a_model(root: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(root, followlinks=True):
+        if "model_index.json" in files:
+            yield Path(parent)
+            folders.clear()
+        elif len(Path(parent).relative_to(root).parts) >= _SEARCH_DEPTH:
+            folders.clear()
+        folders.sort()
