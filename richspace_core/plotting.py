@@ -31,6 +31,7 @@ _BACKGROUND, _FIELD, _GRID = "#1e1e24", "#25252d", "#3b3b47"
 _TEXT, _MUTED = "#f2f2f5", "#b4b4c2"
 # Okabe and Ito's colours, told apart by every kind of colour vision; the line styles differ as well.
 _CHOSEN, _FULL, _TRUNCATED, _FOOT = "#f5a81c", "#56b4e9", "#dd8dbb", "#1fc497"
+_OPTIMUM: dict[str, Any] = {"color": _TEXT, "linewidth": 2, "linestyle": (0, (4, 3)), "marker": ""}
 
 #: All lengths here are in 1/768 of the picture's width; the resolution is set so that one of them is one point.
 _UNITS = 768
@@ -175,7 +176,8 @@ def _figure(panels: Sequence[ScorePanel], *, width: int, height: int) -> Figure:
     for number, (area, panel) in enumerate(zip(areas, panels, strict=True), start=1):
         _Panel(area, panel, height * _UNITS / width).draw(f"stage {number}" if len(panels) > 1 else "")
         if number > 1:
-            area.add_artist(Line2D([0, 1], [1, 1], color=_GRID, linewidth=3, transform=area.transSubfigure))
+            divider: dict[str, Any] = {"color": _GRID, "linewidth": 3, "linestyle": "-", "marker": ""}
+            area.add_artist(Line2D([0, 1], [1, 1], **divider, transform=area.transSubfigure))
     return figure
 
 
@@ -270,7 +272,7 @@ class _Panel:
         axes.set_xlim(-0.025 * self.steps, 1.025 * self.steps)
         axes.set_ylim(scale.low, scale.high)
         for tick, label in zip(scale.ticks, scale.labels, strict=True):
-            axes.axhline(tick, color=_GRID, linewidth=1.5, linestyle="-", zorder=1)
+            axes.axhline(tick, color=_GRID, linewidth=1.5, linestyle="-", marker="", zorder=1)
             self._annotate(axes, label, (0, tick), (-8, 0), across="axes fraction", ha="right", va="center_baseline")
         return axes
 
@@ -279,7 +281,7 @@ class _Panel:
         half = self.steps / 60  # of 30 candidates, the width of one
         chosen, best = self.panel.chosen, self.panel.continuous_weight * self.steps
         axes.axvspan(chosen - half, chosen + half, color=_CHOSEN, alpha=0.3, linewidth=0, zorder=2, gid="chosen band")
-        axes.axvline(best, color=_TEXT, linewidth=2, linestyle=(0, (4, 3)), zorder=3, gid="optimum")
+        axes.axvline(best, **_OPTIMUM, zorder=3, gid="optimum")
 
     def _draw_curve(
         self, axes: Axes, name: str, values: Tensor, color: str, *, width: float = 3.5, style: Any = "-"
@@ -323,7 +325,7 @@ class _Panel:
         if 0 <= self.panel.foot_coefficient <= 1:
             x = (1 - self.panel.foot_coefficient) * self.steps
             looks: dict[str, Any] = {"color": _FOOT, "marker": "^", "markersize": 16, "markeredgewidth": 0}
-            place = {"transform": axes.get_xaxis_transform(), "clip_on": False, "zorder": 7}
+            place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False, "zorder": 7}
             axes.plot([x], [0.06], **looks, **place, linestyle="none", label="guide", gid="guide")
 
     def _draw_legend(self, curves: list[Axes], y: float) -> None:
@@ -331,7 +333,7 @@ class _Panel:
 
         handles = [line for axes in curves for line in axes.lines if not str(line.get_label()).startswith("_")]
         optimum = f"optimum {self.panel.continuous_weight:.1%} A"
-        handles.append(Line2D([], [], color=_TEXT, linewidth=2, linestyle=(0, (4, 3)), label=optimum))
+        handles.append(Line2D([], [], **_OPTIMUM, label=optimum))
         handles.sort(key=lambda handle: str(handle.get_label()) == "guide")
         legend = self.area.legend(
             handles=handles,
@@ -372,8 +374,8 @@ class _Panel:
         """Text beside the axes: below its lower edge, or at a height of its left edge."""
         up = "data" if looks.get("va") == "center_baseline" else "axes fraction"
         where: dict[str, Any] = {"xy": place, "xytext": offset, "xycoords": (across, up), "textcoords": "offset points"}
-        looks = {"color": _MUTED, "annotation_clip": False, "usetex": False, "parse_math": False} | looks
-        axes.annotate(text, **where, fontproperties=self.lettering.font(_SIZE), **looks)
+        plain: dict[str, Any] = {"annotation_clip": False, "usetex": False, "parse_math": False}
+        axes.annotate(text, **where, fontproperties=self.lettering.font(_SIZE), **plain, **{"color": _MUTED, **looks})
 
 
 @dataclass(frozen=True)

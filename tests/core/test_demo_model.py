@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,6 +20,9 @@ from diffusers import (
 from safetensors.torch import load_file
 from tiny_models import DEMO_MODEL, KINDS, build, save_tiny_folder, tiny_pipeline
 from transformers import T5EncoderModel, T5Tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TIGER = "The tiger, moves gracefully through the forest, its fur flowing in the breeze."
 ZEBRA = "The zebra, moves gracefully through the forest, its fur flowing in the breeze."
@@ -61,6 +65,15 @@ def render(pipeline: CogVideoXPipeline, embedding: torch.Tensor, *, steps: int, 
         output_type="np",
         **options,
     ).frames[0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Layers this small are slower on several threads than on one, much slower where others use the cores too."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -219,18 +232,6 @@ class TestVideos:
         pipeline = load(DEMO_MODEL, torch_dtype=dtype)
         assert {part.dtype for part in (pipeline.text_encoder, pipeline.transformer, pipeline.vae)} == {dtype}
         assert np.isfinite(render(pipeline, encode(pipeline, TIGER), steps=2)).all()
-
-    def test_one_other_word_changes_embedding_and_video(self, demo):
-        tiger, zebra = encode(demo, TIGER), encode(demo, ZEBRA)
-        assert (tiger - zebra).abs().mean() > 0.01
-        assert np.abs(render(demo, tiger) - render(demo, zebra)).mean() > 0.01  # several 8-bit levels
-
-    def test_interpolation_changes_the_video(self, demo):
-        tiger, zebra = encode(demo, TIGER), encode(demo, ZEBRA)
-        videos = [render(demo, torch.lerp(zebra, tiger, weight)) for weight in (0.0, 0.5, 1.0)]
-        ends = np.abs(videos[2] - videos[0]).mean()
-        assert 0.005 < np.abs(videos[1] - videos[0]).mean() < ends
-        assert 0.005 < np.abs(videos[2] - videos[1]).mean() < ends
 
 
 @pytest.mark.parametrize("kind", KINDS)
