@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NoReturn
 
 import torch
@@ -218,20 +219,26 @@ class LineGram:
         cut._require_line(f"the first {rows} rows, the tokens of the prompts")
         return cut
 
-    @property
+    @cached_property
     def foot(self) -> float:
         """Position of the perpendicular foot: 0 is A, 1 is B."""
         return float(self.guide.sum() / self.direction.sum())
 
     def scores(self, positions: Tensor) -> Tensor:
         """Similarity to the foot of the points at `positions`, float64 ``[p]`` -> float64 ``[p]``."""
-        foot, t = self.foot, positions[:, None]  # [p, 1] against rows [n]
-        # <z_t, foot> = <a, foot> + t <d, foot>, row by row; only the point's own norm is not linear in t.
-        foot_norm = self._squared_norm(foot).sqrt()
-        at_start = _ratio(self.start + foot * self.slope, foot_norm)
-        per_step = _ratio(self.slope + foot * self.direction, foot_norm)
-        cosines = _ratio(torch.addcmul(at_start, t, per_step), self._squared_norm(t).sqrt())  # [p, n]
-        return cosines.clamp(-1, 1).mean(dim=1)
+        t = positions[:, None]  # [p, 1] against rows [n]
+        cosines = _ratio(torch.addcmul(self._at_start, t, self._per_step), self._squared_norm(t).sqrt())  # [p, n]
+        return cosines.clamp_(-1, 1).mean(dim=1)
+
+    # <z_t, foot> / |foot| = (<a, foot> + t <d, foot>) / |foot|, row by row: linear in t, and known once and for all.
+
+    @cached_property
+    def _at_start(self) -> Tensor:
+        return _ratio(self.start + self.foot * self.slope, self._squared_norm(self.foot).sqrt())
+
+    @cached_property
+    def _per_step(self) -> Tensor:
+        return _ratio(self.slope + self.foot * self.direction, self._squared_norm(self.foot).sqrt())
 
     def _squared_norm(self, position: Tensor | float) -> Tensor:
         # Horner's form; rounding may leave a row at the origin a hair below zero.
@@ -273,28 +280,28 @@ def _is_finite(values: Tensor) -> bool:
 
 
 def _line_products(a: Tensor, b: Tensor, guide: Tensor) -> Iterator[Tensor]:
-    direction = b - a
+    a = a.float()
+    direction = b.float() - a
     yield a * a
     yield a * direction
     yield direction * direction
-    yield direction * (guide - a)
+    yield direction * (guide.float() - a)
 
 
 def _cosine_products(x: Tensor, y: Tensor) -> Iterator[Tensor]:
+    x, y = x.float(), y.float()
     yield x * y
     yield x * x
     yield y * y
 
 
 def _row_sums(*matrices: Tensor, products: Callable[..., Iterator[Tensor]]) -> Tensor:
-    """Sum each of the m `products` over the rows of the ``[n, d]`` matrices: float64 ``[m, n]`` on the CPU."""
-    rows, width = matrices[0].shape
-    chunk = max(1, _CHUNK_ELEMENTS // max(1, width))
-    sums = []
-    for start in range(0, rows, chunk):
-        wide = (matrix[start : start + chunk].float() for matrix in matrices)
-        sums.append(torch.stack([product.sum(dim=-1) for product in products(*wide)]))  # [m, chunk]
-    return torch.cat(sums, dim=1).cpu().double()  # the CPU first: not every device has float64
+    """Sum each of the m float32 `products` along the rows of ``[n, d]`` matrices: float64 ``[m, n]`` on the CPU."""
+    chunk = max(1, _CHUNK_ELEMENTS // matrices[0].shape[1])
+    chunks = zip(*(matrix.split(chunk) for matrix in matrices), strict=True)
+    sums = [[product.sum(dim=-1) for product in products(*rows)] for rows in chunks]
+    by_product = torch.stack([torch.cat(column) for column in zip(*sums, strict=True)])  # [m, n]
+    return by_product.cpu().double()  # the CPU first: not every device has float64
 
 
 def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:

@@ -29,19 +29,19 @@ types.
 
 from __future__ import annotations
 
-from richspace_core.paper.algorithm1 import OptimalFinding, optimal_finder
-from richspace_core.paper.algorithm2 import cosine_sim, perpendicular_foot
-from richspace_core.paper.algorithm3 import video_interpolation
-from richspace_core.paper.attention import Attention3D, TextToVideoModel
-from richspace_core.paper.bounds import (
+from .algorithm1 import OptimalFinding, optimal_finder
+from .algorithm2 import cosine_sim, perpendicular_foot
+from .algorithm3 import video_interpolation
+from .attention import Attention3D, TextToVideoModel
+from .bounds import (
     lemma_a1_log_epsilon,
     lemma_a2_log_epsilon,
     lemma_a5_log_epsilon,
     theorem_5_9_log_epsilon,
     theorem_a8_log_epsilon,
 )
-from richspace_core.paper.definitions import linear_interpolation, log_ball_volume, phi_cos
-from richspace_core.paper.layers import AttentionLayer, ConvolutionLayer, LinearProjection, attn, phi_conv, phi_linear
+from .definitions import linear_interpolation, log_ball_volume, phi_cos
+from .layers import AttentionLayer, ConvolutionLayer, LinearProjection, attn, phi_conv, phi_linear
 
 __all__ = [
     "Attention3D",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from richspace_core.errors import EmbeddingError, RichSpaceError
+from ..errors import EmbeddingError, RichSpaceError
 
 if TYPE_CHECKING:
     from torch import Tensor

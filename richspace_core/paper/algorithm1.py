@@ -19,9 +19,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from richspace_core.paper._checks import require_matrices, require_whole_number
-from richspace_core.paper.algorithm2 import cosine_sim
-from richspace_core.paper.definitions import linear_interpolation
+from ._checks import require_matrices, require_whole_number
+from .algorithm2 import cosine_sim
+from .definitions import linear_interpolation
 
 
 class OptimalFinding(NamedTuple):

@@ -18,9 +18,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from richspace_core.errors import EmbeddingError
-from richspace_core.paper._checks import require_matrices, require_whole_number
-from richspace_core.paper.definitions import linear_interpolation, phi_cos
+from ..errors import EmbeddingError
+from ._checks import require_matrices, require_whole_number
+from .definitions import linear_interpolation, phi_cos
 
 
 def perpendicular_foot(E_ta: Tensor, E_tb: Tensor, E_tc: Tensor) -> Tensor:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from richspace_core.errors import SamplingError
-from richspace_core.paper._checks import require_whole_number
-from richspace_core.paper.algorithm1 import optimal_finder
+from ..errors import SamplingError
+from ._checks import require_whole_number
+from .algorithm1 import optimal_finder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,9 +26,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from richspace_core.errors import RichSpaceError
-from richspace_core.paper._checks import require_matrices, require_whole_number
-from richspace_core.paper.layers import AttentionLayer, ConvolutionLayer, LinearProjection
+from ..errors import RichSpaceError
+from ._checks import require_matrices, require_whole_number
+from .layers import AttentionLayer, ConvolutionLayer, LinearProjection
 
 
 class Attention3D(nn.Module):

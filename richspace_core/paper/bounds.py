@@ -33,8 +33,8 @@ from __future__ import annotations
 import math
 import sys
 
-from richspace_core.errors import RichSpaceError
-from richspace_core.paper._checks import require_whole_number
+from ..errors import RichSpaceError
+from ._checks import require_whole_number
 
 
 def lemma_a1_log_epsilon(*, m: int, M: int) -> float:

@@ -16,8 +16,8 @@ import math
 import torch
 from torch import Tensor
 
-from richspace_core.errors import EmbeddingError, RichSpaceError
-from richspace_core.paper._checks import require_matrices, require_whole_number
+from ..errors import EmbeddingError, RichSpaceError
+from ._checks import require_matrices, require_whole_number
 
 
 def linear_interpolation(x: Tensor, y: Tensor, i: int, k: int) -> Tensor:

@@ -22,8 +22,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from richspace_core.errors import RichSpaceError
-from richspace_core.paper._checks import require_matrices, require_whole_number
+from ..errors import RichSpaceError
+from ._checks import require_matrices, require_whole_number
 
 
 def attn(X: Tensor, W_Q: Tensor, W_K: Tensor, W_V: Tensor) -> Tensor:

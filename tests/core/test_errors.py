@@ -1,0 +1,48 @@
+"""The one exception type: what its message says, and that one `except` catches every child."""
+
+from __future__ import annotations
+
+import pytest
+
+from richspace_core.errors import EmbeddingError, ModelFolderError, PromptError, RichSpaceError, SamplingError
+
+CHILDREN = (EmbeddingError, ModelFolderError, PromptError, SamplingError)
+
+
+def test_message_has_argument_expected_got_and_hint():
+    error = RichSpaceError("steps", expected="an integer >= 1", got="0", hint="The paper uses 30.")
+    assert str(error) == "steps: expected an integer >= 1, got 0. The paper uses 30."
+    assert (error.argument, error.expected, error.got, error.hint) == (
+        "steps",
+        "an integer >= 1",
+        "0",
+        "The paper uses 30.",
+    )
+
+
+def test_hint_may_be_left_out():
+    assert str(RichSpaceError("steps", expected="1", got="0")) == "steps: expected 1, got 0."
+
+
+@pytest.mark.parametrize("kind", CHILDREN)
+def test_one_except_catches_every_child(kind):
+    with pytest.raises(RichSpaceError, match="^prompt: expected text, got nothing.$") as caught:
+        raise kind("prompt", expected="text", got="nothing")
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("kind", [RichSpaceError, *CHILDREN])
+def test_within_names_the_whole_and_keeps_the_rest(kind):
+    error = kind("b", expected="another", got="the same", hint="Change it.").within("stage 2")
+    assert type(error) is kind
+    assert str(error) == "stage 2, b: expected another, got the same. Change it."
+
+
+def test_the_host_may_format_it_across_a_traceback():
+    # The host formats errors with str() and type(); both work on an error that was chained.
+    original = EmbeddingError("a", expected="x", got="y")
+    with pytest.raises(EmbeddingError, match="stage 1, a") as caught:
+        raise original.within("stage 1") from original
+    assert caught.value.__cause__ is original
+
+
