@@ -223,9 +223,7 @@ def _sample_each(
         progress.step_done(len(videos) * steps + done, lambda: false_colour_preview(latents))
 
     for seed in seeds:
-        video = sample_latents(
-            model.folder, transformer, **prompts, settings=settings, seed=seed, on_step=on_step
-        )
+        video = sample_latents(model.folder, transformer, **prompts, settings=settings, seed=seed, on_step=on_step)
         videos.append(video)
     return torch.cat(videos)
 

@@ -15,16 +15,27 @@ import comfy.utils
 import torch
 from torch import Tensor, nn
 
+from ..richspace_core.model_folder import Part
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 Result = TypeVar("Result")
+
+#: Where each part of a model runs, and where its weights wait.
+_DEVICES: dict[Part, tuple[Callable[[], torch.device], Callable[[], torch.device]]] = {
+    "transformer": (management.get_torch_device, management.unet_offload_device),
+    "text_encoder": (management.text_encoder_device, management.text_encoder_offload_device),
+    "vae": (management.vae_device, management.vae_offload_device),
+}
 
 #: Longest side in pixels of a live preview.
 _PREVIEW_SIZE = 512
 
 
 class RichSpaceModel(nn.Module):
+    """Carries a module, and beside it what the host notes on a model; its name stands in the host's log."""
+
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
@@ -36,26 +47,25 @@ class HostOwned:
     They are read from disk when first used, so a graph whose results are cached reads nothing.
 
     Args:
+        part: What the module is, which decides the devices that the host has for it.
         load: Reads the module in a number type, on the CPU.
         stored_dtype: The number type that the weights were made for.
         dtype: The number type to hold them in, or None to choose what the device can do.
-        load_device: Where the module runs.
-        offload_device: Where its weights wait.
     """
 
     def __init__(
         self,
+        part: Part,
         load: Callable[[torch.dtype], nn.Module],
         *,
         stored_dtype: torch.dtype,
         dtype: torch.dtype | None,
-        load_device: torch.device,
-        offload_device: torch.device,
     ) -> None:
+        load_device, offload_device = _DEVICES[part]
         self._load = load
-        self._devices = load_device, offload_device
+        self._devices = load_device(), offload_device()
         self._patcher: Any = None
-        self.dtype = dtype or _usable_dtype(stored_dtype, load_device)
+        self.dtype = dtype or _usable_dtype(stored_dtype, self._devices[0])
 
     def loaded(self, *, memory_required: int = 0) -> nn.Module:
         """The module with its weights on its device; call this before every use.
@@ -69,41 +79,6 @@ class HostOwned:
         management.load_models_gpu([self._patcher], memory_required=memory_required, force_full_load=True)
         module: nn.Module = self._patcher.model.module
         return module
-
-
-def diffusion_model(
-    load: Callable[[torch.dtype], nn.Module], stored: torch.dtype, dtype: torch.dtype | None
-) -> HostOwned:
-    """A denoiser on the devices that the host has for one."""
-    return HostOwned(
-        load,
-        stored_dtype=stored,
-        dtype=dtype,
-        load_device=management.get_torch_device(),
-        offload_device=management.unet_offload_device(),
-    )
-
-
-def text_encoder(load: Callable[[torch.dtype], nn.Module], stored: torch.dtype, dtype: torch.dtype | None) -> HostOwned:
-    """A text encoder on the devices that the host has for one."""
-    return HostOwned(
-        load,
-        stored_dtype=stored,
-        dtype=dtype,
-        load_device=management.text_encoder_device(),
-        offload_device=management.text_encoder_offload_device(),
-    )
-
-
-def autoencoder(load: Callable[[torch.dtype], nn.Module], stored: torch.dtype, dtype: torch.dtype | None) -> HostOwned:
-    """An autoencoder on the devices that the host has for one."""
-    return HostOwned(
-        load,
-        stored_dtype=stored,
-        dtype=dtype,
-        load_device=management.vae_device(),
-        offload_device=management.vae_offload_device(),
-    )
 
 
 def to_host(values: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import torch
 
 from ..richspace_core import ModelFolderError
 from ..richspace_core.model_folder import CogVideoXFolder, Part, may_be_cogvideox
-from . import host_memory
 from .host_memory import HostOwned
 
 DEMO = "demo (bundled, random weights: its videos are noise)"
@@ -77,17 +76,10 @@ def load(name: str, dtype: torch.dtype | None) -> tuple[CogVideoXModel, T5Encode
     """Check a folder that the loader offered and hand its parts to the host; weights are read when first used."""
     folder = CogVideoXFolder.open(find(name))
 
-    def part(which: Part) -> dict[str, Any]:
-        return {
-            "load": lambda wanted: folder.load(which, wanted),
-            "stored": folder.stored_dtype(which),
-            "dtype": dtype,
-        }
+    def owned(part: Part) -> HostOwned:
+        return HostOwned(part, partial(folder.load, part), stored_dtype=folder.stored_dtype(part), dtype=dtype)
 
-    model = CogVideoXModel(
-        folder, host_memory.diffusion_model(**part("transformer")), host_memory.autoencoder(**part("vae"))
-    )
-    return model, T5Encoder(folder, host_memory.text_encoder(**part("text_encoder")))
+    return CogVideoXModel(folder, owned("transformer"), owned("vae")), T5Encoder(folder, owned("text_encoder"))
 
 
 def _folders_with_a_model(root: Path) -> Iterator[Path]:

@@ -113,8 +113,8 @@ def encode_prompts(
     Reference:
         `diffusers.CogVideoXPipeline.encode_prompt`, whose ids and embeddings these are.
     """
-    if not prompts or not all(isinstance(prompt, str) for prompt in prompts):
-        raise PromptError("prompts", expected="at least one text", got=repr(list(prompts))[:80])
+    if isinstance(prompts, str) or not prompts or not all(isinstance(prompt, str) for prompt in prompts):
+        raise PromptError("prompts", expected="a list of at least one text", got=repr(prompts)[:80])
     whole = tokenizer(list(prompts), verbose=False)["input_ids"]
     tokenized = [
         fit_tokens(ids, max_length=max_length, pad_token=tokenizer.pad_token_id, decode=tokenizer.decode)

@@ -298,7 +298,7 @@ def _cosine_products(x: Tensor, y: Tensor) -> Iterator[Tensor]:
 def _row_sums(*matrices: Tensor, products: Callable[..., Iterator[Tensor]]) -> Tensor:
     """Sum each of the m float32 `products` along the rows of ``[n, d]`` matrices: float64 ``[m, n]`` on the CPU."""
     chunk = max(1, _CHUNK_ELEMENTS // matrices[0].shape[1])
-    chunks = zip(*(matrix.split(chunk) for matrix in matrices), strict=True)
+    chunks = zip(*(torch.split(matrix, chunk) for matrix in matrices), strict=True)
     sums = [[product.sum(dim=-1) for product in products(*rows)] for rows in chunks]
     by_product = torch.stack([torch.cat(column) for column in zip(*sums, strict=True)])  # [m, n]
     return by_product.cpu().double()  # the CPU first: not every device has float64

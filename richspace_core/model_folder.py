@@ -79,10 +79,10 @@ class CogVideoXFolder:
             )
         configs = {part: _read_json(path / part / "config.json") for part in _CLASSES}
         for part, config in configs.items():
-            if config.get("_class_name", config.get("architectures", [None])[0]) != _CLASSES[part]:
-                raise ModelFolderError(
-                    f"{path.name}/{part}", expected=_CLASSES[part], got=str(config.get("_class_name")), hint=_PUBLISHED
-                )
+            # diffusers names a part's class in one way, transformers in the other.
+            named = config.get("_class_name") or next(iter(config.get("architectures") or []), None)
+            if named != _CLASSES[part]:
+                raise ModelFolderError(f"{path.name}/{part}", expected=_CLASSES[part], got=str(named), hint=_PUBLISHED)
             for file in _weight_files(path / part):
                 _stored_dtype(file)
         _require_tokenizer(path / "tokenizer")
@@ -191,13 +191,21 @@ class CogVideoXFolder:
             import transformers as library
         else:
             import diffusers as library
-        model, report = getattr(library, _CLASSES[part]).from_pretrained(
-            self.path / part,
-            torch_dtype=dtype,  # the name that every supported version of both libraries takes
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
+        try:
+            model, report = getattr(library, _CLASSES[part]).from_pretrained(
+                self.path / part,
+                torch_dtype=dtype,  # the name that every supported version of both libraries takes
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+        except (RuntimeError, ValueError) as error:  # what the two libraries raise at a weight of another shape
+            raise ModelFolderError(
+                f"{self.path.name}/{part}",
+                expected="weights that fit the part's config.json",
+                got=f"an error when loading them ({str(error)[:200]})",
+                hint="A file may be damaged or belong to another model: download the folder again.",
+            ) from error
         missing = sorted(report["missing_keys"])
         if missing:
             raise ModelFolderError(
@@ -272,7 +280,10 @@ def _weight_files(part: Path) -> list[Path]:
         return [single]
     where = f"{part.parent.name}/{part.name}"
     if index.is_file():
-        shards = [part / name for name in sorted(set(_read_json(index).get("weight_map", {}).values()))]
+        named = _read_json(index).get("weight_map")
+        shards = (
+            [part / name for name in sorted({str(name) for name in named.values()})] if isinstance(named, dict) else []
+        )
         absent = [shard.name for shard in shards if shard.parent != part or not shard.is_file()]
         if shards and not absent:
             return shards

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from .embedding import TextEmbedding, require_finite
+from .embedding import TextEmbedding
 from .errors import SamplingError
 from .model_folder import CogVideoXFolder, SchedulerName, VideoSize
 
@@ -33,7 +33,7 @@ class SamplingSettings:
     """How a video is sampled.
 
     Args:
-        size: Pixels and frames, from `CogVideoXFolder.video_size`.
+        size: Pixels and frames, as `CogVideoXFolder.video_size` takes them: 0 means the model's own.
         steps: Denoising steps, at least 1.
         guidance_scale: Weight of classifier-free guidance; at 1 or below the negative prompt is not used.
         dynamic_guidance: Off keeps the scale constant. "cosine" raises it from 1 to 1 + scale over the steps, as
@@ -49,11 +49,17 @@ class SamplingSettings:
     scheduler: SchedulerName = "auto"
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise SamplingError("steps", expected="at least 1", got=str(self.steps), hint="50 is usual.")
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
+            raise SamplingError("steps", expected="an integer >= 1", got=repr(self.steps), hint="50 is usual.")
         if not math.isfinite(self.guidance_scale) or self.guidance_scale < 0:
             raise SamplingError(
                 "guidance_scale", expected="a number of at least 0", got=str(self.guidance_scale), hint="6 is usual."
+            )
+        if self.dynamic_guidance not in get_args(DynamicGuidance):
+            raise SamplingError(
+                "dynamic_guidance",
+                expected=f"one of {', '.join(get_args(DynamicGuidance))}",
+                got=repr(self.dynamic_guidance),
             )
 
 
@@ -99,22 +105,24 @@ def sample_latents(
         float32 ``[1, c, f, h, w]`` on the transformer's device.
 
     Raises:
-        SamplingError: If an embedding does not fit the model, or the video came out NaN or infinite.
+        SamplingError: If an embedding does not fit the model, the model cannot make the size, or the video came out
+            NaN or infinite.
 
     Reference:
         RichSpace, Algorithm 3, lines 19-25.
     """
     require_fits(folder, positive=positive, negative=negative)
+    size = folder.video_size(**asdict(settings.size))
     weights = next(transformer.parameters())
     pipeline = make_pipeline(folder, transformer, settings.scheduler)
     view = _DenoisedView(pipeline, on_step, settings)
     with torch.inference_mode(), view:
-        latents = pipeline(
+        latents: Tensor = pipeline(
             prompt_embeds=positive.values[None].to(weights.device, weights.dtype),
             negative_prompt_embeds=negative.values[None].to(weights.device, weights.dtype),
-            width=settings.size.width,
-            height=settings.size.height,
-            num_frames=settings.size.frames,
+            width=size.width,
+            height=size.height,
+            num_frames=size.frames,
             num_inference_steps=settings.steps,
             guidance_scale=view.first_guidance_scale,
             use_dynamic_cfg=settings.dynamic_guidance == "as diffusers",
@@ -124,15 +132,7 @@ def sample_latents(
             max_sequence_length=folder.text_length,
         ).frames  # [1, f, c, h, w]
     latents = _in_host_layout(latents, folder, settings.size.frames).float()
-    try:
-        require_finite("video", latents)
-    except ValueError as error:
-        raise SamplingError(
-            "video",
-            expected="finite latents",
-            got="NaN or infinity",
-            hint=f"{str(weights.dtype).removeprefix('torch.')} overflowed: choose float32 or bfloat16 in the loader.",
-        ) from error
+    _require_finite_video(latents, weights.dtype)
     return latents
 
 
@@ -186,20 +186,14 @@ def decode_latents(vae: Any, latents: Tensor, *, tiled: bool = False) -> Tensor:
     weights = next(vae.parameters())
     was_tiled = vae.use_tiling
     vae.use_tiling = tiled
+    latents = latents.to(weights.device, weights.dtype)
     try:
         with torch.inference_mode():
-            video = vae.decode(latents.to(weights.device, weights.dtype)).sample  # [1, 3, frames, height, width]
+            video: Tensor = vae.decode(latents).sample  # [1, 3, frames, height, width]
     finally:
         vae.use_tiling = was_tiled
-    frames = (video[0].float() / 2 + 0.5).clamp(0, 1).permute(1, 2, 3, 0)
-    if not bool(torch.isfinite(frames).all()):
-        raise SamplingError(
-            "video",
-            expected="finite pixels",
-            got="NaN",
-            hint=f"{str(weights.dtype).removeprefix('torch.')} overflowed: choose float32 or bfloat16 in the loader.",
-        )
-    return frames
+    _require_finite_video(video, weights.dtype)
+    return (video[0].float() / 2 + 0.5).clamp(0, 1).permute(1, 2, 3, 0)
 
 
 def false_colour_preview(latents: Tensor) -> Tensor:
@@ -211,9 +205,11 @@ def false_colour_preview(latents: Tensor) -> Tensor:
         latents: ``[1, c, f, h, w]`` with at least three channels; the middle frame is shown.
 
     Returns:
-        float32 ``[h, w, 3]`` in 0..1 on the CPU.
+        float32 ``[h, w, 3]`` in 0..1 on the CPU; plain grey if the frame is not finite, which has no components.
     """
     frame = latents[0, :, latents.shape[2] // 2].float().cpu()  # [c, h, w]
+    if not bool(torch.isfinite(frame).all()):
+        return torch.full((*frame.shape[1:], 3), 0.5)
     pixels = frame.flatten(1).T  # [h * w, c]
     pixels = pixels - pixels.mean(dim=0)
     _, axes = torch.linalg.eigh(pixels.T @ pixels)  # columns, the largest component last
@@ -237,7 +233,17 @@ def cosine_guidance(scale: float, step: int, steps: int) -> float:
 def _in_host_layout(latents: Tensor, folder: CogVideoXFolder, frames: int) -> Tensor:
     # CogVideoX 1.5 samples whole patches of frames: the surplus stands in front.
     surplus = latents.shape[1] - folder.latent_frames(frames)
-    return 1 / folder.scaling_factor * latents[:, surplus:].permute(0, 2, 1, 3, 4)
+    return latents[:, surplus:].permute(0, 2, 1, 3, 4) * (1 / folder.scaling_factor)
+
+
+def _require_finite_video(values: Tensor, dtype: torch.dtype) -> None:
+    if not bool(torch.isfinite(values).all()):
+        raise SamplingError(
+            "video",
+            expected="finite numbers",
+            got="NaN or infinity",
+            hint=f"{str(dtype).removeprefix('torch.')} overflowed: choose bfloat16 or float32 in the loader.",
+        )
 
 
 class _DenoisedView:
@@ -286,5 +292,5 @@ class _DenoisedView:
             unguided, guided = guided.chunk(2)
             guided = unguided + self._pipeline.guidance_scale * (guided - unguided)
         alpha = float(self._pipeline.scheduler.alphas_cumprod[timestep])
-        clean = alpha**0.5 * self._noisy.float() - (1 - alpha) ** 0.5 * guided  # v-prediction
+        clean: Tensor = alpha**0.5 * self._noisy.float() - (1 - alpha) ** 0.5 * guided  # v-prediction
         return clean.permute(0, 2, 1, 3, 4)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from tiny_models import Kind, save_tiny_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -23,3 +26,14 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kind], Path]:
+    """Gives the folder of a kind of tiny model, saved once in the published form. Copy it before you change it."""
+
+    @cache
+    def folder(kind: Kind) -> Path:
+        return save_tiny_folder(tmp_path_factory.mktemp("models") / f"tiny-{kind}", kind)
+
+    return folder

@@ -1,0 +1,52 @@
+"""What the pack adds to the host's start: loading it and describing its nodes, against the host's own imports.
+
+Run: python benchmarks/host_start.py
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from measure import print_table
+
+SUPPORT = Path(__file__).parents[1] / "tests" / "support"
+ROUNDS = 5
+
+
+def measure_here(base: Path) -> dict[str, float]:
+    """Seconds of both, in this fresh process."""
+    import time
+
+    sys.path.insert(0, str(SUPPORT))
+    import host_python
+
+    start = time.perf_counter()
+    host_python.import_host(base)
+    imported = time.perf_counter()
+    host_python.node_classes(host_python.load_pack())
+    return {"host": imported - start, "pack": time.perf_counter() - imported}
+
+
+def main() -> None:
+    """Print the table, from several fresh processes."""
+    runs = []
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as base:
+            command = [sys.executable, __file__, base]
+            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - this file
+            runs.append(json.loads(output.splitlines()[-1]))
+    pack, host = (min(run[key] for run in runs) for key in ("pack", "host"))
+    header = ("what", "seconds", "share of the host's imports")
+    rows = [("the host's imports", f"{host:.2f}", ""), ("this pack", f"{pack:.3f}", f"{pack / host:.1%}")]
+    print_table(f"Start of the host, least of {ROUNDS}", header, rows)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(measure_here(Path(sys.argv[1]))))
+    else:
+        main()

@@ -1,0 +1,75 @@
+"""Sampling through the node against diffusers' pipeline called directly: same model, embeddings, settings and seed.
+
+Run: python benchmarks/sampling.py
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+from measure import compare, print_table
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+import host_python
+
+STEPS, WIDTH, HEIGHT, FRAMES, SEED = 10, 192, 128, 17, 0
+
+
+def main(rounds: int = 7) -> None:
+    """Print the table."""
+    with tempfile.TemporaryDirectory() as base, torch.inference_mode():
+        host_python.import_host(Path(base))
+        nodes = host_python.node_classes(host_python.load_pack())
+        loader = nodes["RichSpaceLoadCogVideoX"]
+        demo = loader.GET_SCHEMA().inputs[0].options[0]
+        model, encoder = loader.execute(model=demo, dtype="auto").args
+        positive, negative = (
+            nodes["RichSpaceT5Encode"].execute(encoder=encoder, text=text).args[0] for text in ("a tiger", "")
+        )
+        pipeline = make_pipeline(model)
+
+        def through_the_node() -> torch.Tensor:
+            return nodes["RichSpaceCogVideoXSample"].execute(
+                model=model, positive=positive, negative=negative, width=WIDTH, height=HEIGHT, frames=FRAMES,
+                steps=STEPS, cfg=6.0, seed=SEED, batch_size=1, scheduler="auto", dynamic_cfg="off",
+            ).args[0]["samples"]  # fmt: skip
+
+        def directly() -> torch.Tensor:
+            return pipeline(
+                prompt_embeds=positive[0][0], negative_prompt_embeds=negative[0][0], width=WIDTH, height=HEIGHT,
+                num_frames=FRAMES, num_inference_steps=STEPS, guidance_scale=6.0, output_type="latent",
+                generator=torch.Generator().manual_seed(SEED),
+            ).frames  # fmt: skip
+
+        scaled = directly().permute(0, 2, 1, 3, 4) / model.folder.scaling_factor
+        same = torch.allclose(through_the_node(), scaled.float(), rtol=1e-5, atol=1e-5)
+        ours, theirs = compare(through_the_node, directly, rounds=rounds)
+    header = ("what", "seconds", "ratio", "same latents")
+    rows = [
+        ("diffusers directly", f"{theirs:.3f}", "1", ""),
+        ("the node", f"{ours:.3f}", f"{ours / theirs:.3f}", str(same)),
+    ]
+    print_table(f"Sampling, demo model, {WIDTH} x {HEIGHT} x {FRAMES}, {STEPS} steps", header, rows)
+
+
+def make_pipeline(model: object) -> object:
+    """Diffusers' own pipeline around the very weights that the node uses."""
+    from diffusers import CogVideoXPipeline
+
+    folder = model.folder
+    pipeline = CogVideoXPipeline(
+        tokenizer=folder.load_tokenizer(),
+        text_encoder=folder.load("text_encoder", torch.float32),
+        vae=folder.load("vae", torch.float32),
+        transformer=model.transformer.loaded(),
+        scheduler=folder.make_scheduler(),
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""CONDITIONING in and out: what is read, what travels on beside the embedding, and that inputs stay as they are."""
+
+import pytest
+import torch
+from conditionings import conditioning, extras_of, frozen, identical, random_prompts, values_of
+from node_runs import results
+
+POOLED_A, POOLED_B = torch.tensor([[1.0, -2.0, 0.5]]), torch.tensor([[3.0, 4.0, -0.5]])
+MASK_A, MASK_B = torch.tensor([[1, 1, 1, 0, 0, 0, 0, 0]]), torch.tensor([[1, 1, 0, 1, 0, 0, 0, 0]])
+
+
+@pytest.fixture
+def dressed():
+    """A, B and a guide with everything that a conditioning may carry."""
+    a, b, guide = random_prompts()
+    extras_of(a).update(pooled_output=POOLED_A, attention_mask=MASK_A, strength=0.5, area=(1, 2, 3, 4))
+    extras_of(b).update(pooled_output=POOLED_B, attention_mask=MASK_B, strength=0.9, start_percent=0.1)
+    return a, b, guide
+
+
+@pytest.fixture
+def mix(nodes_by_id):
+    """One quarter of A and three of B."""
+    node = nodes_by_id["RichSpaceInterpolate"]
+
+    def mix(a, b):
+        (mixture,) = results(node, a=a, b=b, index=1, steps=4)
+        return mixture
+
+    return mix
+
+
+def run_all(nodes_by_id, a, b, guide):
+    """Every node that takes conditionings for mixing."""
+    pair, three = {"a": a, "b": b}, {"a": a, "b": b, "guide": guide}
+    results(nodes_by_id["RichSpaceInterpolate"], **pair)
+    for name in ("RichSpacePerpendicularFoot", "RichSpaceCosineScore", "RichSpaceOptimalInterpolate"):
+        results(nodes_by_id[name], **three)
+    stages = {"prompt_2": b, "guide_2": guide, "prompt_3": guide, "guide_3": b}
+    results(nodes_by_id["RichSpaceChainedFinder"], first=a, stages=stages)
+
+
+class TestInputs:
+    def test_are_never_changed(self, nodes_by_id, dressed):
+        # The host caches them: a change would show in the next run and in every other branch of the graph.
+        before = frozen(*dressed)
+        run_all(nodes_by_id, *dressed)
+        assert identical(before, dressed)
+
+    def test_share_no_memory_with_the_mixture_that_could_be_written_to(self, mix, dressed):
+        before = frozen(*dressed)
+        mixture = mix(dressed[0], dressed[1])
+        values_of(mixture).zero_()
+        extras_of(mixture)["strength"] = 2
+        assert identical(before, dressed)
+
+
+class TestWhatTravelsBeside:
+    def test_pooled_outputs_are_mixed_with_the_same_weight(self, mix, dressed):
+        a, b, _ = dressed
+        mixture = mix(a, b)
+        torch.testing.assert_close(values_of(mixture), 0.25 * values_of(a) + 0.75 * values_of(b))
+        torch.testing.assert_close(extras_of(mixture)["pooled_output"], 0.25 * POOLED_A + 0.75 * POOLED_B)
+
+    def test_a_pooled_output_that_only_one_has_is_not_invented_for_the_other(self, mix, dressed):
+        a, b, _ = dressed
+        extras_of(b)["pooled_output"] = None
+        assert identical(extras_of(mix(a, b))["pooled_output"], POOLED_A)
+        assert extras_of(mix(b, a))["pooled_output"] is None
+
+    def test_the_foot_mixes_pooled_outputs_with_its_own_weight(self, nodes_by_id, dressed):
+        a, b, guide = dressed
+        foot, coefficient = results(nodes_by_id["RichSpacePerpendicularFoot"], a=a, b=b, guide=guide)
+        expected = POOLED_A + coefficient * (POOLED_B - POOLED_A)
+        torch.testing.assert_close(extras_of(foot)["pooled_output"], expected)
+
+    def test_attention_masks_are_joined(self, mix, dressed):
+        a, b, _ = dressed
+        assert extras_of(mix(a, b))["attention_mask"].tolist() == [[1, 1, 1, 1, 0, 0, 0, 0]]
+
+    def test_without_a_mask_everything_is_attended_to(self, mix, dressed):
+        a, b, _ = dressed
+        del extras_of(b)["attention_mask"]
+        assert "attention_mask" not in extras_of(mix(a, b))
+        assert "attention_mask" not in extras_of(mix(b, a))
+
+    def test_every_other_key_comes_from_a(self, mix, dressed):
+        a, b, _ = dressed
+        extras = extras_of(mix(a, b))
+        assert (extras["strength"], extras["area"]) == (0.5, (1, 2, 3, 4))
+        assert "start_percent" not in extras
+
+    def test_the_note_holds_the_longer_count_and_the_mixture_in_words(self, mix, dressed):
+        a, b, _ = dressed
+        assert extras_of(mix(a, b))["richspace"] == {"token_count": 4, "text": "1/4 (prompt 0) + 3/4 (prompt 1)"}
+        assert extras_of(mix(b, a))["richspace"]["token_count"] == 4
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+    def test_the_mixture_has_the_dtype_of_its_inputs(self, mix, dtype):
+        a, b, _ = random_prompts(dtype=dtype)
+        assert values_of(mix(a, b)).dtype == dtype
+
+
+class TestWithoutTokenCounts:
+    def test_the_full_embedding_alone_decides_and_the_panel_says_so(self, nodes_by_id, core):
+        a, b, guide = random_prompts(counted=False)
+        mixture, index, _, (panel,) = results(nodes_by_id["RichSpaceOptimalInterpolate"], a=a, b=b, guide=guide)
+        full = core.cosine_scores(values_of(a), values_of(b), values_of(guide), steps=30)
+        assert not panel.counted
+        assert torch.equal(panel.scores.full, full)
+        assert index == int(full.argmax()) + 1
+        assert "richspace" not in extras_of(mixture)
+
+    @pytest.mark.parametrize("uncounted", ["a", "b", "guide"])
+    def test_one_uncounted_prompt_is_enough(self, nodes_by_id, uncounted):
+        prompts = dict(zip(("a", "b", "guide"), random_prompts(), strict=True))
+        del extras_of(prompts[uncounted])["richspace"]
+        ((panel,),) = results(nodes_by_id["RichSpaceCosineScore"], **prompts)
+        assert not panel.counted
+        assert torch.equal(panel.scores.full, panel.scores.truncated)
+
+    def test_counted_prompts_are_scored_on_their_tokens_too(self, nodes_by_id):
+        a, b, guide = random_prompts()
+        ((panel,),) = results(nodes_by_id["RichSpaceCosineScore"], a=a, b=b, guide=guide)
+        assert panel.counted
+        assert not torch.equal(panel.scores.full, panel.scores.truncated)
+
+    def test_the_picture_shows_the_difference(self, nodes_by_id):
+        pictures = []
+        for counted in (True, False):
+            a, b, guide = random_prompts(counted=counted)
+            (scores,) = results(nodes_by_id["RichSpaceCosineScore"], a=a, b=b, guide=guide)
+            pictures += results(nodes_by_id["RichSpaceScorePlot"], scores=scores)
+        header = (slice(None), slice(0, 100))  # where the words are
+        assert not torch.equal(pictures[0][header], pictures[1][header])
+
+
+GOOD = random_prompts()[0]
+BAD_CONDITIONINGS = {
+    "none": (None, r"a: expected a conditioning with one entry, one prompt's, got NoneType\."),
+    "a latent": ({"samples": torch.zeros(1, 4, 8, 8)}, r"a: expected a conditioning with one entry.*got dict\."),
+    "no entry": ([], r"a: expected a conditioning with one entry.*got 0 entries\. Mix the prompts before"),
+    "two entries": (GOOD + GOOD, r"got 2 entries\. Mix the prompts before they are combined, and combine the result\."),
+    "a batch": (
+        [[values_of(GOOD).repeat(2, 1, 1), {}]],
+        r"a: expected one prompt's embedding, \[1, tokens, width\], got \[2, 8, 6\]\. Mix one prompt at a time",
+    ),
+    "no tokens": ([[torch.zeros(1, 6), {}]], r"a: expected one prompt's embedding.*got \[1, 6\]\."),
+    "no tensor": ([["words", {}]], r"a: expected one prompt's embedding.*got str\."),
+    "no dictionary": ([[values_of(GOOD)[None], None]], r"a: expected a conditioning with one entry.*got"),
+    "no pair": ([values_of(GOOD)], r"a: expected a conditioning with one entry.*got"),
+    "whole numbers": ([[torch.ones(1, 8, 6, dtype=torch.int64), {}]], r"a: .*floating point.*got int64 of shape"),
+}
+
+
+class TestBadConditionings:
+    @pytest.mark.parametrize("kind", BAD_CONDITIONINGS)
+    def test_are_told_apart(self, mix, core, kind):
+        bad, message = BAD_CONDITIONINGS[kind]
+        with pytest.raises(core.EmbeddingError, match=message):
+            mix(bad, GOOD)
+
+    def test_the_message_names_the_input(self, mix, core):
+        with pytest.raises(core.EmbeddingError, match=r"^b: expected a conditioning"):
+            mix(GOOD, GOOD + GOOD)
+
+    def test_a_count_that_cannot_be_is_refused(self, mix, core):
+        bad = conditioning(values_of(GOOD), token_count=9)
+        with pytest.raises(core.EmbeddingError, match=r"^a, token_count: expected between 1 and .* 8 rows, got 9"):
+            mix(bad, GOOD)

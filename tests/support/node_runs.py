@@ -1,0 +1,28 @@
+"""Nodes executed as the host executes them, in the tests' own process. The host's modules must be importable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+NODE_ID = "7"
+
+
+def run_node(node: type[Any], **inputs: Any) -> Any:
+    """Execute a node on a clone of its class that knows its own id, without gradients; returns its NodeOutput.
+
+    Args:
+        node: The node's class.
+        inputs: What is wired to it and set in it; what is left out has the schema's default.
+    """
+    schema = node.GET_SCHEMA()
+    defaults = {field.id: field.default for field in schema.inputs if getattr(field, "default", None) is not None}
+    clone = node.PREPARE_CLASS_CLONE({"hidden_inputs": {"UNIQUE_ID": NODE_ID}})
+    with torch.inference_mode():
+        return clone.EXECUTE_NORMALIZED(**{**defaults, **inputs})
+
+
+def results(node: type[Any], **inputs: Any) -> tuple[Any, ...]:
+    """Execute a node and return its outputs."""
+    return tuple(run_node(node, **inputs).result)
