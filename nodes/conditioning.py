@@ -56,7 +56,12 @@ def from_conditioning(name: str, conditioning: Conditioning | None) -> Prompt:
             got=f"{len(conditioning)} entries" if isinstance(conditioning, list) else type(conditioning).__name__,
             hint="Mix the prompts before they are combined, and combine the result.",
         )
-    values, extras = conditioning[0]
+    entry = conditioning[0]
+    if not isinstance(entry, (list, tuple)) or len(entry) != 2 or not isinstance(entry[1], Mapping):
+        raise EmbeddingError(
+            name, expected="a conditioning with one entry, [embedding, dictionary]", got=f"a {type(entry).__name__}"
+        )
+    values, extras = entry
     if not isinstance(values, Tensor) or values.ndim != 3 or values.shape[0] != 1:
         raise EmbeddingError(
             name,
@@ -66,7 +71,11 @@ def from_conditioning(name: str, conditioning: Conditioning | None) -> Prompt:
         )
     note = extras.get(_KEY)
     count = int(note["token_count"]) if note else values.shape[1]
-    return Prompt(TextEmbedding(values[0], count), note is not None, str(note["text"]) if note else "", extras)
+    try:
+        embedding = TextEmbedding(values[0], count)
+    except EmbeddingError as error:
+        raise error.within(name) from error
+    return Prompt(embedding, note is not None, str(note["text"]) if note else "", extras)
 
 
 def require_words(**prompts: Prompt) -> None:

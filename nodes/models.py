@@ -16,7 +16,8 @@ from ..richspace_core import ModelFolderError
 from ..richspace_core.model_folder import CogVideoXFolder, Part, may_be_cogvideox
 from .host_memory import HostOwned
 
-DEMO = "demo (bundled, random weights: its videos are noise)"
+DEMO = "bundled demo"
+DEMO_NOTE = "Random weights: its videos are noise."
 
 _DEMO_FOLDER = Path(__file__).parent.parent / "demo_model"
 _SEARCH_DEPTH = 4

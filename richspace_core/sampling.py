@@ -131,7 +131,7 @@ def sample_latents(
             output_type="latent",
             max_sequence_length=folder.text_length,
         ).frames  # [1, f, c, h, w]
-    latents = _in_host_layout(latents, folder, settings.size.frames).float()
+    latents = _in_host_layout(latents, folder, size.frames).float()
     _require_finite_video(latents, weights.dtype)
     return latents
 
@@ -216,7 +216,7 @@ def false_colour_preview(latents: Tensor) -> Tensor:
     axes = axes[:, -3:].flip(1)
     # An axis and its opposite are the same component: fix the sign, or colours would flip from step to step.
     axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()
-    picture = (pixels @ axes).unflatten(0, frame.shape[1:])  # [h, w, 3]
+    picture: Tensor = (pixels @ axes).unflatten(0, frame.shape[1:])  # [h, w, 3]
     spread = picture.flatten(0, 1).std(dim=0).clamp(min=1e-6)
     return (picture / (4 * spread) + 0.5).clamp(0, 1)
 

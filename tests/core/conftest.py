@@ -1,12 +1,12 @@
-"""What every test of the core library shares."""
+"""What every test of the core library shares. It is tested as a plain Python package, with no host anywhere near."""
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-import torch
 from tiny_models import Kind, save_tiny_folder
 
 if TYPE_CHECKING:
@@ -14,18 +14,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
-        pytest.skip("no accelerator here")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Layers this small are slower on several threads than on one, much slower where others use the cores too."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+@pytest.fixture(autouse=True)
+def _no_host_comes_in() -> Iterator[None]:
+    """No test of the core may make it import the host (the nodes' tier does so later, in the same process)."""
+    before = "comfy" in sys.modules
     yield
-    torch.set_num_threads(threads)
+    assert before or "comfy" not in sys.modules, "the core has imported the host"
 
 
 @pytest.fixture(scope="session")

@@ -189,6 +189,7 @@ class TestFitTokens:
         assert ids == before
 
 
+PIECES = 35
 SENTENCES = ("the tiger moves through the forest", "a zebra runs in the breeze", "its fur flows (slowly) 1 2 3")
 
 
@@ -199,7 +200,7 @@ def pieces():
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(SENTENCES * 20),
         model_writer=model,
-        vocab_size=60,
+        vocab_size=PIECES,
         pad_id=0,
         eos_id=1,
         unk_id=2,
@@ -221,7 +222,7 @@ def published_tokenizer(pieces, tmp_path_factory):
     special = {"additional_special_tokens": sentinels, "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
     settings = {**special, "clean_up_tokenization_spaces": True, "extra_ids": 100, "legacy": True}
     settings |= {"model_max_length": 226, "sp_model_kwargs": {}, "tokenizer_class": "T5Tokenizer"}
-    added = {name: 60 + 99 - index for index, name in enumerate(sentinels)}
+    added = {name: PIECES + 99 - index for index, name in enumerate(sentinels)}
     files = {"special_tokens_map": special, "tokenizer_config": settings, "added_tokens": added}
     for name, content in files.items():
         (folder / f"{name}.json").write_text(json.dumps(content))

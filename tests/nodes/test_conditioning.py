@@ -47,10 +47,12 @@ class TestInputs:
         run_all(nodes_by_id, *dressed)
         assert identical(before, dressed)
 
-    def test_share_no_memory_with_the_mixture_that_could_be_written_to(self, mix, dressed):
+    @pytest.mark.parametrize("index", [1, 4])
+    def test_share_nothing_with_the_mixture_that_could_be_changed(self, nodes_by_id, dressed, index):
+        a, b, _ = dressed
+        (mixture,) = results(nodes_by_id["RichSpaceInterpolate"], a=a, b=b, index=index, steps=4)  # 4 of 4 is exactly A
+        assert values_of(mixture).data_ptr() not in (values_of(a).data_ptr(), values_of(b).data_ptr())
         before = frozen(*dressed)
-        mixture = mix(dressed[0], dressed[1])
-        values_of(mixture).zero_()
         extras_of(mixture)["strength"] = 2
         assert identical(before, dressed)
 
@@ -147,9 +149,9 @@ BAD_CONDITIONINGS = {
     ),
     "no tokens": ([[torch.zeros(1, 6), {}]], r"a: expected one prompt's embedding.*got \[1, 6\]\."),
     "no tensor": ([["words", {}]], r"a: expected one prompt's embedding.*got str\."),
-    "no dictionary": ([[values_of(GOOD)[None], None]], r"a: expected a conditioning with one entry.*got"),
-    "no pair": ([values_of(GOOD)], r"a: expected a conditioning with one entry.*got"),
-    "whole numbers": ([[torch.ones(1, 8, 6, dtype=torch.int64), {}]], r"a: .*floating point.*got int64 of shape"),
+    "no dictionary": ([[values_of(GOOD)[None], None]], r"a: expected .*\[embedding, dictionary\], got a list\."),
+    "no pair": ([values_of(GOOD)], r"a: expected .*\[embedding, dictionary\], got a Tensor\."),
+    "whole numbers": ([[torch.ones(1, 8, 6, dtype=torch.int64), {}]], r"a, values: .*floating point.*got int64 of shape"),
 }
 
 
@@ -166,5 +168,5 @@ class TestBadConditionings:
 
     def test_a_count_that_cannot_be_is_refused(self, mix, core):
         bad = conditioning(values_of(GOOD), token_count=9)
-        with pytest.raises(core.EmbeddingError, match=r"^a, token_count: expected between 1 and .* 8 rows, got 9"):
+        with pytest.raises(core.EmbeddingError, match=r"^a, token_count: expected between 1 and .*8 rows, got 9"):
             mix(bad, GOOD)

@@ -28,7 +28,7 @@ def random_prompts(
     return [
         conditioning(
             (common + torch.randn(rows, width, generator=generator)).to(dtype),
-            3 + number if counted else None,
+            min(3 + number, rows) if counted else None,
             f"prompt {number}",
         )
         for number in range(count)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NODE_ID = "7"
 
@@ -26,3 +29,16 @@ def run_node(node: type[Any], **inputs: Any) -> Any:
 def results(node: type[Any], **inputs: Any) -> tuple[Any, ...]:
     """Execute a node and return its outputs."""
     return tuple(run_node(node, **inputs).result)
+
+
+class ProgressEvents(list[tuple[int, int, Any]]):
+    """What the host's progress bar was told: (value, total, preview)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_step: Callable[[int], None] = lambda _: None
+
+    def hook(self, value: int, total: int, preview: Any, node_id: str | None = None) -> None:  # noqa: ARG002
+        """What the host calls."""
+        self.append((value, total, preview))
+        self.on_step(value)

@@ -1,0 +1,519 @@
+"""A CogVideoX folder: its rules come from its own configuration, and a bad one is named before a weight is read."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_models import DEMO_MODEL, KINDS, SCHEDULERS, TEXT_LENGTH
+
+from richspace_core import ModelFolderError, SamplingError
+from richspace_core.model_folder import CogVideoXFolder, VideoSize, may_be_cogvideox
+
+# diffusers 0.42 wants `dtype`, which 0.35, the oldest that the pack takes, does not know.
+pytestmark = pytest.mark.filterwarnings("ignore:`torch_dtype` is deprecated:FutureWarning")
+
+WEIGHTS = {
+    "text_encoder": "model.safetensors",
+    "transformer": "diffusion_pytorch_model.safetensors",
+    "vae": "diffusion_pytorch_model.safetensors",
+}
+CLASSES = {
+    "text_encoder": "T5EncoderModel",
+    "transformer": "CogVideoXTransformer3DModel",
+    "vae": "AutoencoderKLCogVideoX",
+}
+every_part = pytest.mark.parametrize("part", WEIGHTS)
+
+
+@pytest.fixture
+def folder(tiny_folder, tmp_path) -> Path:
+    """A 2B-like folder to be spoilt."""
+    return Path(shutil.copytree(tiny_folder("2b"), tmp_path / "model"))
+
+
+def change_json(file: Path, **changes):
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def rules(transformer=None, vae=None, scheduler=None):
+    """A folder of which only the configurations matter."""
+    transformer = {"sample_width": 90, "sample_height": 60, "sample_frames": 49, "patch_size": 2} | (transformer or {})
+    vae = {"block_out_channels": [128, 256, 256, 512], "temporal_compression_ratio": 4} | (vae or {})
+    return CogVideoXFolder(Path("rules"), transformer, vae, scheduler or {})
+
+
+def shard(folder: Path, part: str) -> Path:
+    """Split a part's weights in two files and an index, as the published 5B has them."""
+    single = folder / part / WEIGHTS[part]
+    weights = load_file(single)
+    single.unlink()
+    stem = single.name.removesuffix(".safetensors")
+    index = {}
+    for number, names in enumerate((sorted(weights)[::2], sorted(weights)[1::2]), start=1):
+        name = f"{stem}-0000{number}-of-00002.safetensors"
+        save_file({key: weights[key] for key in names}, folder / part / name, metadata={"format": "pt"})
+        index |= dict.fromkeys(names, name)
+    size = sum(weight.nbytes for weight in weights.values())
+    file = folder / part / f"{stem}.safetensors.index.json"
+    file.write_text(json.dumps({"metadata": {"total_size": size}, "weight_map": index}))
+    return file
+
+
+class TestOpen:
+    def test_the_demo(self):
+        demo = CogVideoXFolder.open(DEMO_MODEL)
+        assert demo.path == DEMO_MODEL
+        assert demo.video_size() == VideoSize(96, 64, 9)
+        assert (demo.text_length, demo.text_width) == (64, 64)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_every_kind(self, kind, tiny_folder):
+        opened = CogVideoXFolder.open(tiny_folder(kind))
+        assert (opened.text_length, opened.text_width) == (TEXT_LENGTH, 32)
+        assert (opened.spatial_ratio, opened.temporal_ratio, opened.size_step, opened.frame_step) == (8, 4, 16, 8)
+        assert opened.patch_frames == (2 if kind == "1.5" else 1)
+        assert opened.video_size() == (VideoSize(64, 64, 9) if kind == "1.5" else VideoSize(48, 32, 9))
+        assert opened.scaling_factor == (1.15258426 if kind == "2b" else 0.7)
+
+    @every_part
+    def test_reads_no_weights(self, part, folder):
+        file = folder / part / WEIGHTS[part]
+        content = bytearray(file.read_bytes())
+        header = 8 + int.from_bytes(content[:8], "little")
+        content[header:] = b"\xff" * (len(content) - header)  # every weight a NaN
+        file.write_bytes(content)
+        opened = CogVideoXFolder.open(folder)
+        assert opened.stored_dtype(part) == torch.float16
+        # And they are the weights that loading would have read.
+        assert any(weight.isnan().any() for weight in opened.load(part, torch.float32).parameters())
+
+    @every_part
+    @pytest.mark.skipif(sys.platform != "linux", reason="counts Linux's page faults")
+    def test_reads_no_more_of_more_weights(self, part, folder):
+        import resource
+
+        size = 1 << 31  # two gigabytes, all of it a hole in the file
+        header = json.dumps({"weight": {"dtype": "BF16", "shape": [size // 2], "data_offsets": [0, size]}}).encode()
+        with (folder / part / WEIGHTS[part]).open("wb") as file:
+            file.write(len(header).to_bytes(8, "little") + header)
+            file.truncate(8 + len(header) + size)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        assert CogVideoXFolder.open(folder).stored_dtype(part) == torch.bfloat16
+        # Reading it would touch half a million pages, sixteen in one fault at best.
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 8_000
+
+    def test_what_is_not_needed_may_lie_beside(self, folder):
+        (folder / "README.md").write_text("hello")
+        (folder / "vae" / "diffusion_pytorch_model.bin").write_bytes(b"pickled twin")
+        assert CogVideoXFolder.open(folder).video_size() == VideoSize(48, 32, 9)
+
+    def test_tokenizer_json_alone_is_enough(self, folder):
+        (folder / "tokenizer" / "spiece.model").rename(folder / "tokenizer" / "tokenizer.json")
+        assert CogVideoXFolder.open(folder).path == folder
+
+
+class TestRules:
+    def test_published_2b(self):
+        published = rules()
+        assert published.video_size() == VideoSize(720, 480, 49)
+        assert (published.text_length, published.text_width) == (226, 4096)
+        assert published.scaling_factor == 1.15258426
+        assert (published.size_step, published.frame_step) == (16, 8)
+        assert published.latent_frames(49) == 13
+
+    def test_rules_follow_the_configuration(self):
+        other = rules(
+            {"patch_size": 4, "patch_size_t": 2, "max_text_seq_length": 300, "text_embed_dim": 64},
+            {"block_out_channels": [1, 2, 3], "temporal_compression_ratio": 8, "scaling_factor": 0.5},
+        )
+        assert (other.spatial_ratio, other.temporal_ratio, other.size_step, other.frame_step) == (4, 8, 16, 16)
+        assert (other.text_length, other.text_width, other.scaling_factor) == (300, 64, 0.5)
+        assert other.latent_frames(33) == 5
+
+    @pytest.mark.parametrize(("frames", "expected"), [(1, 1), (9, 3), (17, 5), (49, 13), (81, 21)])
+    def test_latent_frames(self, frames, expected):
+        assert rules().latent_frames(frames) == expected
+
+    @pytest.mark.parametrize(
+        ("asked", "expected"),
+        [
+            ({"width": 64}, VideoSize(64, 480, 49)),
+            ({"height": 16}, VideoSize(720, 16, 49)),
+            ({"frames": 1}, VideoSize(720, 480, 1)),
+            ({"width": 1360, "height": 768, "frames": 81}, VideoSize(1360, 768, 81)),
+            ({"width": 0, "height": 0, "frames": 0}, VideoSize(720, 480, 49)),
+        ],
+    )
+    def test_sizes_it_can_make(self, asked, expected):
+        assert rules().video_size(**asked) == expected
+
+    @pytest.mark.parametrize(
+        ("asked", "message"),
+        [
+            ({"width": 721}, "width: expected a multiple of 16, or 0 for the model's own, got 721. "
+             "The nearest this model can make are 720 and 736."),
+            ({"width": 712}, "width: expected a multiple of 16, or 0 for the model's own, got 712. "
+             "The nearest this model can make are 704 and 720."),
+            ({"height": 8}, "height: expected a multiple of 16, or 0 for the model's own, got 8. "
+             "The nearest this model can make are 16 and 32."),
+            ({"height": -16}, "height: expected a multiple of 16, or 0 for the model's own, got -16. "
+             "The nearest this model can make are 16 and 32."),
+            ({"frames": 48}, "frames: expected 1 more than a multiple of 8, or 0 for the model's own, got 48. "
+             "The nearest this model can make are 41 and 49."),
+            ({"frames": 13}, "frames: expected 1 more than a multiple of 8, or 0 for the model's own, got 13. "
+             "The nearest this model can make are 9 and 17."),
+            ({"frames": -7}, "frames: expected 1 more than a multiple of 8, or 0 for the model's own, got -7. "
+             "The nearest this model can make are 1 and 9."),
+        ],
+    )  # fmt: skip
+    def test_sizes_it_cannot_make(self, asked, message):
+        with pytest.raises(SamplingError) as caught:
+            rules().video_size(**asked)
+        assert str(caught.value) == message
+        for nearest in caught.value.hint.removesuffix(".").split(" are ")[1].split(" and "):
+            rules().video_size(**dict.fromkeys(asked, int(nearest)))  # which it says it can make
+
+    def test_memory_grows_with_the_work(self):
+        model = rules({"num_attention_heads": 30, "attention_head_dim": 64})
+        small, large = model.video_size(width=64, height=64, frames=9), model.video_size()
+        half, single = torch.float16, torch.float32
+        # 45 x 30 patches in 13 latent frames and 226 tokens, 1920 wide, both prompts, sixteen times, two bytes.
+        assert model.sampling_memory(large, half) == (45 * 30 * 13 + 226) * 1920 * 2 * 16 * 2
+        assert model.sampling_memory(large, single) == 2 * model.sampling_memory(large, half)
+        assert model.sampling_memory(small, half) < model.sampling_memory(large, half)
+        whole, tiles = (model.decoding_memory(720, 480, half, tiled=tiled) for tiled in (False, True))
+        assert tiles < whole
+        assert model.decoding_memory(64, 64, half, tiled=False) < whole
+
+
+class TestLoad:
+    @every_part
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    def test_holds_the_files_weights_ready_for_inference(self, part, dtype, tiny_folder):
+        path = tiny_folder("2b")
+        module = CogVideoXFolder.open(path).load(part, dtype)
+        assert type(module).__name__ == CLASSES[part]
+        assert not module.training
+        assert not any(weight.requires_grad for weight in module.parameters())
+        assert {weight.device.type for weight in module.parameters()} == {"cpu"}
+        held = module.state_dict()
+        stored = load_file(path / part / WEIGHTS[part])
+        for name, weight in stored.items():
+            kept_wide = held[name].dtype == torch.float32  # transformers keeps T5's `wo` in float32 in half types
+            assert held[name].dtype == dtype or (kept_wide and name.endswith(".wo.weight"))
+            assert torch.equal(held[name], weight.to(dtype).to(held[name].dtype) if not kept_wide else weight.float())
+
+    @every_part
+    def test_shards_load_to_the_same_weights(self, part, folder):
+        whole = CogVideoXFolder.open(folder).load(part, torch.float32).state_dict()
+        shard(folder, part)
+        opened = CogVideoXFolder.open(folder)
+        assert opened.stored_dtype(part) == torch.float16
+        parts = opened.load(part, torch.float32).state_dict()
+        assert parts.keys() == whole.keys()
+        assert all(torch.equal(parts[name], whole[name]) for name in whole)
+
+    @every_part
+    @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+    def test_stored_dtype(self, part, dtype, folder):
+        file = folder / part / WEIGHTS[part]
+        save_file({name: weight.to(dtype) for name, weight in load_file(file).items()}, file, {"format": "pt"})
+        assert CogVideoXFolder.open(folder).stored_dtype(part) == dtype
+
+    def test_stored_dtype_of_mixed_weights_is_the_narrow_one(self, folder):
+        file = folder / "vae" / WEIGHTS["vae"]
+        weights = load_file(file)
+        name = sorted(weights)[0]
+        save_file(weights | {name: weights[name].float()}, file, {"format": "pt"})
+        assert CogVideoXFolder.open(folder).stored_dtype("vae") == torch.float16
+
+    def test_tokenizer(self, tiny_folder):
+        tokenizer = CogVideoXFolder.open(tiny_folder("2b")).load_tokenizer()
+        assert tokenizer("a tiger").input_ids[-1] == tokenizer.eos_token_id == 1
+
+    @every_part
+    def test_a_missing_weight(self, part, folder):
+        file = folder / part / WEIGHTS[part]
+        weights = load_file(file)
+        lost = sorted(weights)[:3]
+        save_file({name: weight for name, weight in weights.items() if name not in lost}, file, {"format": "pt"})
+        with pytest.raises(ModelFolderError) as caught:
+            CogVideoXFolder.open(folder).load(part, torch.float32)
+        assert str(caught.value) == (
+            f"model/{part}: expected every weight of the model, got a file without {lost[0]} and 2 more. "
+            "The file is damaged or belongs to another model: download it again."
+        )
+
+    @every_part
+    def test_a_weight_of_another_shape(self, part, folder):
+        file = folder / part / WEIGHTS[part]
+        weights = load_file(file)
+        name = sorted(weights)[0]
+        save_file(weights | {name: torch.cat([weights[name]] * 2)}, file, {"format": "pt"})
+        with pytest.raises(
+            ModelFolderError,
+            match=rf"^model/{part}: expected weights that fit the part's config\.json, got an error when loading them",
+        ):
+            CogVideoXFolder.open(folder).load(part, torch.float32)
+
+
+class TestScheduler:
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("auto", "CogVideoXDDIMScheduler"),
+            ("DDIM", "CogVideoXDDIMScheduler"),
+            ("DPM", "CogVideoXDPMScheduler"),
+        ],
+    )
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_has_the_folders_noise_schedule(self, kind, name, expected, tiny_folder):
+        scheduler = CogVideoXFolder.open(tiny_folder(kind)).make_scheduler(name)
+        assert type(scheduler).__name__ == expected
+        assert {key: scheduler.config[key] for key in SCHEDULERS[kind]} == SCHEDULERS[kind]
+        assert scheduler.alphas_cumprod[-1] == 0  # zero signal at the last training step, rescaled as published
+
+    def test_auto_is_the_one_that_the_folder_names(self, folder):
+        change_json(folder / "scheduler" / "scheduler_config.json", _class_name="CogVideoXDPMScheduler")
+        opened = CogVideoXFolder.open(folder)
+        assert type(opened.make_scheduler()).__name__ == "CogVideoXDPMScheduler"
+        assert type(opened.make_scheduler("DDIM")).__name__ == "CogVideoXDDIMScheduler"
+
+    @pytest.mark.parametrize(
+        "changes", [{"snr_shift_scale": 1.0}, {"beta_end": 0.02}, {"prediction_type": "epsilon"}, {"clip_sample": True}]
+    )
+    @pytest.mark.parametrize("name", ["auto", "DPM"])
+    def test_takes_every_setting_from_the_folder(self, name, changes, folder):
+        change_json(folder / "scheduler" / "scheduler_config.json", **changes)
+        config = CogVideoXFolder.open(folder).make_scheduler(name).config
+        assert {key: config[key] for key in changes} == changes
+
+    def test_starts_at_pure_noise(self, folder):
+        # Zero terminal SNR needs steps that trail: others would never see the last training step.
+        change_json(folder / "scheduler" / "scheduler_config.json", timestep_spacing="leading")
+        scheduler = CogVideoXFolder.open(folder).make_scheduler()
+        scheduler.set_timesteps(5)
+        assert scheduler.timesteps.tolist() == [999, 799, 599, 399, 199]
+
+    def test_is_fresh_each_time(self, tiny_folder):
+        opened = CogVideoXFolder.open(tiny_folder("2b"))
+        assert opened.make_scheduler() is not opened.make_scheduler()
+
+    def test_unknown_name(self, tiny_folder):
+        with pytest.raises(SamplingError) as caught:
+            CogVideoXFolder.open(tiny_folder("2b")).make_scheduler("Euler")
+        assert str(caught.value) == (
+            "scheduler: expected auto or one of DDIM, DPM, got Euler. "
+            "Choose DDIM or DPM: this folder's own is not one of CogVideoX's."
+        )
+
+    def test_the_folder_names_another(self, folder):
+        change_json(folder / "scheduler" / "scheduler_config.json", _class_name="EulerDiscreteScheduler")
+        opened = CogVideoXFolder.open(folder)
+        with pytest.raises(SamplingError, match="^scheduler: expected auto .*, got EulerDiscreteScheduler"):
+            opened.make_scheduler()
+        assert type(opened.make_scheduler("DPM")).__name__ == "CogVideoXDPMScheduler"
+
+
+PUBLISHED = "Download the whole repository of a text-to-video CogVideoX, such as CogVideoX-2b, in safetensors."
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(ModelFolderError) as caught:
+        CogVideoXFolder.open(folder)
+    return str(caught.value)
+
+
+class TestBadFolder:
+    def test_no_folder(self, tmp_path):
+        message = f"nothing/model_index.json: expected a file, got nothing that can be read. {PUBLISHED}"
+        assert refused(tmp_path / "nothing") == message
+
+    @pytest.mark.parametrize(
+        ("file", "where"),
+        [
+            ("model_index.json", "model/model_index.json"),
+            ("transformer/config.json", "transformer/config.json"),
+            ("scheduler/scheduler_config.json", "scheduler/scheduler_config.json"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("content", "got"),
+        [
+            (None, f"expected a file, got nothing that can be read. {PUBLISHED}"),
+            (b'{"_class_name": "CogVi', "expected JSON, got something else. The file is damaged: download it again."),
+            (b"\xff\xfe\x00\x01", "expected JSON, got something else. The file is damaged: download it again."),
+            (b"", "expected JSON, got something else. The file is damaged: download it again."),
+            (b"[1, 2]", f"expected a JSON object, got list. {PUBLISHED}"),
+        ],
+        ids=["missing", "cut", "binary", "empty", "no object"],
+    )
+    def test_json(self, file, where, content, got, folder):
+        if content is None:
+            (folder / file).unlink()
+        else:
+            (folder / file).write_bytes(content)
+        assert refused(folder) == f"{where}: {got}"
+
+    @pytest.mark.parametrize(
+        "name", ["CogVideoXImageToVideoPipeline", "CogVideoXFunControlPipeline", "StableDiffusionPipeline", None]
+    )
+    def test_other_pipeline(self, name, folder):
+        change_json(folder / "model_index.json", _class_name=name)
+        assert refused(folder) == (
+            f"model: expected a text-to-video CogVideoXPipeline in model_index.json, got {name}. "
+            f"Image-to-video and other models are not supported here. {PUBLISHED}"
+        )
+
+    @every_part
+    def test_missing_part(self, part, folder):
+        shutil.rmtree(folder / part)
+        assert refused(folder).startswith(f"{part}/config.json: expected a file, got nothing")
+
+    @every_part
+    @pytest.mark.parametrize(
+        ("config", "got"),
+        [
+            ({"_class_name": "SomethingElse"}, "SomethingElse"),
+            ({"architectures": ["T5ForConditionalGeneration"]}, "T5ForConditionalGeneration"),
+            ({"architectures": []}, "None"),
+            ({"architectures": None}, "None"),
+            ({}, "None"),
+        ],
+    )
+    def test_part_of_another_class(self, part, config, got, folder):
+        (folder / part / "config.json").write_text(json.dumps(config))
+        assert refused(folder) == f"model/{part}: expected {CLASSES[part]}, got {got}. {PUBLISHED}"
+
+    @every_part
+    def test_missing_weights(self, part, folder):
+        (folder / part / WEIGHTS[part]).unlink()
+        assert refused(folder) == f"model/{part}: expected weights in {WEIGHTS[part]}, got no weights. {PUBLISHED}"
+
+    @every_part
+    @pytest.mark.parametrize("kept", [0, 5, 8, 100, -1, -1000])
+    def test_truncated_weights(self, part, kept, folder):
+        file = folder / part / WEIGHTS[part]
+        content = file.read_bytes()[:kept]
+        file.write_bytes(content)
+        assert refused(folder) == (
+            f"{part}/{WEIGHTS[part]}: expected a whole safetensors file, got a damaged or truncated one of "
+            f"{len(content):,} bytes. Delete it and download it again."
+        )
+
+    @every_part
+    def test_truncated_shard(self, part, folder):
+        shard(folder, part)
+        second = next((folder / part).glob("*-00002-of-00002.safetensors"))
+        second.write_bytes(second.read_bytes()[:-10])
+        assert refused(folder).startswith(f"{part}/{second.name}: expected a whole safetensors file, got a damaged")
+
+    @every_part
+    def test_missing_shard(self, part, folder):
+        index = shard(folder, part)
+        second = next((folder / part).glob("*-00002-of-00002.safetensors"))
+        second.unlink()
+        assert refused(folder) == (
+            f"model/{part}: expected the 2 weight files that {index.name} names, got a folder without {second.name}. "
+            "The download is unfinished: fetch the missing files."
+        )
+
+    @pytest.mark.parametrize("weight_map", [{}, [], None, {"a": 5}, {"a": ["b"]}])
+    def test_damaged_index(self, weight_map, folder):
+        index = shard(folder, "vae")
+        change_json(index, weight_map=weight_map)
+        assert "weight files that diffusion_pytorch_model.safetensors.index.json names" in refused(folder)
+
+    def test_an_index_may_not_leave_the_part(self, folder):
+        index = shard(folder, "vae")
+        outside = folder / "transformer" / WEIGHTS["transformer"]
+        assert outside.is_file()
+        change_json(index, weight_map={"a": f"../transformer/{outside.name}"})
+        assert "got a folder without diffusion_pytorch_model.safetensors" in refused(folder)
+
+    @every_part
+    def test_quantised_weights(self, part, folder):
+        file = folder / part / WEIGHTS[part]
+        save_file({name: weight.to(torch.int8) for name, weight in load_file(file).items()}, file, {"format": "pt"})
+        assert refused(folder) == (
+            f"{part}/{WEIGHTS[part]}: expected weights in one of F64, F32, F16, BF16, got I8. "
+            "Quantised weights are not supported in a diffusers folder."
+        )
+
+    def test_missing_tokenizer(self, folder):
+        (folder / "tokenizer" / "spiece.model").unlink()
+        assert refused(folder) == (
+            f"model/tokenizer: expected spiece.model or tokenizer.json, got neither. {PUBLISHED}"
+        )
+
+
+class Trap:
+    """Unpickling it makes a file."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.touch, (self.marker,)
+
+
+class TestPickles:
+    @pytest.fixture
+    def marker(self, tmp_path) -> Path:
+        return tmp_path / "unpickled"
+
+    @every_part
+    @pytest.mark.parametrize("suffix", [".bin", ".pt", ".pth", ".ckpt"])
+    def test_are_refused_and_never_opened(self, part, suffix, folder, marker):
+        single = folder / part / WEIGHTS[part]
+        single.unlink()
+        pickled = single.with_suffix(suffix)
+        pickled.write_bytes(pickle.dumps(Trap(marker)))
+        assert refused(folder) == (
+            f"model/{part}: expected weights in {single.name}, got pickled weights ({pickled.name}), which can run code "
+            "when opened. Download the safetensors version of the model."
+        )
+        assert not marker.exists()
+
+    @every_part
+    def test_are_not_opened_under_another_name(self, part, folder, marker):
+        (folder / part / WEIGHTS[part]).write_bytes(pickle.dumps(Trap(marker)))
+        assert "expected a whole safetensors file" in refused(folder)
+        assert not marker.exists()
+
+    @every_part
+    def test_are_not_loaded_beside_safetensors(self, part, folder, marker):
+        stem = {"text_encoder": "pytorch_model"}.get(part, "diffusion_pytorch_model")
+        (folder / part / f"{stem}.bin").write_bytes(pickle.dumps(Trap(marker)))
+        CogVideoXFolder.open(folder).load(part, torch.float32)
+        assert not marker.exists()
+
+    def test_the_trap_works(self, marker):
+        pickle.loads(pickle.dumps(Trap(marker)))
+        assert marker.exists()
+
+
+class TestMayBeCogVideoX:
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("CogVideoXPipeline", True),
+            ("CogVideoXImageToVideoPipeline", True),
+            ("StableDiffusionPipeline", False),
+            (None, False),
+        ],
+    )
+    def test_by_the_pipelines_name(self, name, expected, folder):
+        change_json(folder / "model_index.json", _class_name=name)
+        assert may_be_cogvideox(folder) is expected
+
+    def test_one_that_cannot_be_read_is_offered_so_that_opening_says_why(self, folder):
+        (folder / "model_index.json").write_text("{")
+        assert may_be_cogvideox(folder)

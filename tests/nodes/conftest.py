@@ -1,0 +1,89 @@
+"""The nodes' tier: the pack loaded as the host loads it, and its nodes executed in this process."""
+
+import importlib
+from types import SimpleNamespace
+
+import pytest
+from checkout import link_folder
+from host_python import import_host, load_pack, node_classes
+from node_runs import results
+from tiny_models import KINDS, save_tiny_folder
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory):
+    """The host's folder; from here on its modules can be imported, and its files are in a folder of their own."""
+    return import_host(tmp_path_factory.mktemp("nodes"))
+
+
+@pytest.fixture(scope="session")
+def pack(host):  # noqa: ARG001 - it imports the host's modules
+    """The pack's root module."""
+    return load_pack()
+
+
+@pytest.fixture(scope="session")
+def nodes_by_id(pack):
+    """{node id: node class}, as the host learns them from the pack's entry point."""
+    return node_classes(pack)
+
+
+@pytest.fixture(scope="session")
+def core(pack):
+    """The pack's own richspace_core, which is another copy than the installed one that other tiers import."""
+    return importlib.import_module(f"{pack.__name__}.richspace_core")
+
+
+@pytest.fixture(scope="session")
+def host_memory(pack):
+    """The pack's module that talks to the host's model management."""
+    return importlib.import_module(f"{pack.__name__}.nodes.host_memory")
+
+
+@pytest.fixture(scope="session")
+def models(pack):
+    """The pack's module that finds models."""
+    return importlib.import_module(f"{pack.__name__}.nodes.models")
+
+
+@pytest.fixture
+def shown(monkeypatch, host):  # noqa: ARG001 - the host's modules must be importable first
+    """[(node id, text)] that nodes show on themselves while they are executed."""
+    from server import PromptServer
+
+    texts = []
+    recorder = SimpleNamespace(send_progress_text=lambda text, node_id: texts.append((node_id, text)))
+    monkeypatch.setattr(PromptServer, "instance", recorder, raising=False)
+    return texts
+
+
+@pytest.fixture
+def diffusers_folder(tmp_path, host):  # noqa: ARG001 - the host's modules must be importable first
+    """An empty folder in which the host looks for diffusers models."""
+    import folder_paths
+
+    folder = tmp_path / "diffusers"
+    folder.mkdir()
+    folder_paths.add_model_folder_path("diffusers", str(folder))
+    yield folder
+    folder_paths.folder_names_and_paths["diffusers"][0].remove(str(folder))
+
+
+@pytest.fixture(scope="session")
+def tiny_folders(tmp_path_factory):
+    """Tiny models of every kind on disk, which tests copy or link but never change: {kind: folder}."""
+    root = tmp_path_factory.mktemp("tiny")
+    return {kind: save_tiny_folder(root / kind, kind) for kind in KINDS}
+
+
+@pytest.fixture
+def load_model(diffusers_folder, nodes_by_id, tiny_folders):
+    """Loads a tiny model through the loader node: kind and dtype to (model, text encoder)."""
+
+    def load(kind="2b", dtype="float32"):
+        link = diffusers_folder / f"tiny-{kind}"
+        if not link.exists():
+            link_folder(link, tiny_folders[kind])
+        return results(nodes_by_id["RichSpaceLoadCogVideoX"], model=link.name, dtype=dtype)
+
+    return load

@@ -1,0 +1,265 @@
+"""The finder's nodes against the core library, and what they say about input that cannot be mixed."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from conditionings import conditioning, extras_of, identical, random_prompts, values_of
+from node_runs import NODE_ID, results, run_node
+from PIL import Image
+
+DTYPES = [torch.float32, torch.bfloat16, torch.float16]
+FINDERS = ("RichSpacePerpendicularFoot", "RichSpaceCosineScore", "RichSpaceOptimalInterpolate")
+
+every_finder = pytest.mark.parametrize("finder", FINDERS)
+every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+
+
+@pytest.fixture
+def prompts():
+    """The inputs of a finder."""
+    return dict(zip(("a", "b", "guide"), random_prompts(), strict=True))
+
+
+@pytest.fixture
+def optimal(nodes_by_id):
+    return nodes_by_id["RichSpaceOptimalInterpolate"]
+
+
+@pytest.fixture
+def chained(nodes_by_id):
+    return nodes_by_id["RichSpaceChainedFinder"]
+
+
+def embedding(core, prompt):
+    return core.TextEmbedding(values_of(prompt), extras_of(prompt)["richspace"]["token_count"])
+
+
+def stages_of(*prompts):
+    """The growing list of the chained finder: prompt 2, guide 2, prompt 3, guide 3 and so on."""
+    names = [f"{kind}_{number}" for number in range(2, 7) for kind in ("prompt", "guide")]
+    return dict(zip(names, prompts, strict=False))
+
+
+class TestOptimalInterpolate:
+    @every_dtype
+    @pytest.mark.parametrize("steps", [1, 7, 30])
+    def test_is_the_core_finder(self, optimal, core, dtype, steps):
+        a, b, guide = random_prompts(dtype=dtype)
+        mixture, index, weight, (panel,) = results(optimal, a=a, b=b, guide=guide, steps=steps)
+        expected = core.find_optimal(*(embedding(core, prompt) for prompt in (a, b, guide)), steps=steps)
+        assert identical(values_of(mixture), expected.embedding.values)
+        assert extras_of(mixture)["richspace"]["token_count"] == expected.embedding.token_count
+        assert (index, weight) == (expected.index, expected.weight)
+        assert torch.equal(panel.scores.total, expected.scores.total)
+        assert (panel.chosen, panel.foot_coefficient) == (index, expected.foot_coefficient)
+
+    @pytest.mark.parametrize("index", [1, 3, 8])
+    def test_takes_the_index_picked_by_hand(self, optimal, nodes_by_id, prompts, index):
+        mixture, chosen, weight, (panel,) = results(optimal, **prompts, steps=8, index=index)
+        a, b = prompts["a"], prompts["b"]
+        by_hand = results(nodes_by_id["RichSpaceInterpolate"], a=a, b=b, index=index, steps=8)
+        assert identical((mixture,), by_hand)
+        assert (chosen, weight, panel.chosen) == (index, index / 8, index)
+
+    def test_the_verdict_says_that_the_index_was_picked_by_hand(self, optimal, prompts):
+        _, best, _, (panel,) = results(optimal, **prompts)
+        assert "by hand" not in panel.verdict
+        other = best % 30 + 1
+        assert f"picked by hand (the finder says {best})" in results(optimal, **prompts, index=other)[3][0].verdict
+
+    def test_the_highest_index_is_exactly_a(self, optimal, prompts):
+        mixture, *_ = results(optimal, **prompts, steps=5, index=5)
+        assert torch.equal(values_of(mixture), values_of(prompts["a"]))
+
+    @pytest.mark.parametrize("index", [31, -1])
+    def test_an_index_without_a_candidate_is_refused(self, optimal, core, prompts, index):
+        message = rf"^index: expected a candidate between 1 \(nearly B\) and 30 \(exactly A\), got {index}\."
+        with pytest.raises(core.RichSpaceError, match=message):
+            results(optimal, **prompts, index=index)
+
+    def test_the_prompts_words_are_in_the_note(self, optimal, prompts):
+        mixture, index, *_ = results(optimal, **prompts)
+        assert extras_of(mixture)["richspace"]["text"] == f"{index}/30 (prompt 0) + {30 - index}/30 (prompt 1)"
+
+
+class TestFootScoresAndHand:
+    @every_dtype
+    def test_the_foot_is_the_core_s(self, nodes_by_id, core, dtype):
+        a, b, guide = random_prompts(dtype=dtype)
+        foot, coefficient = results(nodes_by_id["RichSpacePerpendicularFoot"], a=a, b=b, guide=guide)
+        matrices = [values_of(prompt) for prompt in (a, b, guide)]
+        assert identical(values_of(foot), core.perpendicular_foot(*matrices))
+        assert coefficient == core.foot_coefficient(*matrices)
+
+    def test_the_scores_are_those_of_the_optimal_interpolation(self, nodes_by_id, optimal, prompts):
+        ((panel,),) = results(nodes_by_id["RichSpaceCosineScore"], **prompts, steps=9)
+        _, index, _, (same,) = results(optimal, **prompts, steps=9)
+        assert torch.equal(panel.scores.full, same.scores.full)
+        assert torch.equal(panel.scores.truncated, same.scores.truncated)
+        assert panel.chosen == index
+
+    @every_dtype
+    def test_the_hand_picked_candidate_is_the_core_s(self, nodes_by_id, core, dtype):
+        a, b, _ = random_prompts(dtype=dtype)
+        (mixture,) = results(nodes_by_id["RichSpaceInterpolate"], a=a, b=b, index=3, steps=7)
+        assert identical(values_of(mixture), core.interpolate(values_of(a), values_of(b), index=3, steps=7))
+
+    @pytest.mark.parametrize("index", [0, 8])
+    def test_an_index_without_a_candidate_is_refused(self, nodes_by_id, core, prompts, index):
+        del prompts["guide"]
+        with pytest.raises(core.RichSpaceError, match=rf"^index: expected a candidate between 1 .* and 7 .* got {index}\."):
+            results(nodes_by_id["RichSpaceInterpolate"], **prompts, index=index, steps=7)
+
+
+class TestChainedFinder:
+    @every_dtype
+    def test_equals_the_nodes_wired_one_by_one_to_the_last_bit(self, chained, optimal, dtype):
+        first, *rest = random_prompts(count=7, dtype=dtype)
+        mixture, panels = first, []
+        for prompt, guide in zip(rest[::2], rest[1::2], strict=True):
+            mixture, _, _, scores = results(optimal, a=mixture, b=prompt, guide=guide, steps=13)
+            panels += scores
+        in_one, scores = results(chained, first=first, stages=stages_of(*rest), steps=13)
+        assert identical(in_one, mixture)
+        assert [panel.verdict for panel in scores] == [panel.verdict for panel in panels]
+        for panel, expected in zip(scores, panels, strict=True):
+            assert torch.equal(panel.scores.total, expected.scores.total)
+            assert (panel.name_a, panel.name_b) == (expected.name_a, expected.name_b)
+
+    @every_dtype
+    def test_equals_the_core_chain(self, chained, core, dtype):
+        first, *rest = random_prompts(count=5, dtype=dtype)
+        mixture, scores = results(chained, first=first, stages=stages_of(*rest), steps=13)
+        wrapped = [embedding(core, prompt) for prompt in rest]
+        stages = list(zip(wrapped[::2], wrapped[1::2], strict=True))
+        expected = core.find_optimal_chain(embedding(core, first), stages, steps=13)
+        assert identical(values_of(mixture), expected.embedding.values)
+        assert [panel.chosen for panel in scores] == [stage.index for stage in expected.stages]
+
+    def test_one_stage_is_the_optimal_interpolation(self, chained, optimal, prompts):
+        mixture, *_ = results(optimal, **prompts)
+        stages = stages_of(prompts["b"], prompts["guide"])
+        assert identical(results(chained, first=prompts["a"], stages=stages)[0], mixture)
+
+    def test_inputs_of_the_list_that_are_not_wired_count_as_absent(self, chained):
+        first, *rest = random_prompts()
+        wired = stages_of(*rest)
+        expected = results(chained, first=first, stages=wired)[0]
+        assert identical(results(chained, first=first, stages={**wired, "prompt_3": None, "guide_3": None})[0], expected)
+
+    @pytest.mark.parametrize(
+        ("absent", "named"),
+        [
+            (["guide_2"], "guide_2"),
+            (["guide_3"], "guide_3"),
+            (["prompt_3"], "prompt_3"),
+            (["prompt_2", "guide_2"], "prompt_2"),
+            (["prompt_2", "guide_2", "prompt_3", "guide_3"], "prompt_2"),
+        ],
+    )
+    def test_a_gap_is_named(self, chained, core, absent, named):
+        first, *rest = random_prompts(count=5)
+        stages = {name: None if name in absent else prompt for name, prompt in stages_of(*rest).items()}
+        message = rf"^{named}: expected a conditioning, since every prompt needs a guide.*got nothing wired\. Wire"
+        with pytest.raises(core.RichSpaceError, match=message):
+            results(chained, first=first, stages=stages)
+
+    def test_the_stage_that_fails_is_named(self, chained, core):
+        first, prompt, guide, _, guide_3 = random_prompts(count=5)
+        index_of_a = 1  # with one candidate the first stage's mixture is exactly A
+        stages = stages_of(prompt, guide, first, guide_3)
+        with pytest.raises(core.EmbeddingError, match=r"^stage 2, b: expected an embedding that differs from A"):
+            results(chained, first=first, stages=stages, steps=index_of_a)
+
+
+def with_value(prompt, value):
+    values = values_of(prompt).clone()
+    values[1, 2] = value
+    return conditioning(values, 3, "overflowed")
+
+
+class TestBadPrompts:
+    @every_finder
+    def test_a_equals_b(self, nodes_by_id, core, prompts, finder):
+        prompts["b"] = prompts["a"]
+        with pytest.raises(core.EmbeddingError, match=r"^b: expected an embedding that differs from A, got one that"):
+            results(nodes_by_id[finder], **prompts)
+
+    @every_finder
+    @pytest.mark.parametrize(("rows", "width"), [(9, 6), (8, 5)])
+    def test_conditionings_from_different_encoders(self, nodes_by_id, core, prompts, finder, rows, width):
+        prompts["guide"] = random_prompts(count=1, rows=rows, width=width)[0]
+        message = rf"^guide: expected what a is, float32 of shape \[8, 6\].* got .*\[{rows}, {width}\].*the same text encoder"
+        with pytest.raises(core.EmbeddingError, match=message):
+            results(nodes_by_id[finder], **prompts)
+
+    def test_different_encoders_by_hand(self, nodes_by_id, core, prompts):
+        (other,) = random_prompts(count=1, width=5)
+        with pytest.raises(core.EmbeddingError, match=r"^b: expected what a is.*the same text encoder"):
+            results(nodes_by_id["RichSpaceInterpolate"], a=prompts["a"], b=other, index=1)
+
+    @every_finder
+    @pytest.mark.parametrize("name", ["a", "b", "guide"])
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+    def test_nan_and_infinity(self, nodes_by_id, core, prompts, finder, name, value):
+        prompts[name] = with_value(prompts[name], value)
+        message = rf"^{name}: expected finite values, got 1 of 48 that are NaN or infinite\. The encoder .*bfloat16"
+        with pytest.raises(core.EmbeddingError, match=message):
+            results(nodes_by_id[finder], **prompts)
+
+    @pytest.mark.parametrize("name", ["a", "b"])
+    def test_nan_by_hand(self, nodes_by_id, core, prompts, name):
+        del prompts["guide"]
+        prompts[name] = with_value(prompts[name], math.nan)
+        with pytest.raises(core.EmbeddingError, match=rf"^{name}: expected finite values"):
+            results(nodes_by_id["RichSpaceInterpolate"], **prompts)
+
+    @every_finder
+    @pytest.mark.parametrize("name", ["a", "b", "guide"])
+    def test_an_empty_prompt(self, nodes_by_id, core, prompts, finder, name):
+        prompts[name] = conditioning(values_of(prompts[name]), 1, "")
+        with pytest.raises(core.PromptError, match=rf"^{name}: expected a prompt with words, got an empty one\. Write"):
+            results(nodes_by_id[finder], **prompts)
+
+    @pytest.mark.parametrize("finder", FINDERS[1:])
+    @pytest.mark.parametrize("steps", [0, -3])
+    def test_steps_below_one(self, nodes_by_id, core, prompts, finder, steps):
+        with pytest.raises(core.RichSpaceError, match=rf"^steps: expected an integer >= 1, got {steps}\."):
+            results(nodes_by_id[finder], **prompts, steps=steps)
+
+
+class TestWhatTheNodesShow:
+    def ui_of(self, node, **inputs):
+        return run_node(node, **inputs).ui
+
+    def test_a_picture_of_the_curves_and_the_verdict(self, optimal, nodes_by_id, prompts):
+        import folder_paths
+
+        shown = self.ui_of(optimal, **prompts)
+        (picture,) = shown["images"]
+        assert picture["type"] == "temp"
+        with Image.open(Path(folder_paths.get_temp_directory()) / picture["subfolder"] / picture["filename"]) as image:
+            pixels = torch.frombuffer(bytearray(image.convert("RGB").tobytes()), dtype=torch.uint8)
+            size = image.size
+        scores = results(optimal, **prompts)[3]
+        (plot,) = results(nodes_by_id["RichSpaceScorePlot"], scores=scores)
+        assert size == (plot.shape[2], plot.shape[1])
+        assert (pixels / 255 - plot.flatten()).abs().max() <= 1 / 255  # stored in 8 bits
+        assert shown["text"] == (scores[0].verdict,)
+
+    def test_one_verdict_for_each_stage(self, chained):
+        first, *rest = random_prompts(count=5)
+        shown = self.ui_of(chained, first=first, stages=stages_of(*rest), steps=10)
+        assert len(shown["text"]) == 2
+        assert all(" of 10: " in verdict for verdict in shown["text"])
+
+    @pytest.mark.parametrize("finder", FINDERS[1:])
+    def test_the_verdict_is_on_the_node_while_the_rest_runs(self, nodes_by_id, prompts, shown, finder):
+        ui = self.ui_of(nodes_by_id[finder], **prompts)
+        assert shown == [(NODE_ID, ui["text"][0])]
+
+    def test_the_foot_s_coefficient_is_on_its_node(self, nodes_by_id, prompts, shown):
+        _, coefficient = results(nodes_by_id["RichSpacePerpendicularFoot"], **prompts)
+        assert shown == [(NODE_ID, f"coefficient {coefficient:.4f} (0 is A, 1 is B)")]

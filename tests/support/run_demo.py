@@ -1,0 +1,110 @@
+"""`dev.py demo`: runs the three-prompt workflow on the bundled model in a real ComfyUI, and says where the video is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from checkout import ARTIFACTS, ROOT, RUN
+from comfy_server import ComfyServer, PromptError, node_title, raise_for_status
+from programs import Progress, ToolError, end_on_sigterm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from host_events import Event
+
+WORKFLOW = ROOT / "workflows" / "api" / "demo_three_prompt_mix.json"
+RESULTS = ARTIFACTS / "demo"
+MODEL_CARD = ROOT / "demo_model" / "README.md"
+BAR_WIDTH = 24
+
+
+def show_progress(prompt: Mapping[str, Any], events: Iterable[Event]) -> None:
+    """Draws a bar from the host's events: every node counts the same, and the running one in part."""
+    progress, finished, running = Progress("Running the workflow"), set[str](), ""
+    try:
+        for event in events:
+            part = 0.0
+            if event.type == "execution_cached":
+                finished.update(event.data["nodes"])
+            elif event.type == "executing":
+                finished.update({running} - {""})
+                running = event.data["node"] or ""
+            elif event.type == "progress":
+                part = event.data["value"] / event.data["max"]
+            else:
+                continue
+            title = node_title(prompt, running) if running else ""
+            progress.show(f"{bar((len(finished) + part) / len(prompt))}  {title}")
+    except BaseException:
+        progress.end("stopped")
+        raise
+    progress.end("done" if event.type == "execution_success" else "failed")
+
+
+def bar(share: float) -> str:
+    """A progress bar in plain characters.
+
+    >>> bar(0.5)
+    '[############............]  50%'
+    """
+    filled = round(share * BAR_WIDTH)
+    return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {share:4.0%}"
+
+
+def describe_results(prompt: Mapping[str, Any], entry: Mapping[str, Any], server: ComfyServer) -> str:
+    """Every text that a node shows and every file that it made, the files copied to where they stay."""
+    lines = []
+    for node_id, output in entry["outputs"].items():
+        items = [item for shown in output.values() if isinstance(shown, list) for item in shown]
+        texts = [item for item in items if isinstance(item, str)]
+        files = [item for item in items if isinstance(item, dict) and "filename" in item]
+        if texts or files:
+            lines.append(f"{node_title(prompt, node_id)}:")
+        lines += [textwrap.indent(text, "  ") for text in texts]
+        lines += [f"  {shutil.copy2(server.path(file), RESULTS)}" for file in files]
+    return "\n".join(lines)
+
+
+def about_the_model(card: str) -> str:
+    """What a model's card says first: its opening paragraph below the title, as plain text."""
+    body = card.partition("\n# ")[2].partition("\n\n")[2]
+    return " ".join(body.partition("\n\n")[0].replace("**", "").split())
+
+
+def demo() -> None:
+    """Starts the host, runs the workflow, prints what came out, stops the host."""
+    prompt = json.loads(WORKFLOW.read_text(encoding="utf-8"))
+    shutil.rmtree(RESULTS, ignore_errors=True)
+    RESULTS.mkdir(parents=True)
+    starting = Progress("Starting ComfyUI")
+    with ComfyServer(RUN / "demo") as server:
+        starting.end("ready")
+        with server.listen() as events:
+            prompt_id = server.queue(prompt, client_id=events.client_id)
+            show_progress(prompt, events.until_done(prompt_id, timeout=1800))
+        entry = server.wait(prompt_id)
+        raise_for_status(prompt, entry)
+        model = "About the model: " + about_the_model(MODEL_CARD.read_text(encoding="utf-8"))
+        sys.stdout.write(f"\n{describe_results(prompt, entry, server)}\n\n{textwrap.fill(model, 100)}\n")
+
+
+def main() -> int:
+    """Runs the demo; returns the exit status."""
+    end_on_sigterm()
+    try:
+        demo()
+    except (ToolError, PromptError) as error:
+        sys.stderr.write(f"\n{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130  # dev.py got it too, and says so
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

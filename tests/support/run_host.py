@@ -1,0 +1,47 @@
+"""`dev.py host`: leaves a ComfyUI with this pack running until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from checkout import RUN
+from comfy_server import ComfyServer
+from programs import ToolError, end_on_sigterm
+
+
+def serve(server: ComfyServer) -> None:
+    """Runs the server until Ctrl-C or until it ends by itself."""
+    sys.stdout.write("Starting ComfyUI ...\n")
+    with server:
+        sys.stdout.write(
+            f"ComfyUI with this pack: {server.address}\n"
+            f"  models:  {server.base / 'models'}\n"
+            f"  outputs: {server.base / 'output'}\n"
+            f"  log:     {server.log}\n"
+            "Ctrl-C stops it.\n"
+        )
+        sys.stdout.flush()
+        server.join()
+
+
+def main() -> int:
+    """Reads the command line and serves; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--listen", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("options", nargs="*", help="more arguments for the host's main.py, after --")
+    arguments = parser.parse_args()
+    end_on_sigterm()
+    try:
+        serve(ComfyServer(RUN / "host", port=arguments.port, listen=arguments.listen, options=arguments.options))
+    except ToolError as error:
+        sys.stderr.write(f"\n{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130  # dev.py got it too, and says so
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
