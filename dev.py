@@ -33,6 +33,8 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parent / "tests" / "support"))
 
 from checkout import DEV, HOST, HOST_VERSION, LOGS, ROOT, SUPPORT, VENV, find_host, link_folder
+from oldest import TESTS as OLDEST_TESTS
+from oldest import install_oldest
 from programs import ToolError, call, end_on_sigterm, run_logged
 
 if TYPE_CHECKING:
@@ -349,6 +351,15 @@ def command_lint(options: argparse.Namespace) -> int:
     return run_steps(lint_steps(fix=options.fix))
 
 
+def command_oldest(_: argparse.Namespace) -> int:
+    """Run the tests that call diffusers and its kin with the oldest versions that the pack allows."""
+    set_up("test")
+    folder = install_oldest(venv_program("python"))
+    # Old libraries warn of new ones: here warnings are no errors.
+    tests = [ROOT / "tests" / "core" / name for name in OLDEST_TESTS]
+    return call_tool("pytest", "-W", "default", "--disable-warnings", *tests, PYTHONPATH=str(folder))
+
+
 def command_bench(_: argparse.Namespace) -> int:
     """Run every benchmark that needs no accelerator, one after another."""
     host = str(set_up())
@@ -362,7 +373,7 @@ def parser() -> argparse.ArgumentParser:
     text = (__doc__ or "").replace("`", "")
     top = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(metavar="COMMAND", title="commands")
-    for function in (command_demo, command_test, command_host, command_bench, command_lint, command_setup):
+    for function in (command_demo, command_test, command_host, command_oldest, command_bench, command_lint, command_setup):
         summary = (function.__doc__ or "").strip()
         command = commands.add_parser(function.__name__.removeprefix("command_"), help=summary, description=summary)
         command.set_defaults(function=function)

@@ -32,7 +32,7 @@ def test_is_equal_to_itself_only():
     # Comparing tensors element by element has no truth value; identity does, and makes it usable as a key.
     values = torch.randn(5, 8)
     first, second = TextEmbedding(values, 3), TextEmbedding(values, 3)
-    assert first == first  # noqa: PLR0124
+    assert first == first
     assert first != second
     assert len({first, second}) == 2
 
@@ -72,7 +72,7 @@ def test_token_count_out_of_range(token_count):
 
 @pytest.mark.parametrize("token_count", [True, 2.0, "2", None, torch.tensor(2)])
 def test_token_count_is_no_integer(token_count):
-    with pytest.raises(EmbeddingError, match="^token_count: expected an integer, got ") as caught:
+    with pytest.raises(EmbeddingError, match=r"^token_count: expected an integer, got ") as caught:
         TextEmbedding(torch.randn(5, 8), token_count)
     assert caught.value.got == repr(token_count)
 
@@ -92,5 +92,5 @@ def test_require_finite_counts_what_is_not(dtype):
     values = torch.randn(4, 6).to(dtype)
     require_finite("prompt", values)
     values[1, 2], values[3, 0], values[0, 5] = torch.nan, torch.inf, -torch.inf
-    with pytest.raises(EmbeddingError, match="^prompt: expected finite values, got 3 of 24 that are NaN or infinite"):
+    with pytest.raises(EmbeddingError, match=r"^prompt: expected finite values, got 3 of 24 that are NaN or infinite"):
         require_finite("prompt", values)

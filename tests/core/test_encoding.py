@@ -1,4 +1,4 @@
-"""Prompts to embeddings: the very ids and numbers of `CogVideoXPipeline.encode_prompt`, and what is said of the rest."""
+"""Prompts to embeddings: the very ids and numbers of `CogVideoXPipeline.encode_prompt`, and what else is said."""
 
 from __future__ import annotations
 
@@ -272,6 +272,7 @@ class TestErrors:
             broken.shared.weight[5] = torch.nan
             broken.encoder.final_layer_norm.weight[0] = torch.inf
         with pytest.raises(
-            EmbeddingError, match=r"^text encoder output: expected finite values, got \d+ of 1280 .* in bfloat16 or float32\.$"
+            EmbeddingError,
+            match=r"^text encoder output: expected finite values, got \d+ of 1280 .* in bfloat16 or float32\.$",
         ):
             encode([TIGER], tokenizer, broken)

@@ -26,7 +26,7 @@ def test_hint_may_be_left_out():
 
 @pytest.mark.parametrize("kind", CHILDREN)
 def test_one_except_catches_every_child(kind):
-    with pytest.raises(RichSpaceError, match="^prompt: expected text, got nothing.$") as caught:
+    with pytest.raises(RichSpaceError, match=r"^prompt: expected text, got nothing\.$") as caught:
         raise kind("prompt", expected="text", got="nothing")
     assert isinstance(caught.value, ValueError)
 
@@ -44,5 +44,3 @@ def test_the_host_may_format_it_across_a_traceback():
     with pytest.raises(EmbeddingError, match="stage 1, a") as caught:
         raise original.within("stage 1") from original
     assert caught.value.__cause__ is original
-
-

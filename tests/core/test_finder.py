@@ -308,7 +308,7 @@ class TestSpecialRows:
 
     @pytest.mark.parametrize("distance", [1e-1, 1e-2, 1e-3])
     def test_nearly_parallel_rows(self, distance):
-        # Prompts that differ in little: every candidate is almost as similar, and the scores must still tell them apart.
+        # Prompts that differ in little: every candidate is almost as similar, and the scores still tell them apart.
         a, b, guide = random_line(24, 512, seed=12)
         b, guide = a + distance * (b - a), a + distance * (guide - a)
         prompts = wrapped((a, b, guide))
@@ -370,7 +370,7 @@ class TestChain:
     def test_an_error_names_its_stage(self):
         a, b, guide = wrapped(random_line(7, 9))
         spoilt = TextEmbedding(torch.full_like(guide.values, torch.nan), 3)
-        with pytest.raises(EmbeddingError, match="^stage 2, guide: expected finite values, got 63 of 63") as caught:
+        with pytest.raises(EmbeddingError, match=r"^stage 2, guide: expected finite values, got 63 of 63") as caught:
             find_optimal_chain(a, [(b, guide), (b, spoilt), (b, guide)])
         assert isinstance(caught.value.__cause__, EmbeddingError)
 
@@ -381,20 +381,22 @@ class TestChain:
 
     def test_steps_are_checked(self):
         a, b, guide = wrapped(random_line(7, 9))
-        with pytest.raises(RichSpaceError, match="^stage 1, steps: expected an integer >= 1, got 0"):
+        with pytest.raises(RichSpaceError, match=r"^stage 1, steps: expected an integer >= 1, got 0"):
             find_optimal_chain(a, [(b, guide)], steps=0)
 
 
 class TestDegenerateInput:
     @pytest.mark.parametrize("steps", [0, -1, 1.5, True, None])
     def test_steps(self, steps):
-        with pytest.raises(RichSpaceError, match=r"^steps: expected an integer >= 1, got .*\. The paper uses 30\.$") as caught:
+        with pytest.raises(
+            RichSpaceError, match=r"^steps: expected an integer >= 1, got .*\. The paper uses 30\.$"
+        ) as caught:
             find_optimal(*wrapped(random_line(3, 4)), steps=steps)
         assert caught.value.got == repr(steps)
 
     def test_a_equals_b(self):
         a, _, guide = wrapped(random_line(6, 4))
-        with pytest.raises(EmbeddingError, match="^b: expected .* differs from A, got one that equals A in every row"):
+        with pytest.raises(EmbeddingError, match=r"^b: expected .* differs from A, got one that equals A in every row"):
             find_optimal(a, TextEmbedding(a.values.clone(), 2), guide)
 
     def test_a_equals_b_in_the_rows_of_the_prompts(self):
@@ -403,8 +405,8 @@ class TestDegenerateInput:
         with pytest.raises(EmbeddingError) as caught:
             find_optimal(*wrapped((a, b, guide), (2, 4, 3)))
         assert str(caught.value) == (
-            "b: expected an embedding that differs from A, got one that equals A in the first 4 rows, the tokens of the "
-            "prompts. There is no line to project the guide on: give two different prompts."
+            "b: expected an embedding that differs from A, got one that equals A in the first 4 rows, the tokens of "
+            "the prompts. There is no line to project the guide on: give two different prompts."
         )
         assert find_optimal(*wrapped((a, b, guide), (2, 5, 3))).steps == 30
 
@@ -414,7 +416,9 @@ class TestDegenerateInput:
     def test_not_finite(self, name, value, dtype):
         line = dict(zip(("a", "b", "guide"), random_line(6, 4, dtype=dtype), strict=True))
         line[name][5, 3] = value
-        with pytest.raises(EmbeddingError, match=f"^{name}: expected finite values, got 1 of 24 that are NaN or infinite"):
+        with pytest.raises(
+            EmbeddingError, match=rf"^{name}: expected finite values, got 1 of 24 that are NaN or infinite"
+        ):
             find_optimal(*wrapped(tuple(line.values())))
 
     @pytest.mark.parametrize(
@@ -436,7 +440,9 @@ class TestDegenerateInput:
 
     def test_magnitudes(self):
         line = tuple(1e30 * matrix for matrix in random_line(6, 4))
-        with pytest.raises(EmbeddingError, match="^a/b/guide: expected values whose squares float32 can sum, got values up"):
+        with pytest.raises(
+            EmbeddingError, match=r"^a/b/guide: expected values whose squares float32 can sum, got values up"
+        ):
             find_optimal(*wrapped(line))
 
 

@@ -41,7 +41,7 @@ def double(matrices):
 
 
 def assume_clear_of_origin(a, b, guide, steps):
-    """Near the origin a row's direction is decided by rounding, in the literal algorithm too; rows of zeros are fine."""
+    """Near the origin rounding decides a row's direction, in the literal algorithm too; rows of zeros are fine."""
     a, b, guide = double((a, b, guide))
     points = [paper.linear_interpolation(a, b, i, steps) for i in range(1, steps + 1)]
     norms = torch.linalg.vector_norm(torch.stack([*points, paper.perpendicular_foot(a, b, guide)]), dim=-1)  # [k+1, n]
@@ -121,7 +121,7 @@ class TestFoot:
 class TestPointOnLine:
     def test_too_far_for_the_dtype(self):
         a, b, _ = random_line(3, 4, dtype=torch.float16)
-        with pytest.raises(EmbeddingError, match="^guide: expected a foot that float16 can hold, got one at 1e\\+06"):
+        with pytest.raises(EmbeddingError, match=r"^guide: expected a foot that float16 can hold, got one at 1e\+06"):
             point_on_line(a, b, 1e6)
 
     def test_large_values_whose_sum_overflows_are_fine(self):
@@ -180,7 +180,7 @@ class TestInterpolate:
         a, b, _ = random_line(4, 5)
         {"a": a, "b": b}[name][2, 1] = value
         with pytest.raises(
-            EmbeddingError, match=f"^{name}: expected finite values, got 1 of 20 that are NaN or infinite"
+            EmbeddingError, match=rf"^{name}: expected finite values, got 1 of 20 that are NaN or infinite"
         ):
             interpolate(a, b, index=1, steps=2)
 
@@ -191,7 +191,9 @@ class TestMatrixCosine:
     def test_equals_the_paper(self, line):
         x, y, _ = line
         # The sums are exact; what is left are roundings of a mean of at most 5 cosines.
-        assert float(matrix_cosine(x, y)) == pytest.approx(float(paper.phi_cos(x.double(), y.double())), rel=0, abs=1e-14)
+        assert float(matrix_cosine(x, y)) == pytest.approx(
+            float(paper.phi_cos(x.double(), y.double())), rel=0, abs=1e-14
+        )
 
     @pytest.mark.parametrize("dtype", DTYPES)
     @pytest.mark.parametrize("shape", SHAPES)
@@ -228,7 +230,7 @@ class TestMatrixCosine:
     def test_not_finite(self, name):
         x, y, _ = random_line(4, 5)
         {"x": x, "y": y}[name][0, 0] = torch.nan
-        with pytest.raises(EmbeddingError, match=f"^{name}: expected finite values, got 1 of 20"):
+        with pytest.raises(EmbeddingError, match=rf"^{name}: expected finite values, got 1 of 20"):
             matrix_cosine(x, y)
 
 
@@ -314,7 +316,9 @@ class TestCosineScores:
 
     @pytest.mark.parametrize("steps", [0, -1, 1.5, True, "30", None])
     def test_steps(self, steps):
-        with pytest.raises(RichSpaceError, match=r"^steps: expected an integer >= 1, got .*\. The paper uses 30\.$") as caught:
+        with pytest.raises(
+            RichSpaceError, match=r"^steps: expected an integer >= 1, got .*\. The paper uses 30\.$"
+        ) as caught:
             cosine_scores(*random_line(2, 3), steps=steps)
         assert caught.value.got == repr(steps)
 
@@ -408,7 +412,9 @@ class TestDegenerateInput:
     @pytest.mark.parametrize(("scale", "largest"), [(1e25, "e+25"), (3e37, "e+3")])
     def test_squares_overflow_float32(self, function, scale, largest):
         line = tuple(scale * matrix for matrix in random_line(4, 5))
-        with pytest.raises(EmbeddingError, match="^a/b/guide: expected values whose squares float32 can sum") as caught:
+        with pytest.raises(
+            EmbeddingError, match=r"^a/b/guide: expected values whose squares float32 can sum"
+        ) as caught:
             function(*line)
         assert largest in caught.value.got
         assert "not a text encoder's embeddings" in str(caught.value)

@@ -317,7 +317,7 @@ class TestScheduler:
     def test_the_folder_names_another(self, folder):
         change_json(folder / "scheduler" / "scheduler_config.json", _class_name="EulerDiscreteScheduler")
         opened = CogVideoXFolder.open(folder)
-        with pytest.raises(SamplingError, match="^scheduler: expected auto .*, got EulerDiscreteScheduler"):
+        with pytest.raises(SamplingError, match=r"^scheduler: expected auto .*, got EulerDiscreteScheduler"):
             opened.make_scheduler()
         assert type(opened.make_scheduler("DPM")).__name__ == "CogVideoXDPMScheduler"
 
@@ -477,8 +477,8 @@ class TestPickles:
         pickled = single.with_suffix(suffix)
         pickled.write_bytes(pickle.dumps(Trap(marker)))
         assert refused(folder) == (
-            f"model/{part}: expected weights in {single.name}, got pickled weights ({pickled.name}), which can run code "
-            "when opened. Download the safetensors version of the model."
+            f"model/{part}: expected weights in {single.name}, got pickled weights ({pickled.name}), which can run "
+            "code when opened. Download the safetensors version of the model."
         )
         assert not marker.exists()
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from checkout import link_folder
 from host_python import import_host, load_pack, node_classes
-from node_runs import results
+from node_runs import ProgressEvents, results
 from tiny_models import KINDS, save_tiny_folder
 
 
@@ -87,3 +87,49 @@ def load_model(diffusers_folder, nodes_by_id, tiny_folders):
         return results(nodes_by_id["RichSpaceLoadCogVideoX"], model=link.name, dtype=dtype)
 
     return load
+
+
+@pytest.fixture
+def management(host):  # noqa: ARG001 - the host's modules must be importable first
+    """The host's model management with nothing loaded, before and after."""
+    import comfy.model_management
+
+    comfy.model_management.unload_all_models()
+    yield comfy.model_management
+    comfy.model_management.unload_all_models()
+
+
+@pytest.fixture
+def uses(monkeypatch, host_memory):
+    """The weights that are asked for, in order: nothing is loaded that is not in this list."""
+    asked = []
+    loaded = host_memory.HostOwned.loaded
+
+    def recorded(owned, **options):
+        asked.append(owned)
+        return loaded(owned, **options)
+
+    monkeypatch.setattr(host_memory.HostOwned, "loaded", recorded)
+    return asked
+
+
+@pytest.fixture
+def progress(host):  # noqa: ARG001 - the host's modules must be importable first
+    """[(value, total, preview)] as the host's progress bar is told; `progress.on_step(value)` is called each time."""
+    import comfy.utils
+
+    events = ProgressEvents()
+    before = comfy.utils.PROGRESS_BAR_HOOK
+    comfy.utils.set_progress_bar_global_hook(events.hook)
+    yield events
+    comfy.utils.set_progress_bar_global_hook(before)
+
+
+@pytest.fixture
+def previews(host):  # noqa: ARG001 - the host's modules must be importable first
+    """The user wants previews."""
+    import latent_preview
+
+    latent_preview.set_preview_method("auto")
+    yield
+    latent_preview.set_preview_method(None)

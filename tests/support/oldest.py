@@ -1,0 +1,48 @@
+"""The oldest libraries that this pack allows, in a folder that stands before the virtual environment's own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+from checkout import DEV, LOGS, ROOT
+from programs import run_logged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FOLDER = DEV / "oldest"
+
+#: What the oldest ones need of their own, in versions of their time. Everything else is taken from the environment.
+COMPANIONS = ("huggingface-hub==0.34.4", "tokenizers==0.21.4")
+
+#: The tests that call those libraries.
+TESTS = ("test_encoding.py", "test_model_folder.py", "test_sampling.py", "test_plotting.py")
+
+
+def lower_bounds(requirements: str) -> list[str]:
+    """The pins of a requirements file's lower bounds.
+
+    Example:
+        >>> lower_bounds("diffusers>=0.35,<1")
+        ['diffusers==0.35']
+    """
+    return [re.sub(r">=([\d.]+).*", r"==\1", line) for line in requirements.split()]
+
+
+def install_oldest(python: Path) -> Path:
+    """Install the oldest allowed libraries, unless just those are there; returns their folder."""
+    pins = [*lower_bounds((ROOT / "requirements.txt").read_text(encoding="utf-8")), *COMPANIONS]
+    note = FOLDER / "pins.txt"
+    if note.is_file() and note.read_text(encoding="utf-8").split() == pins:
+        return FOLDER
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    run_logged(
+        "Installing the oldest libraries that the pack allows",
+        [python, "-m", "pip", "install", "--no-deps", "--target", FOLDER, *pins],
+        log=LOGS / "install-oldest.log",
+        advice="Some have no build for a new Python: use Python 3.11 or 3.12.",
+    )
+    note.write_text("\n".join(pins), encoding="utf-8")
+    return FOLDER
