@@ -291,7 +291,7 @@ def _stage_numbers(stages: Mapping[str, Conditioning | None]) -> range:
 
 def _report(node: type[io.ComfyNode], panels: Sequence[ScorePanel]) -> dict[str, Any]:
     """Show the verdicts and the curves on a node."""
-    verdicts = tuple(panel.verdict for panel in panels)
+    verdicts = tuple("\n".join((panel.verdict, *panel.remarks)) for panel in panels)
     show_text(node, "\n".join(verdicts))
     return {**ui.PreviewImage(score_picture(panels), cls=node).as_dict(), "text": verdicts}
 

@@ -115,14 +115,14 @@ class ScorePanel:
         return "" if self.chosen == best else f"picked by hand (the finder says {best})"
 
     @property
-    def _notes(self) -> list[str]:
+    def remarks(self) -> list[str]:
+        """What one should know about the choice, beside the verdict; often nothing."""
         beyond = "A" if self.foot_coefficient < 0 else "B" if self.foot_coefficient > 1 else ""
-        notes = (
-            self._by_hand,
+        remarks = (
             "" if self.counted else "scored on the full embedding (no token counts)",
             beyond and f"the guide points beyond {beyond}",
         )
-        return [note for note in notes if note]
+        return [remark for remark in remarks if remark]
 
 
 def plot_scores(panels: Sequence[ScorePanel], *, width: int = 768, height: int = 448) -> Tensor:
@@ -225,7 +225,7 @@ class _Panel:
         self._write(_MARGIN, y, self.panel._choice, gid="title", size=_TITLE_SIZE, bold=True, color=_CHOSEN, va="top")
         self._write(_UNITS - _MARGIN, y - 7, stage, gid="stage", color=_MUTED, va="top", ha="right")
         y -= _TITLE_SIZE + 10
-        for note in self.panel._notes:
+        for note in filter(None, (self.panel._by_hand, *self.panel.remarks)):
             self._write(_MARGIN, y, note, gid="note", color=_TEXT, va="top")
             y -= _LINE
         return y - _LINE - 6  # the legend's line

@@ -64,7 +64,7 @@ class SamplingSettings:
 
 
 def require_fits(folder: CogVideoXFolder, **prompts: TextEmbedding) -> None:
-    """Raise a SamplingError that names the first of `prompts` whose shape the model cannot read."""
+    """Raise an error that names the first of `prompts` that the model cannot read: its shape, or NaN or infinity in it."""
     for name, prompt in prompts.items():
         expected = [folder.text_length, folder.text_width]
         if list(prompt.values.shape) != expected:
@@ -74,6 +74,7 @@ def require_fits(folder: CogVideoXFolder, **prompts: TextEmbedding) -> None:
                 got=f"{prompt.values.shape[0]} by {prompt.values.shape[1]}",
                 hint="Encode the prompts with the T5 that belongs to this model.",
             )
+        require_finite(name, prompt.values)
 
 
 def sample_latents(
