@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from .embedding import TextEmbedding
+from .embedding import TextEmbedding, require_finite
 from .errors import SamplingError
 from .model_folder import CogVideoXFolder, SchedulerName, VideoSize
 
@@ -64,7 +64,7 @@ class SamplingSettings:
 
 
 def require_fits(folder: CogVideoXFolder, **prompts: TextEmbedding) -> None:
-    """Raise an error that names the first of `prompts` that the model cannot read: its shape, or NaN or infinity in it."""
+    """Raise an error that names the first of `prompts` that the model cannot read, by its shape or its values."""
     for name, prompt in prompts.items():
         expected = [folder.text_length, folder.text_width]
         if list(prompt.values.shape) != expected:
@@ -108,6 +108,7 @@ def sample_latents(
     Raises:
         SamplingError: If an embedding does not fit the model, the model cannot make the size, or the video came out
             NaN or infinite.
+        EmbeddingError: If an embedding holds NaN or infinity.
 
     Reference:
         RichSpace, Algorithm 3, lines 19-25.

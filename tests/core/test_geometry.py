@@ -338,9 +338,10 @@ class TestLineGram:
     def test_cosines_stay_within_one(self):
         # Parallel rows: rounding of three independent sums would take some of them past 1.
         for seed in range(30):
-            a, _, guide = random_line(6, 50, seed=seed)
-            scores = cosine_scores(a, 1.7 * a, guide, steps=30)
-            assert float(scores.abs().max()) <= 1
+            a, _, guide = random_line(1, 50, seed=seed)
+            gram = LineGram.measure(a, 1.7 * a, guide)
+            assert bool((gram.slope.abs() <= (gram.start * gram.direction).sqrt()).all())
+            assert float(gram.scores(candidate_positions(30)).abs().max()) <= 1
 
 
 TAKES_THREE = {

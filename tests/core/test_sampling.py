@@ -14,7 +14,7 @@ import torch
 from diffusers import CogVideoXPipeline
 from tiny_models import KINDS, TEXT_LENGTH
 
-from richspace_core import SamplingError, TextEmbedding
+from richspace_core import EmbeddingError, SamplingError, TextEmbedding
 from richspace_core.model_folder import CogVideoXFolder, VideoSize
 from richspace_core.sampling import (
     SamplingSettings,
@@ -341,6 +341,15 @@ class TestInputs:
             f"{name}: expected an embedding of 40 tokens by 32, as tiny-2b reads, got {got}. "
             "Encode the prompts with the T5 that belongs to this model."
         )
+        assert not calls
+
+    @pytest.mark.parametrize("name", ["positive", "negative"])
+    @pytest.mark.parametrize("value", [torch.nan, torch.inf])
+    def test_not_finite(self, name, value, model, calls):
+        values = model.positive.values.clone()
+        values[3, 7] = value
+        with pytest.raises(EmbeddingError, match=rf"^{name}: expected finite values, got 1 of 1280 that are NaN or inf"):
+            sample(model, settings_of(model), **{name: TextEmbedding(values, 5)})
         assert not calls
 
     def test_require_fits_names_what_the_caller_names(self, model):

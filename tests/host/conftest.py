@@ -3,6 +3,9 @@
 import pytest
 from checkout import ARTIFACTS
 from comfy_server import ComfyServer
+from tiny_models import save_tiny_folder
+
+TINY_MODEL = "CogVideoX-2b"
 
 
 @pytest.fixture(scope="session")
@@ -10,3 +13,17 @@ def server(tmp_path_factory):
     """A running ComfyUI with this pack, in a base directory of its own; its log is kept as an artifact."""
     with ComfyServer(tmp_path_factory.mktemp("host"), log=ARTIFACTS / "host-tests.log") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def diffusers_folder(server):
+    """Where the server looks for diffusers models."""
+    folder = server.base / "models" / "diffusers"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(diffusers_folder):
+    """A tiny model of the form of CogVideoX-2b, under the name that the workflows for it have; its folder."""
+    return save_tiny_folder(diffusers_folder / TINY_MODEL, "2b")

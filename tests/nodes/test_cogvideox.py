@@ -184,7 +184,9 @@ class TestSaidBeforeAnythingIsLoaded:
     def test_an_embedding_of_another_model(self, load_model, sample, core, uses, name, rows, width):
         model, _ = load_model()
         prompts = own_prompts() | {name: own_prompts(rows, width)[name]}
-        message = rf"^{name}: expected an embedding of 40 tokens by 32, as .* got {rows} by {width}\. Encode the prompts"
+        message = (
+            rf"^{name}: expected an embedding of 40 tokens by 32, as .* got {rows} by {width}\. Encode the prompts"
+        )
         with pytest.raises(core.SamplingError, match=message):
             sample(model=model, **prompts)
         assert not uses
@@ -193,7 +195,7 @@ class TestSaidBeforeAnythingIsLoaded:
         model, _ = load_model()
         prompts = own_prompts()
         prompts["positive"][0][0][0, 3, 3] = float("nan")
-        with pytest.raises(core.RichSpaceError, match="^positive: expected finite values, got 1 of"):
+        with pytest.raises(core.RichSpaceError, match=r"^positive: expected finite values, got 1 of"):
             sample(model=model, **prompts, **QUICK)
 
     def test_a_batch_of_prompts(self, load_model, sample, core, uses):
@@ -315,7 +317,12 @@ class TestProgress:
 
 class TestCancel:
     def test_ends_within_one_step_and_the_next_run_is_the_same_as_ever(
-        self, load, sample, management, progress, previews  # noqa: ARG002
+        self,
+        load,
+        sample,
+        management,
+        progress,
+        previews,  # noqa: ARG002
     ):
         model, prompts = load()
         settings = {"model": model, **prompts, **QUICK, "steps": 6}

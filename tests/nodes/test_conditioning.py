@@ -151,7 +151,10 @@ BAD_CONDITIONINGS = {
     "no tensor": ([["words", {}]], r"a: expected one prompt's embedding.*got str\."),
     "no dictionary": ([[values_of(GOOD)[None], None]], r"a: expected .*\[embedding, dictionary\], got a list\."),
     "no pair": ([values_of(GOOD)], r"a: expected .*\[embedding, dictionary\], got a Tensor\."),
-    "whole numbers": ([[torch.ones(1, 8, 6, dtype=torch.int64), {}]], r"a, values: .*floating point.*got int64 of shape"),
+    "whole numbers": (
+        [[torch.ones(1, 8, 6, dtype=torch.int64), {}]],
+        r"a, values: .*floating point.*got int64 of shape",
+    ),
 }
 
 

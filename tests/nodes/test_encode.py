@@ -153,7 +153,9 @@ class TestEncodersThatCogVideoXCannotRead:
     def test_clip_l(self, encode, core):
         from comfy.sd1_clip import SD1Tokenizer
 
-        message = r"^text encoder: expected a T5 alone, as CogVideoX reads it, got one with l\. In Load CLIP choose a t5xxl"
+        message = (
+            r"^text encoder: expected a T5 alone, as CogVideoX reads it, got one with l\. In Load CLIP choose a t5xxl"
+        )
         with pytest.raises(core.PromptError, match=message):
             results(encode, encoder=clip_without_weights(SD1Tokenizer), text=TIGER)
 
@@ -165,5 +167,7 @@ class TestEncodersThatCogVideoXCannotRead:
 
     def test_none_at_all(self, encode, core):
         # What the host's checkpoint loader gives where a checkpoint holds no text encoder.
-        with pytest.raises(core.PromptError, match=r"^text encoder: expected a text encoder, got none\. The file loaded"):
+        with pytest.raises(
+            core.PromptError, match=r"^text encoder: expected a text encoder, got none\. The file loaded"
+        ):
             results(encode, encoder=None, text=TIGER)

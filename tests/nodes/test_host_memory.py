@@ -127,7 +127,9 @@ class TestNumberTypes:
         results = use_both(model, encoder)
         wanted = getattr(torch, dtype)
         for owned in (model.transformer, model.vae, encoder.text_encoder):
-            assert {weight.dtype for weight in owned.loaded().parameters()} == {wanted}
+            weights = owned.loaded().named_parameters()
+            # transformers keeps these of T5 in float32: in float16 they overflow.
+            assert {weight.dtype for name, weight in weights if not name.endswith(".wo.weight")} == {wanted}
         assert {values.dtype for values in results} == {torch.float32}  # what the host's nodes expect
         assert all(torch.isfinite(values).all() for values in results)
 

@@ -109,7 +109,9 @@ class TestFootScoresAndHand:
     @pytest.mark.parametrize("index", [0, 8])
     def test_an_index_without_a_candidate_is_refused(self, nodes_by_id, core, prompts, index):
         del prompts["guide"]
-        with pytest.raises(core.RichSpaceError, match=rf"^index: expected a candidate between 1 .* and 7 .* got {index}\."):
+        with pytest.raises(
+            core.RichSpaceError, match=rf"^index: expected a candidate between 1 .* and 7 .* got {index}\."
+        ):
             results(nodes_by_id["RichSpaceInterpolate"], **prompts, index=index, steps=7)
 
 
@@ -147,7 +149,9 @@ class TestChainedFinder:
         first, *rest = random_prompts()
         wired = stages_of(*rest)
         expected = results(chained, first=first, stages=wired)[0]
-        assert identical(results(chained, first=first, stages={**wired, "prompt_3": None, "guide_3": None})[0], expected)
+        assert identical(
+            results(chained, first=first, stages={**wired, "prompt_3": None, "guide_3": None})[0], expected
+        )
 
     @pytest.mark.parametrize(
         ("absent", "named"),
@@ -191,7 +195,9 @@ class TestBadPrompts:
     @pytest.mark.parametrize(("rows", "width"), [(9, 6), (8, 5)])
     def test_conditionings_from_different_encoders(self, nodes_by_id, core, prompts, finder, rows, width):
         prompts["guide"] = random_prompts(count=1, rows=rows, width=width)[0]
-        message = rf"^guide: expected what a is, float32 of shape \[8, 6\].* got .*\[{rows}, {width}\].*the same text encoder"
+        message = (
+            rf"^guide: expected what a is, float32 of shape \[8, 6\].* got .*\[{rows}, {width}\].*the same text encoder"
+        )
         with pytest.raises(core.EmbeddingError, match=message):
             results(nodes_by_id[finder], **prompts)
 

@@ -76,14 +76,16 @@ class TestPathsOutside:
     @pytest.mark.parametrize("name", REFUSED_NAMES)
     def test_are_refused(self, loader, core, load_model, name):
         load_model()  # so that there is something beside the demo
-        with pytest.raises(core.ModelFolderError, match=r"^model: expected one of bundled demo, tiny-2b, got .*Put the"):
+        with pytest.raises(
+            core.ModelFolderError, match=r"^model: expected one of bundled demo, tiny-2b, got .*Put the"
+        ):
             results(loader, model=name)
 
     def test_are_refused_where_a_model_lies_there(self, loader, core, diffusers_folder, tiny_folders):
         outside = diffusers_folder.parent / "outside"
         link_folder(outside, tiny_folders["2b"])
         for name in ("../outside", str(outside)):
-            with pytest.raises(core.ModelFolderError, match="^model: expected one of"):
+            with pytest.raises(core.ModelFolderError, match=r"^model: expected one of"):
                 results(loader, model=name)
 
     def test_the_message_says_where_models_go(self, loader, core, diffusers_folder):
@@ -135,12 +137,12 @@ def another_vae(folder):
 
 
 BROKEN = {
-    another_pipeline: r"^mine: expected a text-to-video CogVideoXPipeline .* got CogVideoXImageToVideoPipeline\. Image-to",
+    another_pipeline: r"^mine: expected a text-to-video CogVideoXPipeline .* got CogVideoXImageToVideoPipeline\.",
     no_index: r"^mine/model_index\.json: expected JSON, got something else\. The file is damaged: download it again\.",
-    no_weights: r"^mine/transformer: expected weights in diffusion_pytorch_model\.safetensors, got no weights\. Download",
-    truncated: r"^transformer/diffusion_pytorch_model\.safetensors: .* got a damaged or truncated one of .*Delete it and",
-    pickled: r"^mine/transformer: .*got pickled weights \(diffusion_pytorch_model\.bin\), which can run code.*safetensors",
-    unfinished_download: r"^mine/transformer: expected the 2 weight files .*a folder without part-2\.safetensors\. The down",
+    no_weights: r"^mine/transformer: expected weights in diffusion_pytorch_model\.safetensors, got no weights\.",
+    truncated: r"^transformer/diffusion_pytorch_model\.safetensors: .* got a damaged or truncated one of .*Delete it",
+    pickled: r"^mine/transformer: .*got pickled weights \(diffusion_pytorch_model\.bin\), which can run",
+    unfinished_download: r"^mine/transformer: expected the 2 weight files .*a folder without part-2\.safetensors\.",
     no_tokenizer: r"^mine/tokenizer: expected spiece\.model or tokenizer\.json, got neither\.",
     no_vae_config: r"^vae/config\.json: expected a file, got nothing that can be read\.",
     another_vae: r"^mine/vae: expected AutoencoderKLCogVideoX, got AutoencoderKL\.",

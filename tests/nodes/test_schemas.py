@@ -169,7 +169,9 @@ def test_node_ids_can_be_read_without_running_the_code():
     found = []
     for item in node_classes():
         assert [ast.unparse(base) for base in item.bases] == ["io.ComfyNode"], item.name
-        calls = [part for part in ast.walk(item) if isinstance(part, ast.Call) and ast.unparse(part.func) == "io.Schema"]
+        calls = [
+            part for part in ast.walk(item) if isinstance(part, ast.Call) and ast.unparse(part.func) == "io.Schema"
+        ]
         (node_id,) = (word.value for call in calls for word in call.keywords if word.arg == "node_id")
         assert isinstance(node_id, ast.Constant)
         assert node_id.value == item.name

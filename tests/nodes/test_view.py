@@ -36,7 +36,9 @@ def test_another_choice_is_another_picture(nodes_by_id):
     a, b, guide = random_prompts()
     node = nodes_by_id["RichSpaceOptimalInterpolate"]
     pictures = [
-        results(nodes_by_id["RichSpaceScorePlot"], scores=results(node, a=a, b=b, guide=guide, steps=12, index=index)[3])
+        results(
+            nodes_by_id["RichSpaceScorePlot"], scores=results(node, a=a, b=b, guide=guide, steps=12, index=index)[3]
+        )
         for index in (2, 9)
     ]
     assert not torch.equal(pictures[0][0], pictures[1][0])

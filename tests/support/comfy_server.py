@@ -169,9 +169,16 @@ class ComfyServer:
         """Every node that the host knows: {node id: its inputs, outputs and texts}."""
         return dict(self.get("/object_info"))
 
-    def queue(self, prompt: Mapping[str, Any], *, client_id: str | None = None) -> str:
+    def queue(
+        self,
+        prompt: Mapping[str, Any],
+        *,
+        client_id: str | None = None,
+        extra_data: Mapping[str, Any] | None = None,
+    ) -> str:
         """Queues a prompt and returns its id; raises PromptError if the host finds it wrong, even in part."""
-        body: dict[str, Any] = {"prompt": prompt} | ({"client_id": client_id} if client_id else {})
+        body: dict[str, Any] = {"prompt": prompt, "extra_data": dict(extra_data or {})}
+        body |= {"client_id": client_id} if client_id else {}
         try:
             answer = json.loads(self.request("/prompt", body))
         except urllib.error.HTTPError as error:

@@ -1,0 +1,140 @@
+"""Each workflow through the real host: the video and the plot that come out are real."""
+
+import io
+import json
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from checkout import ROOT
+from comfy_server import output_files
+from host_prompts import DEMO, change, node, video_prompt
+from PIL import Image
+
+WORKFLOWS = sorted(file.stem for file in (ROOT / "workflows").glob("*.json"))
+STEPS = 3
+# Frames, height and width of the demo's and of the tiny model's own videos.
+DEMO_VIDEO, TINY_VIDEO = (9, 64, 96), (9, 32, 48)
+
+
+def read_video(content):
+    """The frames [n, h, w, 3] of an mp4, and how many of them are shown a second."""
+    with av.open(io.BytesIO(content)) as container:
+        (stream,) = container.streams.video
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]), stream.average_rate
+
+
+def videos_of(server, entry):
+    """The videos that a prompt saved."""
+    files = [file for file in output_files(entry) if file["filename"].endswith(".mp4")]
+    return [read_video(server.view(file)) for file in files]
+
+
+def pictures_of(server, entry):
+    """The pictures that a prompt saved or shows, [h, w, 3]."""
+    files = [file for file in output_files(entry) if file["filename"].endswith(".png")]
+    return [np.asarray(Image.open(io.BytesIO(server.view(file))).convert("RGB")) for file in files]
+
+
+def quick(prompt):
+    """The same workflow with few denoising steps."""
+    (sampler,) = (name for name, content in prompt.items() if content["class_type"] == "RichSpaceCogVideoXSample")
+    return change(prompt, sampler, steps=STEPS)
+
+
+def assert_is_a_video(video, shape, fps=8):
+    frames, rate = video
+    assert frames.shape == (*shape, 3)
+    assert rate == Fraction(fps)
+    assert frames.std(axis=(1, 2, 3)).min() > 5  # of 255: no frame is blank
+    assert np.abs(np.diff(frames.astype(int), axis=0)).mean() > 0.5  # something moves
+
+
+def assert_is_a_plot(picture):
+    height, width, _ = picture.shape
+    assert width >= 512
+    assert height >= 256
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 100
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+@pytest.mark.usefixtures("tiny_model")
+def test_a_workflow_makes_its_video(server, name):
+    prompt = quick(json.loads((ROOT / "workflows" / "api" / f"{name}.json").read_text(encoding="utf-8")))
+    entry = server.run(prompt)
+    (video,) = videos_of(server, entry)
+    assert_is_a_video(video, DEMO_VIDEO if name.startswith("demo") else TINY_VIDEO)
+    finders = [name for name, content in prompt.items() if content["class_type"] == "RichSpaceOptimalInterpolate"]
+    pictures = pictures_of(server, entry)
+    assert len(pictures) == len(finders) + ("demo" in name)  # in every finder, and saved by the demo
+    for picture in pictures:
+        assert_is_a_plot(picture)
+    for finder in finders:
+        (verdict,) = entry["outputs"][finder]["text"]
+        assert " of 30: " in verdict
+
+
+def test_size_and_frames_are_those_that_were_asked_for(server):
+    entry = server.run(video_prompt(width=64, height=48, frames=17))
+    (video,) = videos_of(server, entry)
+    assert_is_a_video(video, (17, 48, 64))
+
+
+def frames_of(server, prompt):
+    """The frames of every video of a prompt one after another, without loss: the same video gives other mp4 files."""
+    entry = server.run(prompt | {"frames": node("SaveImage", images=["decode", 0], filename_prefix="test/frame")})
+    return entry, np.stack(pictures_of(server, {"outputs": {"frames": entry["outputs"]["frames"]}}))
+
+
+def test_a_batch_becomes_videos_of_their_own(server):
+    entry, frames = frames_of(server, video_prompt(batch_size=2, seed=11))
+    videos = videos_of(server, entry)
+    assert len(videos) == 2
+    for video in videos:
+        assert_is_a_video(video, DEMO_VIDEO)
+    first, second = np.split(frames, 2)
+    _, alone = frames_of(server, video_prompt(seed=12))
+    assert np.array_equal(second, alone)  # the second of a batch is the first of the next seed
+    assert not np.array_equal(first, second)
+
+
+def chains():
+    """Three prompts mixed with two finders that are wired, and with one chained finder."""
+    wired = video_prompt(seed=13)
+    wired["c"] = change(wired, "a", text="An orange on a white plate.")["a"]
+    wired["guide_c"] = change(wired, "a", text="A blue strawberry with the peel of an orange.")["a"]
+    links = {"a": ["mix", 0], "b": ["c", 0], "guide": ["guide_c", 0]}
+    wired["mix_c"] = node("RichSpaceOptimalInterpolate", **links, steps=30, index=0)
+    names = {"stages.prompt_2": "b", "stages.guide_2": "guide", "stages.prompt_3": "c", "stages.guide_3": "guide_c"}
+    stages = {key: [name, 0] for key, name in names.items()}
+    chained = wired | {"mix": node("RichSpaceChainedFinder", first=["a", 0], **stages, steps=30)}
+    del chained["mix_c"]
+    return change(wired, "sample", positive=["mix_c", 0]), change(chained, "plot", scores=["mix", 1])
+
+
+def test_the_chained_finder_makes_the_video_of_the_wired_ones(server):
+    wired, chained = chains()
+    wired_entry, expected = frames_of(server, wired)
+    chained_entry, frames = frames_of(server, chained)
+    assert np.array_equal(frames, expected)
+    verdicts = [wired_entry["outputs"][name]["text"][0] for name in ("mix", "mix_c")]
+    assert chained_entry["outputs"]["mix"]["text"] == verdicts
+
+
+def test_a_model_of_the_host_s_folder(server, tiny_model):
+    (video,) = videos_of(server, server.run(video_prompt(tiny_model.name)))
+    assert_is_a_video(video, TINY_VIDEO)
+
+
+def test_every_other_node_in_one_graph(server):
+    prompt = video_prompt(DEMO, seed=14)
+    three = {name: [name, 0] for name in ("a", "b", "guide")}
+    prompt["foot"] = node("RichSpacePerpendicularFoot", **three)
+    prompt["scores"] = node("RichSpaceCosineScore", **three, steps=12)
+    prompt["by_hand"] = node("RichSpaceInterpolate", a=["foot", 0], b=["b", 0], index=7, steps=12)
+    prompt = change(change(prompt, "sample", positive=["by_hand", 0]), "plot", scores=["scores", 0])
+    entry = server.run(prompt)
+    (video,) = videos_of(server, entry)
+    assert_is_a_video(video, DEMO_VIDEO)
+    assert " of 12: " in entry["outputs"]["scores"]["text"][0]

@@ -1,0 +1,68 @@
+"""Prompts in the host's API format for tests. Nodes are named for what they do: `prompt["sample"]`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Prompt = dict[str, dict[str, Any]]
+
+DEMO = "bundled demo"
+PROMPTS = {
+    "a": "A strawberry on a white plate.",
+    "b": "A blueberry on a white plate.",
+    "guide": "A strawberry with the blue skin of a blueberry on a white plate.",
+    "negative": "",
+}
+
+
+def node(class_type: str, **inputs: Any) -> dict[str, Any]:
+    """One node; a link is written as [name of the other node, which of its outputs]."""
+    return {"class_type": class_type, "inputs": inputs}
+
+
+def mix_prompt(model: str = DEMO, **inputs: Any) -> Prompt:
+    """Two prompts and their guide mixed, which is quick; `inputs` go to the finder."""
+    names = ("a", "b", "guide")
+    return {
+        "load": node("RichSpaceLoadCogVideoX", model=model, dtype="auto"),
+        **{name: node("RichSpaceT5Encode", encoder=["load", 1], text=PROMPTS[name]) for name in (*names, "negative")},
+        "mix": node(
+            "RichSpaceOptimalInterpolate", **{name: [name, 0] for name in names} | {"steps": 30, "index": 0} | inputs
+        ),
+    }
+
+
+def video_prompt(model: str = DEMO, **inputs: Any) -> Prompt:
+    """Two prompts mixed, and the video and the score plot of the mixture saved; `inputs` go to the sampler."""
+    sampling = {
+        "width": 0,
+        "height": 0,
+        "frames": 0,
+        "steps": 2,
+        "cfg": 6.0,
+        "seed": 0,
+        "batch_size": 1,
+        "scheduler": "auto",
+        "dynamic_cfg": "off",
+    }
+    links = {"model": ["load", 0], "positive": ["mix", 0], "negative": ["negative", 0]}
+    return {
+        **mix_prompt(model),
+        "sample": node("RichSpaceCogVideoXSample", **links | sampling | inputs),
+        "decode": node("RichSpaceCogVideoXDecode", model=["load", 0], latent=["sample", 0], tiled=False),
+        "video": node("CreateVideo", images=["decode", 0], fps=8.0),
+        "save": node("SaveVideo", video=["video", 0], filename_prefix="test/video", format="auto", codec="auto"),
+        "plot": node("RichSpaceScorePlot", scores=["mix", 3]),
+        "save_plot": node("SaveImage", images=["plot", 0], filename_prefix="test/plot"),
+    }
+
+
+def change(prompt: Prompt, name: str, **inputs: Any) -> Prompt:
+    """The same prompt with some inputs of one node changed; None takes one away."""
+    changed = {key: value for key, value in (prompt[name]["inputs"] | inputs).items() if value is not None}
+    return prompt | {name: {**prompt[name], "inputs": changed}}
+
+
+def richspace_nodes(prompt: Prompt) -> set[str]:
+    """The names of this pack's nodes in a prompt."""
+    return {name for name, content in prompt.items() if content["class_type"].startswith("RichSpace")}

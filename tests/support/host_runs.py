@@ -1,0 +1,88 @@
+"""A prompt's run as the frontend sees it: which nodes were executed, their progress, previews and texts."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from comfy_server import ComfyServer
+    from host_events import Event
+
+PREVIEW, TEXT = 1, 3  # the host's numbers of the kinds of binary messages
+
+
+@dataclass
+class HostRun:
+    """What the host said while a prompt ran, and the prompt's entry in its history."""
+
+    events: list[Event] = field(default_factory=list)
+    entry: dict[str, Any] = field(default_factory=dict)
+
+    def data(self, kind: str) -> list[Any]:
+        """The data of every event of a kind."""
+        return [event.data for event in self.events if event.type == kind]
+
+    @property
+    def executed(self) -> set[str]:
+        """The nodes that were executed."""
+        return {data["node"] for data in self.data("executing") if data["node"] is not None}
+
+    @property
+    def cached(self) -> set[str]:
+        """The nodes whose results the host still had."""
+        return {node for data in self.data("execution_cached") for node in data["nodes"]}
+
+    def progress(self, node: str) -> list[tuple[int, int]]:
+        """(value, max) of a node's progress bar, in order."""
+        return [(data["value"], data["max"]) for data in self.data("progress") if data["node"] == node]
+
+    @property
+    def previews(self) -> list[Image.Image]:
+        """The previews, in order."""
+        return [Image.open(io.BytesIO(content[4:])) for content in self._binary(PREVIEW)]  # 4 bytes say JPEG or PNG
+
+    def texts(self, node: str) -> list[str]:
+        """What a node showed on itself while it was executed."""
+        texts = []
+        for content in self._binary(TEXT):
+            (length,) = struct.unpack_from(">I", content)
+            name, text = content[4 : 4 + length].decode(), content[4 + length :].decode()
+            texts += [text] if name == node else []
+        return texts
+
+    def _binary(self, wanted: int) -> list[bytes]:
+        messages = ((*struct.unpack_from(">I", data), data[4:]) for data in self.data("binary"))
+        return [content for kind, content in messages if kind == wanted]
+
+
+def watch(
+    server: ComfyServer,
+    prompt: Mapping[str, Any],
+    *,
+    previews: bool = False,
+    on_event: Callable[[Event], None] = lambda _: None,
+) -> HostRun:
+    """Run a prompt and keep what the host says; a prompt that fails or is interrupted is no error here.
+
+    Args:
+        server: The host.
+        prompt: In the API format.
+        previews: Whether the user wants previews.
+        on_event: Called with each event when it comes.
+    """
+    run = HostRun()
+    wishes = {"preview_method": "auto" if previews else "none"}
+    with server.listen() as events:
+        prompt_id = server.queue(prompt, client_id=events.client_id, extra_data=wishes)
+        for event in events.until_done(prompt_id):
+            run.events.append(event)
+            on_event(event)
+    run.entry = server.wait(prompt_id)
+    return run
