@@ -270,7 +270,8 @@ def _mix(a: Prompt, b: Prompt, index: int, steps: int) -> Prompt:
     def mix(x: Tensor, y: Tensor) -> Tensor:
         return interpolate(x, y, index=index, steps=steps)
 
-    return blend(a, b, mix, f"{index}/{steps} ({a.text}) + {steps - index}/{steps} ({b.text})")
+    weight = index / steps
+    return blend(a, b, mix, f"{weight:.0%} ({a.text}) + {1 - weight:.0%} ({b.text})")
 
 
 def _stage_numbers(stages: Mapping[str, Conditioning | None]) -> range:

@@ -348,7 +348,9 @@ class TestInputs:
     def test_not_finite(self, name, value, model, calls):
         values = model.positive.values.clone()
         values[3, 7] = value
-        with pytest.raises(EmbeddingError, match=rf"^{name}: expected finite values, got 1 of 1280 that are NaN or inf"):
+        with pytest.raises(
+            EmbeddingError, match=rf"^{name}: expected finite values, got 1 of 1280 that are NaN or inf"
+        ):
             sample(model, settings_of(model), **{name: TextEmbedding(values, 5)})
         assert not calls
 

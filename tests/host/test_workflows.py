@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from checkout import ROOT
 from comfy_server import output_files
-from host_prompts import DEMO, change, node, video_prompt
+from host_prompts import DEMO, SMALL_VIDEO, change, node, video_prompt
 from PIL import Image
 
 WORKFLOWS = sorted(file.stem for file in (ROOT / "workflows").glob("*.json"))
 STEPS = 3
-# Frames, height and width of the demo's and of the tiny model's own videos.
-DEMO_VIDEO, TINY_VIDEO = (9, 64, 96), (9, 32, 48)
+# Frames, height and width of the videos that a workflow makes of the model's own size.
+OWN_VIDEO = {"bundled demo": (9, 64, 96), "CogVideoX-2b": (9, 32, 48)}
 
 
 def read_video(content):
@@ -37,10 +37,9 @@ def pictures_of(server, entry):
     return [np.asarray(Image.open(io.BytesIO(server.view(file))).convert("RGB")) for file in files]
 
 
-def quick(prompt):
-    """The same workflow with few denoising steps."""
-    (sampler,) = (name for name, content in prompt.items() if content["class_type"] == "RichSpaceCogVideoXSample")
-    return change(prompt, sampler, steps=STEPS)
+def nodes_of(prompt, class_type):
+    """The names of a prompt's nodes of one class."""
+    return [name for name, content in prompt.items() if content["class_type"] == class_type]
 
 
 def assert_is_a_video(video, shape, fps=8):
@@ -61,13 +60,14 @@ def assert_is_a_plot(picture):
 @pytest.mark.parametrize("name", WORKFLOWS)
 @pytest.mark.usefixtures("tiny_model")
 def test_a_workflow_makes_its_video(server, name):
-    prompt = quick(json.loads((ROOT / "workflows" / "api" / f"{name}.json").read_text(encoding="utf-8")))
-    entry = server.run(prompt)
+    prompt = json.loads((ROOT / "workflows" / "api" / f"{name}.json").read_text(encoding="utf-8"))
+    (sampler,), (loader,) = nodes_of(prompt, "RichSpaceCogVideoXSample"), nodes_of(prompt, "RichSpaceLoadCogVideoX")
+    entry = server.run(change(prompt, sampler, steps=STEPS))
     (video,) = videos_of(server, entry)
-    assert_is_a_video(video, DEMO_VIDEO if name.startswith("demo") else TINY_VIDEO)
-    finders = [name for name, content in prompt.items() if content["class_type"] == "RichSpaceOptimalInterpolate"]
+    assert_is_a_video(video, OWN_VIDEO[prompt[loader]["inputs"]["model"]])
+    finders = nodes_of(prompt, "RichSpaceOptimalInterpolate")
     pictures = pictures_of(server, entry)
-    assert len(pictures) == len(finders) + ("demo" in name)  # in every finder, and saved by the demo
+    assert len(pictures) == len(finders) + len(nodes_of(prompt, "SaveImage"))  # in every finder, and where saved
     for picture in pictures:
         assert_is_a_plot(picture)
     for finder in finders:
@@ -92,7 +92,7 @@ def test_a_batch_becomes_videos_of_their_own(server):
     videos = videos_of(server, entry)
     assert len(videos) == 2
     for video in videos:
-        assert_is_a_video(video, DEMO_VIDEO)
+        assert_is_a_video(video, SMALL_VIDEO)
     first, second = np.split(frames, 2)
     _, alone = frames_of(server, video_prompt(seed=12))
     assert np.array_equal(second, alone)  # the second of a batch is the first of the next seed
@@ -124,7 +124,7 @@ def test_the_chained_finder_makes_the_video_of_the_wired_ones(server):
 
 def test_a_model_of_the_host_s_folder(server, tiny_model):
     (video,) = videos_of(server, server.run(video_prompt(tiny_model.name)))
-    assert_is_a_video(video, TINY_VIDEO)
+    assert_is_a_video(video, SMALL_VIDEO)
 
 
 def test_every_other_node_in_one_graph(server):
@@ -136,5 +136,5 @@ def test_every_other_node_in_one_graph(server):
     prompt = change(change(prompt, "sample", positive=["by_hand", 0]), "plot", scores=["scores", 0])
     entry = server.run(prompt)
     (video,) = videos_of(server, entry)
-    assert_is_a_video(video, DEMO_VIDEO)
+    assert_is_a_video(video, SMALL_VIDEO)
     assert " of 12: " in entry["outputs"]["scores"]["text"][0]

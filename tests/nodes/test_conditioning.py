@@ -94,7 +94,7 @@ class TestWhatTravelsBeside:
 
     def test_the_note_holds_the_longer_count_and_the_mixture_in_words(self, mix, dressed):
         a, b, _ = dressed
-        assert extras_of(mix(a, b))["richspace"] == {"token_count": 4, "text": "1/4 (prompt 0) + 3/4 (prompt 1)"}
+        assert extras_of(mix(a, b))["richspace"] == {"token_count": 4, "text": "25% (prompt 0) + 75% (prompt 1)"}
         assert extras_of(mix(b, a))["richspace"]["token_count"] == 4
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])

@@ -81,7 +81,7 @@ class TestOptimalInterpolate:
 
     def test_the_prompts_words_are_in_the_note(self, optimal, prompts):
         mixture, index, *_ = results(optimal, **prompts)
-        assert extras_of(mixture)["richspace"]["text"] == f"{index}/30 (prompt 0) + {30 - index}/30 (prompt 1)"
+        assert extras_of(mixture)["richspace"]["text"] == f"{index / 30:.0%} (prompt 0) + {1 - index / 30:.0%} (prompt 1)"
 
 
 class TestFootScoresAndHand:
