@@ -27,6 +27,7 @@ _CLASSES: dict[str, str] = {
 }
 _SCHEDULERS: dict[str, str] = {"DDIM": "CogVideoXDDIMScheduler", "DPM": "CogVideoXDPMScheduler"}
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+_SIZE_OF_1_5 = 1360, 768
 _PUBLISHED = "Download the whole repository of a text-to-video CogVideoX, such as CogVideoX-2b, in safetensors."
 
 
@@ -107,7 +108,11 @@ class CogVideoXFolder:
     @property
     def spatial_ratio(self) -> int:
         """Pixels for each latent element, along width and height."""
-        return int(2 ** (len(self.vae["block_out_channels"]) - 1))
+        return int(2 ** (len(self._vae_channels) - 1))
+
+    @property
+    def _vae_channels(self) -> list[int]:
+        return list(self.vae.get("block_out_channels", (128, 256, 256, 512)))
 
     @property
     def temporal_ratio(self) -> int:
@@ -138,15 +143,31 @@ class CogVideoXFolder:
         Raises:
             SamplingError: If the model cannot make a video of this size; the message names the nearest ones.
         """
+        own_width, own_height = self._own_size
         size = VideoSize(
-            width or int(self.transformer["sample_width"]) * self.spatial_ratio,
-            height or int(self.transformer["sample_height"]) * self.spatial_ratio,
-            frames or int(self.transformer.get("sample_frames", 49)),
+            width or own_width, height or own_height, frames or int(self.transformer.get("sample_frames", 49))
         )
         _require_multiple("width", size.width, self.size_step)
         _require_multiple("height", size.height, self.size_step)
         _require_multiple("frames", size.frames, self.frame_step, extra=1)
+        if self.patch_frames > 1:
+            widest, highest = self._sample_size
+            _require_at_most("width", size.width, widest)
+            _require_at_most("height", size.height, highest)
         return size
+
+    @property
+    def _sample_size(self) -> tuple[int, int]:
+        # The defaults are diffusers' own, for a configuration that leaves them out.
+        sides = int(self.transformer.get("sample_width", 90)), int(self.transformer.get("sample_height", 60))
+        return sides[0] * self.spatial_ratio, sides[1] * self.spatial_ratio
+
+    @property
+    def _own_size(self) -> tuple[int, int]:
+        if self.patch_frames == 1:
+            return self._sample_size
+        # CogVideoX 1.5 notes the largest table of positions there (2400 x 2400), not the size that it was made for.
+        return min(self._sample_size[0], _SIZE_OF_1_5[0]), min(self._sample_size[1], _SIZE_OF_1_5[1])
 
     def latent_frames(self, frames: int) -> int:
         """Latent frames of a video of `frames` frames."""
@@ -160,7 +181,9 @@ class CogVideoXFolder:
         """
         patch = int(self.transformer.get("patch_size", 2)) * self.spatial_ratio
         patches = (size.width // patch) * (size.height // patch) * self.latent_frames(size.frames) // self.patch_frames
-        width = int(self.transformer["num_attention_heads"]) * int(self.transformer["attention_head_dim"])
+        width = int(self.transformer.get("num_attention_heads", 30)) * int(
+            self.transformer.get("attention_head_dim", 64)
+        )
         return 2 * 16 * (patches + self.text_length) * width * dtype.itemsize
 
     def decoding_memory(self, width: int, height: int, dtype: torch.dtype, *, tiled: bool) -> int:
@@ -169,7 +192,7 @@ class CogVideoXFolder:
         Twenty-four convolutions' inputs at full resolution for one group of frames, as diffusers' own comment in
         `AutoencoderKLCogVideoX.tiled_decode` counts them; tiles are half as wide and half as high.
         """
-        channels = int(self.vae["block_out_channels"][0])
+        channels = self._vae_channels[0]
         whole = 24 * channels * (self.frame_step + 1) * width * height * dtype.itemsize
         return whole // 4 if tiled else whole
 
@@ -219,10 +242,22 @@ class CogVideoXFolder:
         return module
 
     def load_tokenizer(self) -> Any:
-        """Load the T5 tokenizer, from `tokenizer.json` or from the published folders' `spiece.model`."""
+        """Load the T5 tokenizer, from `tokenizer.json` or from the published folders' `spiece.model`.
+
+        Raises:
+            ModelFolderError: If its files are damaged.
+        """
         from transformers import AutoTokenizer
 
-        return AutoTokenizer.from_pretrained(self.path / "tokenizer", local_files_only=True)
+        try:
+            return AutoTokenizer.from_pretrained(self.path / "tokenizer", local_files_only=True)
+        except Exception as error:  # sentencepiece's, protobuf's and tokenizers' errors share no base
+            raise ModelFolderError(
+                f"{self.path.name}/tokenizer",
+                expected="a T5 tokenizer",
+                got=f"files that cannot be read ({str(error)[:200]})",
+                hint="The download is damaged or unfinished: fetch the tokenizer folder again.",
+            ) from error
 
     def make_scheduler(self, name: SchedulerName = "auto") -> Any:
         """Make a fresh scheduler from the folder's own noise schedule.
@@ -243,7 +278,7 @@ class CogVideoXFolder:
                 got=wanted,
                 hint=f"Choose {' or '.join(_SCHEDULERS)}: this folder's own is not one of CogVideoX's.",
             )
-        return getattr(diffusers, wanted).from_config(dict(self.scheduler), timestep_spacing="trailing")
+        return getattr(diffusers, wanted).from_config(dict(self.scheduler))
 
 
 def may_be_cogvideox(path: Path) -> bool:
@@ -331,6 +366,16 @@ def _require_tokenizer(folder: Path) -> None:
     if not any((folder / name).is_file() for name in ("spiece.model", "tokenizer.json")):
         raise ModelFolderError(
             f"{folder.parent.name}/tokenizer", expected="spiece.model or tokenizer.json", got="neither", hint=_PUBLISHED
+        )
+
+
+def _require_at_most(name: str, value: int, most: int) -> None:
+    if value > most:
+        raise SamplingError(
+            name,
+            expected=f"at most {most}, the model's largest",
+            got=str(value),
+            hint="Make it smaller, or enlarge the video afterwards.",
         )
 
 

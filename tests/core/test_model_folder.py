@@ -264,6 +264,41 @@ class TestLoad:
             CogVideoXFolder.open(folder).load(part, torch.float32)
 
 
+TABLE_OF_1_5 = {"patch_size_t": 2, "sample_width": 300, "sample_height": 300, "sample_frames": 81}
+
+
+class TestSizeOf15:
+    """CogVideoX 1.5 notes its largest table of positions where 1.0 notes its own size."""
+
+    def test_own_size_is_the_published_one(self):
+        assert rules(TABLE_OF_1_5).video_size() == VideoSize(1360, 768, 81)
+
+    def test_a_size_beyond_the_table_is_named(self):
+        assert rules(TABLE_OF_1_5).video_size(width=2400).width == 2400
+        with pytest.raises(SamplingError, match=r"^width: expected at most 2400, the model's largest, got 2416\. Make"):
+            rules(TABLE_OF_1_5).video_size(width=2416)
+        with pytest.raises(SamplingError, match=r"^height: expected at most 2400"):
+            rules(TABLE_OF_1_5).video_size(height=2416)
+
+    def test_a_1_0_model_has_no_such_limit(self):
+        assert rules().video_size(width=2416).width == 2416
+
+
+def test_a_configuration_may_leave_out_what_the_published_ones_say():
+    folder = CogVideoXFolder(Path("rules"), {}, {}, {})
+    assert folder.video_size() == VideoSize(720, 480, 49)
+    assert (folder.text_length, folder.text_width, folder.size_step, folder.frame_step) == (226, 4096, 16, 8)
+    whole = folder.decoding_memory(720, 480, torch.float16, tiled=False)
+    assert 2**34 < whole < 2**35  # 17.8 GB for one group of frames, says diffusers
+    assert folder.sampling_memory(folder.video_size(), torch.float16) > 2**30
+
+
+def test_a_damaged_tokenizer_is_named(folder):
+    (folder / "tokenizer" / "spiece.model").write_bytes(b"no sentencepiece model")
+    with pytest.raises(ModelFolderError, match=r"^model/tokenizer: expected a T5 tokenizer, got files that cannot"):
+        CogVideoXFolder.open(folder).load_tokenizer()
+
+
 class TestScheduler:
     @pytest.mark.parametrize(
         ("name", "expected"),
@@ -287,7 +322,14 @@ class TestScheduler:
         assert type(opened.make_scheduler("DDIM")).__name__ == "CogVideoXDDIMScheduler"
 
     @pytest.mark.parametrize(
-        "changes", [{"snr_shift_scale": 1.0}, {"beta_end": 0.02}, {"prediction_type": "epsilon"}, {"clip_sample": True}]
+        "changes",
+        [
+            {"snr_shift_scale": 1.0},
+            {"beta_end": 0.02},
+            {"prediction_type": "epsilon"},
+            {"clip_sample": True},
+            {"timestep_spacing": "leading"},
+        ],
     )
     @pytest.mark.parametrize("name", ["auto", "DPM"])
     def test_takes_every_setting_from_the_folder(self, name, changes, folder):
@@ -295,10 +337,9 @@ class TestScheduler:
         config = CogVideoXFolder.open(folder).make_scheduler(name).config
         assert {key: config[key] for key in changes} == changes
 
-    def test_starts_at_pure_noise(self, folder):
+    def test_the_demo_starts_at_pure_noise(self):
         # Zero terminal SNR needs steps that trail: others would never see the last training step.
-        change_json(folder / "scheduler" / "scheduler_config.json", timestep_spacing="leading")
-        scheduler = CogVideoXFolder.open(folder).make_scheduler()
+        scheduler = CogVideoXFolder.open(DEMO_MODEL).make_scheduler()
         scheduler.set_timesteps(5)
         assert scheduler.timesteps.tolist() == [999, 799, 599, 399, 199]
 
