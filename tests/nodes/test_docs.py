@@ -1,0 +1,49 @@
+"""What is written about the nodes keeps up with them."""
+
+import re
+
+import pytest
+
+
+def shown_names(schema):
+    """The names of a node's inputs and outputs as an artist sees them."""
+    inputs = [item.display_name or item.id for item in schema.inputs if item.id != "stages"]
+    return [*inputs, *(output.display_name for output in schema.outputs)]
+
+
+def test_each_node_has_a_help_page_and_no_other_page_is_there(nodes_by_id, root):
+    assert {page.stem for page in (root / "web" / "docs").glob("*.md")} == set(nodes_by_id)
+
+
+def test_help_pages_name_every_input_and_output(nodes_by_id, root):
+    for node_id, node in nodes_by_id.items():
+        schema = node.GET_SCHEMA()
+        page = (root / "web" / "docs" / f"{node_id}.md").read_text(encoding="utf-8")
+        assert page.startswith(f"# {schema.display_name}\n")
+        named = set(re.findall(r"\*\*(.+?)\*\*", page))
+        assert set(shown_names(schema)) <= named, node_id
+
+
+def test_the_readme_lists_every_node_and_every_workflow(nodes_by_id, root):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    for node in nodes_by_id.values():
+        assert f"| **{node.GET_SCHEMA().display_name.removeprefix('RichSpace ')}** |" in readme
+    for workflow in (root / "workflows").glob("*.json"):
+        assert f"`{workflow.stem}`" in readme
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "demo_model/README.md", "docs/BENCHMARKS.md"])
+def test_links_to_files_lead_to_files(page, root):
+    text = (root / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+?)\)", text):
+        if "://" not in target:
+            assert (root / page).parent.joinpath(target).is_file(), target
+
+
+def test_the_readmes_commands_exist(root):
+    commands = set(
+        re.findall(r"^python3 dev\.py (\w+)", (root / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert {"demo", "test"} <= commands
+    code = (root / "dev.py").read_text(encoding="utf-8")
+    assert all(f"def command_{command}(" in code for command in commands)

@@ -1,0 +1,110 @@
+"""`dev.py workflows`: writes workflows/api from the files in workflows/, by the frontend's own hand.
+
+With --thumbnails it runs each of them on the bundled demo model, too, and draws the pictures of the templates dialog.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from checkout import ROOT
+from comfy_server import ComfyServer, PromptError, output_files
+from frontend import Frontend, chromium
+from PIL import Image
+from programs import Progress, ToolError, end_on_sigterm
+from thumbnails import draw_thumbnail, read_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WORKFLOWS = ROOT / "workflows"
+DEMO = "bundled demo"
+STEPS = 20  # as the demo's workflow has it; more would not make its noise any better
+
+
+def api_file(file: Path) -> Path:
+    """Where the API format of a workflow lies."""
+    return file.parent / "api" / file.name
+
+
+def write_api_file(frontend: Frontend, file: Path) -> dict[str, Any]:
+    """Have the frontend turn a workflow into API format; returns what was written."""
+    frontend.drop(file)
+    prompt = frontend.api_prompt()
+    target = api_file(file)
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(prompt, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return prompt
+
+
+def on_the_demo_model(prompt: Mapping[str, Any]) -> dict[str, Any]:
+    """The same prompt on the bundled model, whatever model it names."""
+    changes = {"RichSpaceLoadCogVideoX": {"model": DEMO}, "RichSpaceCogVideoXSample": {"steps": STEPS}}
+    return {
+        name: node | {"inputs": node["inputs"] | changes.get(node["class_type"], {})} for name, node in prompt.items()
+    }
+
+
+def title_of(file: Path) -> str:
+    """What a workflow's own note calls it: the note's first heading."""
+    nodes = json.loads(file.read_text(encoding="utf-8"))["nodes"]
+    note = next(node for node in nodes if node["type"] == "MarkdownNote" and node["title"] == "Read me")
+    return str(note["widgets_values"][0]).partition("\n")[0].lstrip("# ")
+
+
+def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) -> None:
+    """Run a workflow on the demo model and draw its picture: the last finder's scores and frames of the video."""
+    prompt = on_the_demo_model(prompt)
+    entry = server.run(prompt)
+    finders = [name for name, node in prompt.items() if node["class_type"] == "RichSpaceOptimalInterpolate"]
+    (plot,) = output_files({"outputs": {"last": entry["outputs"][finders[-1]]}})
+    (video,) = (shown for shown in output_files(entry) if shown["filename"].endswith(".mp4"))
+    picture = draw_thumbnail(
+        title_of(file), Image.open(io.BytesIO(server.view(plot))), read_frames(server.view(video))
+    )
+    picture.save(file.with_suffix(".jpg"), quality=88, optimize=True)
+
+
+def export(*, thumbnails: bool) -> None:
+    """Writes every file anew."""
+    files = sorted(WORKFLOWS.glob("*.json"))
+    progress = Progress("Writing workflows/api" + (" and the thumbnails" if thumbnails else ""))
+    with (
+        tempfile.TemporaryDirectory() as base,
+        ComfyServer(Path(base)) as server,
+        chromium() as browser,
+        Frontend(browser, server) as frontend,
+    ):
+        for file in files:
+            progress.show(file.stem)
+            prompt = write_api_file(frontend, file)
+            if thumbnails:
+                write_thumbnail(server, file, prompt)
+    progress.end("done")
+
+
+def main() -> int:
+    """Reads the command line and writes the files; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Write workflows/api from the files in workflows/.")
+    parser.add_argument("--thumbnails", action="store_true", help="run the workflows and draw their thumbnails too")
+    options = parser.parse_args()
+    end_on_sigterm()
+    try:
+        export(thumbnails=options.thumbnails)
+    except (ToolError, PromptError) as error:
+        sys.stderr.write(f"\n{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

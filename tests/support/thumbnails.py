@@ -1,0 +1,73 @@
+"""The picture of a workflow for the frontend's templates dialog, which shows it square and some 250 pixels wide."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import matplotlib
+from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SIDE = 768
+FRAMES = 3
+CAPTION = "frames from the bundled demo model\n(random weights)"
+
+_BACKGROUND, _TEXT, _MUTED = "#1e1e24", "#f2f2f5", "#b4b4c2"  # the score plot's own
+_MARGIN, _GAP = 22, 8
+_TITLE_SIZE, _CAPTION_SIZE = 56, 34
+
+
+def read_frames(video: bytes) -> list[Image.Image]:
+    """Every frame of an mp4 file."""
+    with av.open(io.BytesIO(video)) as container:
+        return [frame.to_image() for frame in container.decode(video=0)]
+
+
+def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image]) -> Image.Image:
+    """A title, a score plot, and a strip of frames that are evenly far apart, from top to bottom.
+
+    Args:
+        title: One short line.
+        plot: What a finder shows.
+        frames: The whole video.
+
+    Returns:
+        A square picture.
+    """
+    picture = Image.new("RGB", (SIDE, SIDE), _BACKGROUND)
+    draw = ImageDraw.Draw(picture)
+    draw.text((_MARGIN, 14), title, _TEXT, _font(_TITLE_SIZE, bold=True))
+    top = 14 + round(1.35 * _TITLE_SIZE)
+    plot = plot.convert("RGB").resize((SIDE, round(plot.height * SIDE / plot.width)), Image.Resampling.LANCZOS)
+    picture.paste(plot, (0, top))
+    top += plot.height + _GAP
+    caption_top = SIDE - round(2.6 * _CAPTION_SIZE)
+    _draw_strip(picture, frames, (top, caption_top - _GAP))
+    draw.multiline_text(
+        (SIDE / 2, caption_top), CAPTION, _MUTED, _font(_CAPTION_SIZE), anchor="ma", align="center", spacing=6
+    )
+    return picture
+
+
+def _draw_strip(picture: Image.Image, frames: Sequence[Image.Image], rows: tuple[int, int]) -> None:
+    """Frames side by side over the whole width, between two rows; what is too high is cut above and below."""
+    top, bottom = rows
+    width = (SIDE - 2 * _MARGIN - (FRAMES - 1) * _GAP) // FRAMES
+    for place in range(FRAMES):
+        frame = frames[round(place * (len(frames) - 1) / (FRAMES - 1))].convert("RGB")
+        height = round(frame.height * width / frame.width)
+        frame = frame.resize((width, height), Image.Resampling.BICUBIC)
+        cut = max(0, height - (bottom - top)) // 2
+        shown = frame.crop((0, cut, width, height - cut))
+        picture.paste(shown, (_MARGIN + place * (width + _GAP), top))
+
+
+def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """The font that matplotlib ships, so that every machine draws the same picture."""
+    name = f"DejaVuSans{'-Bold' * bold}.ttf"
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size)
