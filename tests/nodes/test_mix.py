@@ -253,6 +253,7 @@ class TestWhatTheNodesShow:
         (plot,) = results(nodes_by_id["RichSpaceScorePlot"], scores=scores)
         assert size == (plot.shape[2], plot.shape[1])
         assert (pixels / 255 - plot.flatten()).abs().max() <= 1 / 255  # stored in 8 bits
+        assert len(pixels.unique()) > 100
         assert shown["text"] == (scores[0].verdict,)
 
     def test_one_verdict_for_each_stage(self, chained):

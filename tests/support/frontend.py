@@ -55,7 +55,7 @@ _IS_OPEN = "name => app.extensionManager.workflow.activeWorkflow?.path.endsWith(
 _NODES = """() => app.graph.nodes.map(node => ({
     id: String(node.id), type: node.type, title: node.title, virtual: Boolean(node.isVirtualNode),
     known: node.type in LiteGraph.registered_node_types, red: Boolean(node.has_errors),
-    box: [...node.boundingRect],
+    box: [node.pos[0], node.pos[1] - LiteGraph.NODE_TITLE_HEIGHT, node.size[0], node.size[1] + LiteGraph.NODE_TITLE_HEIGHT],
     widgets: Object.fromEntries((node.widgets ?? []).map(widget => [widget.name, widget.value])),
     pictures: (node.imgs ?? []).filter(picture => picture.complete).map(picture => picture.naturalWidth),
 }))"""
