@@ -81,7 +81,8 @@ class TestOptimalInterpolate:
 
     def test_the_prompts_words_are_in_the_note(self, optimal, prompts):
         mixture, index, *_ = results(optimal, **prompts)
-        assert extras_of(mixture)["richspace"]["text"] == f"{index / 30:.0%} (prompt 0) + {1 - index / 30:.0%} (prompt 1)"
+        share = index / 30
+        assert extras_of(mixture)["richspace"]["text"] == f"{share:.0%} (prompt 0) + {1 - share:.0%} (prompt 1)"
 
 
 class TestFootScoresAndHand:

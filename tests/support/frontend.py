@@ -52,14 +52,36 @@ _MAKE_TRANSFER = """([name, text]) => {
     return transfer;
 }"""
 _IS_OPEN = "name => app.extensionManager.workflow.activeWorkflow?.path.endsWith(`/${name}`) && app.graph.nodes.length"
-_NODES = """() => app.graph.nodes.map(node => ({
-    id: String(node.id), type: node.type, title: node.title, virtual: Boolean(node.isVirtualNode),
-    known: node.type in LiteGraph.registered_node_types, red: Boolean(node.has_errors),
-    box: [node.pos[0], node.pos[1] - LiteGraph.NODE_TITLE_HEIGHT, node.size[0], node.size[1] + LiteGraph.NODE_TITLE_HEIGHT],
-    widgets: Object.fromEntries((node.widgets ?? []).map(widget => [widget.name, widget.value])),
-    pictures: (node.imgs ?? []).filter(picture => picture.complete).map(picture => picture.naturalWidth),
-}))"""
+_NODES = """() => app.graph.nodes.map(node => {
+    const bar = LiteGraph.NODE_TITLE_HEIGHT, {scale, offset} = app.canvas.ds;
+    const box = [node.pos[0], node.pos[1] - bar, node.size[0], node.size[1] + bar];
+    const {left, top} = app.canvas.canvas.getBoundingClientRect();
+    return {
+        id: String(node.id), type: node.type, title: node.title, red: Boolean(node.has_errors),
+        known: node.type in LiteGraph.registered_node_types, box,
+        place: [left + (box[0] + offset[0]) * scale, top + (box[1] + offset[1]) * scale, box[2] * scale, box[3] * scale],
+        inputs: node.inputs.filter(input => !input.widget).map(input => input.name),
+        widgets: (node.widgets ?? []).map(widget => widget.name),
+    };
+})"""
 _GROUPS = "() => app.graph.groups.map(group => ({title: group.title, box: [...group.boundingRect]}))"
+_CUT_TEXTS = """() => [...document.querySelectorAll("#graph-canvas-container textarea, .tiptap, .comfy-markdown-content")]
+    .filter(box => box.checkVisibility({visibilityProperty: true, opacityProperty: true}))
+    .filter(box => box.matches("textarea")
+        ? box.scrollHeight > box.clientHeight + 1
+        : box.lastElementChild.getBoundingClientRect().bottom > box.getBoundingClientRect().bottom + 1)
+    .map(box => (box.value ?? box.innerText).slice(0, 40))"""
+_IS_SHOWN = """() => app.graph.nodes.every(node => {
+    const output = app.nodeOutputs[node.id];
+    if (!output?.images) return !node.constructor.nodeData?.output_node;
+    const page = document.querySelector(`[data-node-id="${node.id}"]`);
+    if (output.animated?.[0]) return [...document.querySelectorAll("video")].some(video => video.readyState >= 2);
+    const pictures = page ? [...page.querySelectorAll("img")] : node.imgs ?? [];
+    return pictures.some(picture => picture.complete && picture.naturalWidth);
+})"""
+_VIDEOS = """() => [...document.querySelectorAll("video")].filter(video => video.checkVisibility()).map(video => ({
+    query: new URL(video.currentSrc).search, size: [video.videoWidth, video.videoHeight], ready: video.readyState >= 2,
+}))"""
 _COMPLAINTS = (
     "[data-testid=error-dialog]",
     "[data-testid=error-overlay]",
@@ -116,7 +138,8 @@ class Frontend:
 
     def __enter__(self) -> Self:
         # The host keeps these: the renderer, and that somebody has been here before and needs no greeting.
-        self.server.request("/settings", {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": self.nodes_2})
+        settings = {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": self.nodes_2}
+        self.server.request("/settings", settings | {"Comfy.Minimap.Visible": False})  # it would hide a corner
         try:
             self.page.goto(self.server.address)
             self.page.wait_for_function(_IS_READY, timeout=READY_MS)
@@ -156,18 +179,34 @@ class Frontend:
         assert response.value.ok, answer
         return self.server.wait(answer["prompt_id"], timeout)
 
-    def set_widget(self, node_type: str, name: str, value: Any) -> None:
-        """Give a widget of the only node of a type another value, as its own dialog does."""
+    def set_widget(self, title: str, name: str, value: Any) -> None:
+        """Give a widget of the node of a title another value, as its own dialog does."""
         self.page.evaluate(
-            """([type, name, value]) => {
-                const [node, ...others] = app.graph.nodes.filter(node => node.type === type);
+            """([title, name, value]) => {
+                const node = app.graph.nodes.find(node => node.title === title);
                 const widget = node.widgets.find(widget => widget.name === name);
-                if (others.length) throw new Error(`several nodes of type ${type}`);
                 widget.value = value;
                 widget.callback?.(value, app.canvas, node);
             }""",
-            [node_type, name, value],
+            [title, name, value],
         )
+
+    def open_blank(self) -> None:
+        """Open an empty graph, as the menu's "New" does."""
+        self.page.evaluate("app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
+        self.page.wait_for_function("() => !app.graph.nodes.length", timeout=SETTLED_MS)
+        self.settle()
+
+    def add_from_search(self, words: str, place: tuple[int, int]) -> None:
+        """Double-click the canvas, type words, and add the first node that is found."""
+        count = len(self.nodes())
+        self.page.mouse.dblclick(*place)
+        self.page.get_by_placeholder("Add a node...").fill(words)
+        self.page.get_by_role("option", name=words).first.wait_for(timeout=SETTLED_MS)
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_function("count => app.graph.nodes.length > count", arg=count, timeout=SETTLED_MS)
+        self.page.mouse.click(*place)  # the new node hangs on the pointer until then
+        self.settle()
 
     # What a person sees
 
@@ -177,12 +216,29 @@ class Frontend:
         self.page.evaluate(frame)
 
     def nodes(self) -> list[dict[str, Any]]:
-        """Every node: id, type, title, box (x, y, width, height; title included), widgets, and what is wrong with it."""
+        """Every node that is in the graph.
+
+        Its id, type and title; whether it is red, and of a known type; its box on the canvas and its place in the window,
+        each x, y, width and height with the title bar; the names of its inputs and of its widgets.
+        """
         return list(self.page.evaluate(_NODES))
 
     def groups(self) -> list[dict[str, Any]]:
         """Every group: title and box."""
         return list(self.page.evaluate(_GROUPS))
+
+    def cut_texts(self) -> list[str]:
+        """The start of every prompt and note that does not fit into its box."""
+        return list(self.page.evaluate(_CUT_TEXTS))
+
+    def wait_for_outputs(self) -> None:
+        """Wait until every video and every picture of the last run is shown."""
+        self.page.wait_for_function(_IS_SHOWN, timeout=SETTLED_MS)
+        self.settle()
+
+    def videos(self) -> list[dict[str, Any]]:
+        """Every video in sight: the query of its address, its width and height, and whether it can be played."""
+        return list(self.page.evaluate(_VIDEOS))
 
     def complaints(self) -> list[str]:
         """What the page complains about: nodes that are unknown or red, dialogs, warnings and errors that pop up."""

@@ -1,0 +1,44 @@
+"""The browser's tier: one real server and one real browser for all of it."""
+
+import functools
+
+import pytest
+from checkout import ARTIFACTS
+from comfy_server import ComfyServer
+from frontend import Frontend, chromium
+from tiny_models import save_tiny_folder
+
+TINY_MODEL = "CogVideoX-2b"  # what the workflows for it call it
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A running ComfyUI with this pack and a tiny model of the form of CogVideoX-2b; its log is kept."""
+    base = tmp_path_factory.mktemp("browser")
+    save_tiny_folder(base / "models" / "diffusers" / TINY_MODEL, "2b")
+    with ComfyServer(base, log=ARTIFACTS / "browser-tests.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def open_page(browser, server):
+    """Opens a page of the frontend, as a context manager; `nodes_2=True` for its other renderer."""
+    return functools.partial(Frontend, browser, server)
+
+
+@pytest.fixture(scope="session")
+def usual_errors(open_page):
+    """What the console says on a page where nobody has opened anything."""
+    errors = set()
+    for nodes_2 in (False, True):
+        with open_page(nodes_2=nodes_2) as frontend:
+            frontend.page.wait_for_load_state("networkidle")
+            errors |= frontend.errors
+    assert not any("richspace" in error.lower() for error in errors)
+    return errors

@@ -1,0 +1,166 @@
+"""Each workflow in the real frontend, in both of its renderers: dropped on the canvas, looked at, run, looked at again."""
+
+import io
+import itertools
+import json
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from checkout import ARTIFACTS, ROOT
+from comfy_server import output_files
+from frontend import Frontend
+from PIL import Image
+
+WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+FINDER = "RichSpaceOptimalInterpolate"
+ORANGE, BLUE = (0xF5, 0xA8, 0x1C), (0x56, 0xB4, 0xE9)  # the plot's title and chosen candidate; a curve
+
+
+@dataclass(frozen=True)
+class Look:
+    """What there is to see at one time."""
+
+    nodes: list[dict[str, Any]]
+    groups: list[dict[str, Any]]
+    complaints: list[str]
+    cut_texts: list[str]
+    window: Image.Image
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A workflow that was dropped and run, and how that looked."""
+
+    file: Path
+    frontend: Frontend
+    opened: Look
+    saved: dict[str, Any]
+    api_prompt: dict[str, Any]
+    entry: dict[str, Any]
+    ran: Look
+
+
+def look(frontend):
+    window = Image.open(io.BytesIO(frontend.page.screenshot()))
+    return Look(frontend.nodes(), frontend.groups(), frontend.complaints(), frontend.cut_texts(), window.convert("RGB"))
+
+
+@pytest.fixture(scope="module", params=itertools.product(WORKFLOWS, ("classic", "nodes-2")), ids=lambda it: f"{it[0].stem}-{it[1]}")
+def visit(request, open_page, server):
+    file, renderer = request.param
+    server.free()  # a node whose result is cached would not show its text again
+    with open_page(nodes_2=renderer == "nodes-2") as frontend:
+        frontend.drop(file)
+        opened, saved, prompt = look(frontend), frontend.page.evaluate("app.graph.serialize()"), frontend.api_prompt()
+        if not file.stem.startswith("demo"):
+            frontend.set_widget("Sample the video", "steps", 2)
+        entry = frontend.run()
+        frontend.wait_for_outputs()
+        frontend.screenshot(ARTIFACTS / "browser" / f"{file.stem}-{renderer}.png")
+        yield Visit(file, frontend, opened, saved, prompt, entry, look(frontend))
+
+
+def test_it_opens_without_a_complaint(visit):
+    assert visit.opened.complaints == []
+
+
+def test_it_says_what_the_file_says(visit):
+    written = {node["id"]: node for node in json.loads(visit.file.read_text(encoding="utf-8"))["nodes"]}
+    shown = {node["id"]: node for node in visit.saved["nodes"]}
+    assert shown.keys() == written.keys()
+    for name, node in written.items():
+        said = {key: node[key] for key in ("type", "title", "pos", "widgets_values", "properties") if key in node}
+        assert {key: shown[name][key] for key in said} == said
+
+
+def test_the_api_file_is_what_the_frontend_makes_of_it(visit):
+    file = visit.file.parent / "api" / visit.file.name
+    assert json.loads(file.read_text(encoding="utf-8")) == visit.api_prompt, "Run `python3 dev.py workflows`."
+
+
+@pytest.mark.parametrize("when", ["opened", "ran"])
+def test_nothing_overlaps(visit, when):
+    seen = getattr(visit, when)
+    for boxes in (seen.nodes, seen.groups):
+        overlaps = [
+            (one["title"], other["title"]) for one, other in itertools.combinations(boxes, 2) if overlap(one, other)
+        ]
+        assert overlaps == []
+
+
+@pytest.mark.parametrize("when", ["opened", "ran"])
+def test_every_node_but_notes_lies_in_a_group(visit, when):
+    seen = getattr(visit, when)
+    nodes = [node for node in seen.nodes if node["type"] != "MarkdownNote"]
+    assert [node["title"] for node in nodes if not any(contains(group, node) for group in seen.groups)] == []
+
+
+@pytest.mark.parametrize("when", ["opened", "ran"])
+def test_every_text_fits_into_its_box(visit, when):
+    assert getattr(visit, when).cut_texts == []
+
+
+def test_the_whole_graph_is_in_the_window(visit):
+    width, height = visit.opened.window.size
+    for node in visit.opened.nodes:
+        left, top, wide, high = node["place"]
+        assert left > 60  # the side bar
+        assert top > 60  # the tabs
+        assert left + wide < width
+        assert top + high < height
+
+
+def test_the_video_appears(visit):
+    assert visit.entry["status"]["completed"]
+    (video,) = visit.frontend.videos()
+    (saved,) = (file for file in output_files(visit.entry) if file["filename"].endswith(".mp4"))
+    query = dict(urllib.parse.parse_qsl(video["query"].lstrip("?")))
+    assert {key: query.get(key) for key in saved} == saved
+    assert video["size"] == ([96, 64] if visit.file.stem.startswith("demo") else [48, 32])
+    assert video["ready"]
+
+
+def test_the_curves_are_seen_in_the_finders(visit):
+    finders = [node for node in visit.ran.nodes if node["type"] == FINDER]
+    assert finders
+    for node in finders:
+        for color in (ORANGE, BLUE):
+            assert share_of(color, visit.opened.window, node) < 1e-4
+            assert share_of(color, visit.ran.window, node) > 1e-3
+
+
+def test_the_verdicts_are_read_on_the_finders(visit):
+    for node in visit.ran.nodes:
+        if node["type"] == FINDER:
+            (verdict,) = visit.entry["outputs"][node["id"]]["text"]
+            assert " of 30: " in verdict
+            assert visit.frontend.page.get_by_text(verdict, exact=True).first.is_visible()
+
+
+def test_nothing_is_complained_of_after_the_run(visit):
+    assert visit.ran.complaints == []
+
+
+def test_the_console_says_nothing_new(visit, usual_errors):
+    assert visit.frontend.errors - usual_errors == set()
+
+
+def overlap(one, other):
+    (x, y, width, height), (u, v, wide, high) = one["box"], other["box"]
+    return x < u + wide and u < x + width and y < v + high and v < y + height
+
+
+def contains(group, node):
+    (x, y, width, height), (u, v, wide, high) = group["box"], node["box"]
+    return x <= u and y <= v and u + wide <= x + width and v + high <= y + height
+
+
+def share_of(color, window, node):
+    """The share of a node's pixels that have nearly a color."""
+    left, top, width, height = node["place"]
+    pixels = np.asarray(window.crop((left, top, left + width, top + height)), dtype=int)  # [h, w, 3]
+    return float((np.abs(pixels - color).max(axis=-1) < 24).mean())
