@@ -16,7 +16,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from checkout import ROOT
+from playwright.sync_api import TimeoutError as NotInTimeError
 from playwright.sync_api import sync_playwright
+from programs import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 WINDOW = {"width": 1920, "height": 1080}
 READY_MS = 120_000  # about 6 s on two cores
 SETTLED_MS = 20_000
+ATTEMPTS = 3
 
 # Software rendering, no sandbox (a container's root may have none), and nothing that asks the network on its own.
 _FLAGS = (
@@ -82,6 +85,10 @@ _IS_SHOWN = """() => app.graph.nodes.every(node => {
 _VIDEOS = """() => [...document.querySelectorAll("video")].filter(video => video.checkVisibility()).map(video => ({
     query: new URL(video.currentSrc).search, size: [video.videoWidth, video.videoHeight], ready: video.readyState >= 2,
 }))"""
+_CARDS = """[...document.querySelectorAll("[data-testid=template-workflows-content] > [data-testid^=template-workflow-]")]"""
+_HAS_PICTURES = f"() => {_CARDS}.length && {_CARDS}.every(card => card.querySelector('img')?.complete)"
+_TEMPLATES = f"""() => {_CARDS}.map(card =>
+    [card.dataset.testid.replace("template-workflow-", ""), card.querySelector("img").naturalWidth])"""
 _COMPLAINTS = (
     "[data-testid=error-dialog]",
     "[data-testid=error-overlay]",
@@ -102,7 +109,7 @@ def find_chromium() -> str:
     spec.loader.exec_module(dev)
     if found := dev.find_browser() or dev.playwright_browser():
         return str(found)
-    raise dev.ToolError("There is no Chromium yet: run `python3 dev.py test`, or set CHROMIUM_PATH to yours.")
+    raise ToolError("There is no Chromium yet: run `python3 dev.py test`, or set CHROMIUM_PATH to yours.")
 
 
 @contextlib.contextmanager
@@ -141,12 +148,25 @@ class Frontend:
         settings = {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": self.nodes_2}
         self.server.request("/settings", settings | {"Comfy.Minimap.Visible": False})  # it would hide a corner
         try:
-            self.page.goto(self.server.address)
-            self.page.wait_for_function(_IS_READY, timeout=READY_MS)
+            self._open()
         except BaseException:
             self._context.close()
             raise
         return self
+
+    def _open(self) -> None:
+        """Open the page and wait until it can be used.
+
+        On a slow machine the mask that covers the page while it loads sometimes stays for good (seen in frontend
+        1.47.12: its last animation is never reported as over), and then a person reloads the page.
+        """
+        for _ in range(ATTEMPTS):
+            self.page.goto(self.server.address)
+            self.page.wait_for_function(_IS_READY, timeout=READY_MS)
+            with contextlib.suppress(NotInTimeError):
+                self.page.locator(".p-blockui-mask").wait_for(state="detached", timeout=SETTLED_MS)
+                return
+        raise ToolError(f"The frontend stayed covered by its loading mask in {ATTEMPTS} attempts.")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -197,6 +217,14 @@ class Frontend:
         self.page.wait_for_function("() => !app.graph.nodes.length", timeout=SETTLED_MS)
         self.settle()
 
+    def open_templates(self, pack: str) -> dict[str, int]:
+        """Open the templates dialog at a pack's own; returns the width of each one's picture, 0 where it is missing."""
+        self.page.get_by_role("button", name="Templates").first.click()
+        self.page.get_by_text(pack, exact=True).first.click()
+        self.page.get_by_role("heading", name=pack, exact=True).wait_for(timeout=SETTLED_MS)
+        self.page.wait_for_function(_HAS_PICTURES, timeout=SETTLED_MS)
+        return dict(self.page.evaluate(_TEMPLATES))
+
     def add_from_search(self, words: str, place: tuple[int, int]) -> None:
         """Double-click the canvas, type words, and add the first node that is found."""
         count = len(self.nodes())
@@ -211,9 +239,11 @@ class Frontend:
     # What a person sees
 
     def settle(self) -> None:
-        """Wait until the page has drawn what it knows: two frames."""
-        frame = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        self.page.evaluate(frame)
+        """Have the page draw what it knows, and wait for that: two frames."""
+        # The canvas is only drawn anew when something moves on it: not when a video makes its node larger, say.
+        frames = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        self.page.evaluate("app.canvas.setDirty(true, true)")
+        self.page.evaluate(frames)
 
     def nodes(self) -> list[dict[str, Any]]:
         """Every node that is in the graph.

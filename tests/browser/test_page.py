@@ -1,0 +1,114 @@
+"""The pack's nodes, templates and errors in the real frontend."""
+
+import json
+
+import pytest
+from checkout import ARTIFACTS, PACK_FOLDER, ROOT
+from frontend import SETTLED_MS
+
+DEMO = ROOT / "workflows" / "demo_three_prompt_mix.json"
+CHAIN = """() => {
+    const find = title => app.graph.nodes.find(node => node.title === title);
+    const chain = LiteGraph.createNode("RichSpaceChainedFinder");
+    chain.pos = find("First finder: A + B").pos;
+    app.graph.add(chain);
+    const inputs = () => chain.inputs.filter(input => !input.widget).map(input => input.name);
+    const grown = [inputs()];
+    for (const title of ["A: strawberry", "B: blueberry", "Guide for A + B", "C: orange", "Guide for (A + B) + C"]) {
+        find(title).connect(0, chain, chain.inputs.findIndex(input => input.link == null && !input.widget));
+        grown.push(inputs());
+    }
+    const sampler = find("Sample the video"), plot = find("Draw the last finder's scores");
+    chain.connect(0, sampler, sampler.inputs.findIndex(input => input.name === "positive"));
+    chain.connect(1, plot, 0);
+    for (const title of ["First finder: A + B", "Second finder: (A + B) + C"]) app.graph.remove(find(title));
+    return grown;
+}"""
+
+both_renderers = pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes-2"])
+
+
+def pack_nodes(server):
+    """{node id: its name in the menus} of this pack."""
+    ours = {name: about for name, about in server.object_info().items() if name.startswith("RichSpace")}
+    return {name: about["display_name"] for name, about in ours.items()}
+
+
+@both_renderers
+def test_every_node_is_found_by_its_name_and_added(open_page, server, usual_errors, nodes_2):
+    names = pack_nodes(server)
+    with open_page(nodes_2=nodes_2) as frontend:
+        frontend.open_blank()
+        for number, name in enumerate(names.values()):
+            frontend.add_from_search(name, (200 + 350 * (number % 5), 200 + 450 * (number // 5)))
+        frontend.screenshot(ARTIFACTS / "browser" / f"every-node-{'nodes-2' if nodes_2 else 'classic'}.png")
+        assert {node["type"]: node["title"] for node in frontend.nodes()} == names
+        assert frontend.complaints() == []
+        assert frontend.errors - usual_errors == set()
+        about = server.object_info()
+        for node in frontend.nodes():
+            inputs = [name for kind in about[node["type"]]["input_order"].values() for name in kind]
+            shown = [name.partition(".")[0] for name in [*node["inputs"], *node["widgets"]]]
+            assert set(inputs) <= set(shown)
+
+
+@both_renderers
+def test_the_chained_finder_grows_and_runs(open_page, server, usual_errors, nodes_2):
+    server.free()  # a node whose result is cached would not show its text again
+    with open_page(nodes_2=nodes_2) as frontend:
+        frontend.drop(DEMO)
+        grown = frontend.page.evaluate(CHAIN)
+        names = [f"stages.{kind}_{number}" for number in (2, 3, 4) for kind in ("prompt", "guide")]
+        # One free place for the next prompt, and once that is wired one for its guide.
+        assert grown == [["first", *names[:count]] for count in (3, 3, 3, 3, 4, 5)]
+        frontend.set_widget("Sample the video", "steps", 2)
+        (chain,) = (it for it in frontend.api_prompt().values() if it["class_type"] == "RichSpaceChainedFinder")
+        assert chain["inputs"] == {"steps": 30, "first": ["2", 0]} | {
+            name: [str(number), 0] for number, name in enumerate(names[:4], start=3)
+        }
+        entry = frontend.run()
+        frontend.wait_for_outputs()
+        frontend.screenshot(ARTIFACTS / "browser" / f"chained-finder-{'nodes-2' if nodes_2 else 'classic'}.png")
+        assert entry["status"]["completed"]
+        (verdicts,) = (shown["text"] for shown in entry["outputs"].values() if "text" in shown)
+        assert len(verdicts) == 2
+        for verdict in verdicts:
+            assert frontend.page.get_by_text(verdict).first.is_visible()
+        assert len(frontend.videos()) == 1
+        assert frontend.complaints() == []
+        assert frontend.errors - usual_errors == set()
+
+
+@both_renderers
+def test_an_error_is_said_on_the_page(open_page, nodes_2):
+    with open_page(nodes_2=nodes_2) as frontend:
+        frontend.drop(DEMO)
+        frontend.set_widget("B: blueberry", "text", "")
+        entry = frontend.run()
+        assert entry["status"]["status_str"] == "error"
+        frontend.page.get_by_test_id("error-overlay").wait_for(timeout=SETTLED_MS)
+        frontend.page.get_by_test_id("error-overlay-see-errors").click()
+        frontend.settle()
+        frontend.screenshot(ARTIFACTS / "browser" / f"error-{'nodes-2' if nodes_2 else 'classic'}.png")
+        said = "\n".join(frontend.complaints())
+        assert "First finder: A + B" in said
+        assert "b: expected a prompt with words, got an empty one" in frontend.page.inner_text("body")
+
+
+def test_an_unknown_node_is_complained_of(open_page, tmp_path):
+    workflow = json.loads(DEMO.read_text(encoding="utf-8"))
+    workflow["nodes"][0]["type"] = "RichSpaceNobodyKnows"
+    file = tmp_path / "unknown.json"
+    file.write_text(json.dumps(workflow), encoding="utf-8")
+    with open_page() as frontend:
+        frontend.drop(file)
+        assert "red or unknown: Load the model" in frontend.complaints()
+
+
+def test_the_templates_dialog_shows_every_workflow(open_page, usual_errors):
+    with open_page() as frontend:
+        templates = frontend.open_templates(PACK_FOLDER)
+        frontend.screenshot(ARTIFACTS / "browser" / "templates.png")
+        assert templates.keys() == {file.stem for file in DEMO.parent.glob("*.json")}
+        assert all(templates.values())
+        assert frontend.errors - usual_errors == set()
