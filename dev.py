@@ -247,6 +247,11 @@ def playwright_browser() -> str | None:
     return path if path and Path(path).is_file() else None
 
 
+def get_browser() -> str:
+    """A Chromium: this machine's, else Playwright's, else one that is installed now."""
+    return find_browser() or playwright_browser() or install_browser()
+
+
 def install_browser() -> str:
     """Installs a Chromium: Debian's own where that is allowed, else Playwright's; returns where it is."""
     advice = "Install Chromium or Chrome yourself and, if it is in an unusual place, set CHROMIUM_PATH to it."
@@ -338,11 +343,20 @@ def command_host(options: argparse.Namespace) -> int:
 def command_test(options: argparse.Namespace) -> int:
     """Run the lints and every tier of the tests. What follows -- goes to pytest."""
     host = set_up("test")
-    browser = find_browser() or playwright_browser() or install_browser()
+    browser = get_browser()
     print(f"ComfyUI: {host}\nBrowser: {browser}")
     # Not `python -m pytest`, which would put this folder on sys.path, where nodes/ hides the host's nodes.py.
     pytest = functools.partial(call_tool, "pytest", *options.rest, COMFYUI_PATH=str(host), CHROMIUM_PATH=browser)
     return run_steps({**lint_steps(fix=False), "tests": pytest})
+
+
+def command_workflows(options: argparse.Namespace) -> int:
+    """Write workflows/api anew from the workflows, and with --thumbnails their pictures, from real runs."""
+    host = set_up("test")
+    browser = get_browser()
+    flags = ["--thumbnails"] if options.thumbnails else []
+    script = SUPPORT / "export_workflows.py"
+    return call_tool("python", script, *flags, COMFYUI_PATH=str(host), CHROMIUM_PATH=browser)
 
 
 def command_lint(options: argparse.Namespace) -> int:
@@ -368,18 +382,31 @@ def command_bench(_: argparse.Namespace) -> int:
     return run_steps({file.stem: functools.partial(call_tool, "python", file, COMFYUI_PATH=host) for file in scripts})
 
 
+COMMANDS = (
+    command_demo,
+    command_test,
+    command_host,
+    command_workflows,
+    command_oldest,
+    command_bench,
+    command_lint,
+    command_setup,
+)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     text = (__doc__ or "").replace("`", "")
     top = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(metavar="COMMAND", title="commands")
-    for function in (command_demo, command_test, command_host, command_oldest, command_bench, command_lint, command_setup):
+    for function in COMMANDS:
         summary = (function.__doc__ or "").strip()
         command = commands.add_parser(function.__name__.removeprefix("command_"), help=summary, description=summary)
         command.set_defaults(function=function)
     host, lint = commands.choices["host"], commands.choices["lint"]
     host.add_argument("--port", type=int, default=0, help="the port to listen on (default: any that is free)")
     host.add_argument("--listen", default="127.0.0.1", help="the address to listen on (default: this machine only)")
+    commands.choices["workflows"].add_argument("--thumbnails", action="store_true", help="draw the pictures anew, too")
     lint.add_argument("--fix", action="store_true", help="let ruff repair and format what it can")
     return top
 
