@@ -1,4 +1,4 @@
-"""Each workflow in the real frontend, in both of its renderers: dropped on the canvas, looked at, run, looked at again."""
+"""Each workflow in the real frontend, in both of its renderers: dropped, looked at, run, looked at again."""
 
 import io
 import itertools
@@ -16,6 +16,7 @@ from frontend import Frontend
 from PIL import Image
 
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+RENDERERS = ("classic", "nodes-2")
 FINDER = "RichSpaceOptimalInterpolate"
 # Colours of the score plot: its title and its grounds, which the nodes have not.
 ORANGE, GROUND, FIELD = (0xF5, 0xA8, 0x1C), (0x1E, 0x1E, 0x24), (0x25, 0x25, 0x2D)
@@ -50,7 +51,9 @@ def look(frontend):
     return Look(frontend.nodes(), frontend.groups(), frontend.complaints(), frontend.cut_texts(), window.convert("RGB"))
 
 
-@pytest.fixture(scope="module", params=itertools.product(WORKFLOWS, ("classic", "nodes-2")), ids=lambda it: f"{it[0].stem}-{it[1]}")
+@pytest.fixture(
+    scope="module", params=itertools.product(WORKFLOWS, ("classic", "nodes-2")), ids=lambda it: f"{it[0].stem}-{it[1]}"
+)
 def visit(request, open_page, server):
     file, renderer = request.param
     server.free()  # a node whose result is cached would not show its text again

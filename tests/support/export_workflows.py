@@ -65,9 +65,7 @@ def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) 
     finders = [name for name, node in prompt.items() if node["class_type"] == "RichSpaceOptimalInterpolate"]
     (plot,) = output_files({"outputs": {"last": entry["outputs"][finders[-1]]}})
     (video,) = (shown for shown in output_files(entry) if shown["filename"].endswith(".mp4"))
-    picture = draw_thumbnail(
-        title_of(file), Image.open(io.BytesIO(server.view(plot))), read_frames(server.view(video))
-    )
+    picture = draw_thumbnail(title_of(file), Image.open(io.BytesIO(server.view(plot))), read_frames(server.view(video)))
     picture.save(file.with_suffix(".jpg"), quality=88, optimize=True)
 
 

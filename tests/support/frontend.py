@@ -62,13 +62,13 @@ _NODES = """() => app.graph.nodes.map(node => {
     return {
         id: String(node.id), type: node.type, title: node.title, red: Boolean(node.has_errors),
         known: node.type in LiteGraph.registered_node_types, box,
-        place: [left + (box[0] + offset[0]) * scale, top + (box[1] + offset[1]) * scale, box[2] * scale, box[3] * scale],
+        place: [left + (box[0] + offset[0]) * scale, top + (box[1] + offset[1]) * scale, scale * box[2], scale * box[3]],
         inputs: node.inputs.filter(input => !input.widget).map(input => input.name),
         widgets: (node.widgets ?? []).map(widget => widget.name),
     };
 })"""
 _GROUPS = "() => app.graph.groups.map(group => ({title: group.title, box: [...group.boundingRect]}))"
-_CUT_TEXTS = """() => [...document.querySelectorAll("#graph-canvas-container textarea, .tiptap, .comfy-markdown-content")]
+_CUT_TEXTS = """() => [...document.querySelectorAll("textarea, .tiptap, .comfy-markdown-content")]
     .filter(box => box.checkVisibility({visibilityProperty: true, opacityProperty: true}))
     .filter(box => box.matches("textarea")
         ? box.scrollHeight > box.clientHeight + 1
@@ -85,7 +85,9 @@ _IS_SHOWN = """() => app.graph.nodes.every(node => {
 _VIDEOS = """() => [...document.querySelectorAll("video")].filter(video => video.checkVisibility()).map(video => ({
     query: new URL(video.currentSrc).search, size: [video.videoWidth, video.videoHeight], ready: video.readyState >= 2,
 }))"""
-_CARDS = """[...document.querySelectorAll("[data-testid=template-workflows-content] > [data-testid^=template-workflow-]")]"""
+_CARDS = (
+    """[...document.querySelectorAll("[data-testid=template-workflows-content] > [data-testid^=template-workflow-]")]"""
+)
 _HAS_PICTURES = f"() => {_CARDS}.length && {_CARDS}.every(card => card.querySelector('img')?.complete)"
 _TEMPLATES = f"""() => {_CARDS}.map(card =>
     [card.dataset.testid.replace("template-workflow-", ""), card.querySelector("img").naturalWidth])"""
@@ -220,8 +222,9 @@ class Frontend:
     def open_templates(self, pack: str) -> dict[str, int]:
         """Open the templates dialog at a pack's own; returns the width of each one's picture, 0 where it is missing."""
         self.page.get_by_role("button", name="Templates").first.click()
-        self.page.get_by_text(pack, exact=True).first.click()
-        self.page.get_by_role("heading", name=pack, exact=True).wait_for(timeout=SETTLED_MS)
+        name = self.page.get_by_text(pack, exact=True)
+        name.click()
+        name.nth(1).wait_for(timeout=SETTLED_MS)  # the heading above them
         self.page.wait_for_function(_HAS_PICTURES, timeout=SETTLED_MS)
         return dict(self.page.evaluate(_TEMPLATES))
 
@@ -229,11 +232,14 @@ class Frontend:
         """Double-click the canvas, type words, and add the first node that is found."""
         count = len(self.nodes())
         self.page.mouse.dblclick(*place)
-        self.page.get_by_placeholder("Add a node...").fill(words)
+        search = self.page.get_by_placeholder("Add a node...")
+        search.fill(words)
         self.page.get_by_role("option", name=words).first.wait_for(timeout=SETTLED_MS)
         self.page.keyboard.press("Enter")
+        search.wait_for(state="detached", timeout=SETTLED_MS)
         self.page.wait_for_function("count => app.graph.nodes.length > count", arg=count, timeout=SETTLED_MS)
         self.page.mouse.click(*place)  # the new node hangs on the pointer until then
+        self.page.wait_for_function("() => app.canvas.state.ghostNodeId === null", timeout=SETTLED_MS)
         self.settle()
 
     # What a person sees
@@ -248,8 +254,8 @@ class Frontend:
     def nodes(self) -> list[dict[str, Any]]:
         """Every node that is in the graph.
 
-        Its id, type and title; whether it is red, and of a known type; its box on the canvas and its place in the window,
-        each x, y, width and height with the title bar; the names of its inputs and of its widgets.
+        Its id, type and title; whether it is red, and of a known type; its box on the canvas and its place in the
+        window, each x, y, width and height with the title bar; the names of its inputs and of its widgets.
         """
         return list(self.page.evaluate(_NODES))
 
