@@ -5,6 +5,7 @@ import json
 import pytest
 from checkout import ARTIFACTS, PACK_FOLDER, ROOT
 from frontend import SETTLED_MS
+from thumbnails import SIDE
 
 DEMO = ROOT / "workflows" / "demo_three_prompt_mix.json"
 CHAIN = """() => {
@@ -108,6 +109,6 @@ def test_the_templates_dialog_shows_every_workflow(open_page, usual_errors):
     with open_page() as frontend:
         templates = frontend.open_templates(PACK_FOLDER)
         frontend.screenshot(ARTIFACTS / "browser" / "templates.png")
-        assert templates.keys() == {file.stem for file in DEMO.parent.glob("*.json")}
-        assert all(templates.values())
+        # The frontend shows a picture of its own, of another size, where one is missing.
+        assert templates == {file.stem: SIDE for file in DEMO.parent.glob("*.json")}
         assert frontend.errors - usual_errors == set()

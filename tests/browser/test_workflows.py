@@ -60,8 +60,7 @@ def visit(request, open_page, server):
     with open_page(nodes_2=renderer == "nodes-2") as frontend:
         frontend.drop(file)
         opened, saved, prompt = look(frontend), frontend.page.evaluate("app.graph.serialize()"), frontend.api_prompt()
-        if not file.stem.startswith("demo"):
-            frontend.set_widget("Sample the video", "steps", 2)
+        frontend.set_widget("Sample the video", "steps", 2)
         entry = frontend.run()
         frontend.wait_for_outputs()
         frontend.screenshot(ARTIFACTS / "browser" / f"{file.stem}-{renderer}.png")

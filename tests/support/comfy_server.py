@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+FREE_SECONDS = 1.0
 READY_SECONDS = 180.0  # a start takes about 12 s on two cores
 
 # This machine's own server is never behind the proxy that the environment may name.
@@ -214,8 +215,13 @@ class ComfyServer:
         self.request("/interrupt", {})
 
     def free(self) -> None:
-        """What the frontend's unload button does. The host acts on it as soon as no prompt runs."""
-        self.request("/free", {"unload_models": True, "free_memory": True})
+        """What the frontend's unload button does, and time for the host to do it: it never says when it is done.
+
+        Asked twice, since the host overhears what comes in the moment between two prompts until the next has run.
+        """
+        for _ in range(2):
+            self.request("/free", {"unload_models": True, "free_memory": True})
+            time.sleep(FREE_SECONDS)
 
     def view(self, file: Mapping[str, str]) -> bytes:
         """The content of an output, given as the history gives it: {filename, subfolder, type}."""

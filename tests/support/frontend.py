@@ -2,7 +2,7 @@
 
     with chromium() as browser, Frontend(browser, server) as frontend:
         frontend.drop(ROOT / "workflows" / "two_prompt_mix.json")
-        prompt_id = frontend.run()
+        entry = frontend.run()
         frontend.screenshot(ARTIFACTS / "two_prompt_mix.png")
 
 What the page's own scripts know (the graph, its nodes) is read from `window.app`, the object that extensions get too.
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from comfy_server import ComfyServer
-    from playwright.sync_api import Browser, ConsoleMessage
+    from playwright.sync_api import Browser, ConsoleMessage, ViewportSize
     from typing_extensions import Self
 
-WINDOW = {"width": 1920, "height": 1080}
+WINDOW: ViewportSize = {"width": 1920, "height": 1080}
 READY_MS = 120_000  # about 6 s on two cores
 SETTLED_MS = 20_000
 ATTEMPTS = 3
@@ -62,7 +62,9 @@ _NODES = """() => app.graph.nodes.map(node => {
     return {
         id: String(node.id), type: node.type, title: node.title, red: Boolean(node.has_errors),
         known: node.type in LiteGraph.registered_node_types, box,
-        place: [left + (box[0] + offset[0]) * scale, top + (box[1] + offset[1]) * scale, scale * box[2], scale * box[3]],
+        place: [
+            left + scale * (box[0] + offset[0]), top + scale * (box[1] + offset[1]), scale * box[2], scale * box[3],
+        ],
         inputs: node.inputs.filter(input => !input.widget).map(input => input.name),
         widgets: (node.widgets ?? []).map(widget => widget.name),
     };
@@ -86,7 +88,7 @@ _VIDEOS = """() => [...document.querySelectorAll("video")].filter(video => video
     query: new URL(video.currentSrc).search, size: [video.videoWidth, video.videoHeight], ready: video.readyState >= 2,
 }))"""
 _CARDS = (
-    """[...document.querySelectorAll("[data-testid=template-workflows-content] > [data-testid^=template-workflow-]")]"""
+    "[...document.querySelectorAll('[data-testid=template-workflows-content] > [data-testid^=template-workflow-]')]"
 )
 _HAS_PICTURES = f"() => {_CARDS}.length && {_CARDS}.every(card => card.querySelector('img')?.complete)"
 _TEMPLATES = f"""() => {_CARDS}.map(card =>
@@ -117,10 +119,10 @@ def find_chromium() -> str:
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """A running Chromium."""
-    # Playwright's own proxy settings aside, the server is on this machine: never asked for through a proxy.
-    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    # The server is on this machine: never asked for through the proxy that the environment may name.
+    direct = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*_FLAGS], env=environment)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*_FLAGS], env={**direct})
         try:
             yield browser
         finally:
@@ -140,7 +142,7 @@ class Frontend:
         self.server = server
         self.nodes_2 = nodes_2
         self.errors: set[str] = set()
-        self._context = browser.new_context(viewport=WINDOW)  # type: ignore[arg-type]
+        self._context = browser.new_context(viewport=WINDOW)
         self.page = self._context.new_page()
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.errors.add(str(error)))

@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from checkout import ROOT, find_host
@@ -70,4 +71,6 @@ def node_classes(pack: ModuleType) -> dict[str, Any]:
         nodes: list[Any] = await extension.get_node_list()
         return nodes
 
-    return {node.GET_SCHEMA().node_id: node for node in asyncio.run(node_list())}
+    with ThreadPoolExecutor(1) as elsewhere:  # this thread may have an event loop already
+        nodes = elsewhere.submit(asyncio.run, node_list()).result()
+    return {node.GET_SCHEMA().node_id: node for node in nodes}

@@ -24,8 +24,8 @@ _TITLE_SIZE, _CAPTION_SIZE = 56, 34
 
 def read_frames(video: bytes) -> list[Image.Image]:
     """Every frame of an mp4 file."""
-    with av.open(io.BytesIO(video)) as container:
-        return [frame.to_image() for frame in container.decode(video=0)]
+    with av.open(io.BytesIO(video), mode="r") as container:
+        return [Image.fromarray(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
 
 
 def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image]) -> Image.Image:
