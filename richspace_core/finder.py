@@ -57,17 +57,17 @@ class OptimalInterpolation:
 
     Args:
         scores: The curves the choice was made on.
-        continuous_weight: The share of A in [0, 1] with the highest total score, were the weight not one of k.
-        foot_coefficient: Where the guide's foot lies on the line through the full embeddings: 0 is A, 1 is B.
         a: The first prompt, as it was given.
         b: The second prompt, as it was given.
+        full: The line through the full embeddings, with the guide's foot on it.
+        truncated: The same line cut to the rows of the longest prompt, with a foot of its own.
     """
 
     scores: Scores
-    continuous_weight: float
-    foot_coefficient: float
     a: TextEmbedding
     b: TextEmbedding
+    full: LineGram
+    truncated: LineGram
 
     @property
     def index(self) -> int:
@@ -83,6 +83,16 @@ class OptimalInterpolation:
     def weight(self) -> float:
         """The share of A in the chosen candidate, index / steps."""
         return self.index / self.steps
+
+    @property
+    def foot_coefficient(self) -> float:
+        """Where the guide's foot lies on the line through the full embeddings: 0 is A, 1 is B."""
+        return self.full.foot
+
+    @cached_property
+    def continuous_weight(self) -> float:
+        """The share of A in [0, 1] with the highest total score, were the weight not one of k; found when asked for."""
+        return 1 - _best_position(self.full, self.truncated)
 
     @cached_property
     def embedding(self) -> TextEmbedding:
@@ -150,13 +160,7 @@ def find_optimal(a: TextEmbedding, b: TextEmbedding, guide: TextEmbedding, *, st
     truncated = full.head(max(a.token_count, b.token_count, guide.token_count))
     positions = candidate_positions(steps)
     scores = Scores(full.scores(positions), truncated.scores(positions))
-    return OptimalInterpolation(
-        scores=scores,
-        continuous_weight=1 - _best_position(full, truncated),
-        foot_coefficient=full.foot,
-        a=a,
-        b=b,
-    )
+    return OptimalInterpolation(scores, a, b, full, truncated)
 
 
 def find_optimal_chain(

@@ -232,11 +232,16 @@ class Frontend:
 
     def add_from_search(self, words: str, place: tuple[int, int]) -> None:
         """Double-click the canvas, type words, and add the first node that is found."""
-        count = len(self.nodes())
-        self.page.mouse.dblclick(*place)
-        search = self.page.get_by_placeholder("Add a node...")
-        search.fill(words)
-        self.page.get_by_role("option", name=words).first.wait_for(timeout=SETTLED_MS)
+        count, search = len(self.nodes()), self.page.get_by_placeholder("Add a node...")
+        for _ in range(ATTEMPTS):  # on a busy machine the box sometimes closes at once: a person would try again
+            self.page.mouse.dblclick(*place)
+            with contextlib.suppress(NotInTimeError):
+                search.fill(words, timeout=SETTLED_MS / 4)
+                self.page.get_by_role("option", name=words).first.wait_for(timeout=SETTLED_MS / 4)
+                break
+            self.page.keyboard.press("Escape")
+        else:
+            raise ToolError(f"Nothing was found by the words {words!r}.")
         self.page.keyboard.press("Enter")
         search.wait_for(state="detached", timeout=SETTLED_MS)
         self.page.wait_for_function("count => app.graph.nodes.length > count", arg=count, timeout=SETTLED_MS)
