@@ -131,7 +131,6 @@ def test_the_curves_are_seen_in_the_finders(visit):
     finders = [node for node in visit.ran.nodes if node["type"] == FINDER]
     assert finders
     for node in finders:
-        print("SH",[[share_of(c, seen.window, node) for seen in (visit.opened, visit.ran)] for c in ((GROUND, FIELD), (ORANGE,))])
         ground, title = (
             [share_of(colors, seen.window, node) for seen in (visit.opened, visit.ran)]
             for colors in ((GROUND, FIELD), (ORANGE,))
