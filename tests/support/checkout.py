@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from programs import ToolError
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 SUPPORT = Path(__file__).resolve().parent
 ROOT = SUPPORT.parents[1]
@@ -44,3 +49,19 @@ def link_folder(link: Path, target: Path) -> None:
         _winapi.CreateJunction(str(target), str(link))
     else:
         link.symlink_to(target, target_is_directory=True)
+
+
+def import_file(name: str, file: Path, *, package_folder: Path | None = None) -> ModuleType:
+    """Imports a file by its path under a name of one's own: this checkout's folders are no packages to import by name.
+
+    With `package_folder` it is a package, whose modules lie there, and takes that name in sys.modules.
+    """
+    places = [str(package_folder)] if package_folder else None
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=places)
+    if spec is None or spec.loader is None:
+        raise ToolError(f"{file} cannot be imported.")
+    module = importlib.util.module_from_spec(spec)
+    if package_folder:
+        sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -11,11 +11,10 @@ What the page's own scripts know (the graph, its nodes) is read from `window.app
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 from typing import TYPE_CHECKING, Any
 
-from checkout import ROOT
+from checkout import ROOT, import_file
 from playwright.sync_api import TimeoutError as NotInTimeError
 from playwright.sync_api import sync_playwright
 from programs import ToolError
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 WINDOW: ViewportSize = {"width": 1920, "height": 1080}
 READY_MS = 120_000  # about 6 s on two cores
-SETTLED_MS = 20_000
+SETTLED_MS = 60_000  # patience for a cold or busy machine; a page usually settles in a second
 ATTEMPTS = 3
 
 # Software rendering, no sandbox (a container's root may have none), and nothing that asks the network on its own.
@@ -106,11 +105,7 @@ _COMPLAINTS = (
 
 def find_chromium() -> str:
     """The browser that dev.py has found (it passes it on as CHROMIUM_PATH), or what dev.py would find now."""
-    spec = importlib.util.spec_from_file_location("dev", ROOT / "dev.py")
-    assert spec is not None
-    assert spec.loader is not None
-    dev = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(dev)
+    dev = import_file("dev", ROOT / "dev.py")
     if found := dev.find_browser() or dev.playwright_browser():
         return str(found)
     raise ToolError("There is no Chromium yet: run `python3 dev.py test`, or set CHROMIUM_PATH to yours.")

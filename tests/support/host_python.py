@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from checkout import ROOT, find_host
+from checkout import ROOT, find_host, import_file
 from programs import ToolError
 
 if TYPE_CHECKING:
@@ -54,13 +53,7 @@ def import_host(base: Path) -> Path:
 
 def load_pack() -> ModuleType:
     """The pack's root module, under a name like the one that the host gives it."""
-    spec = importlib.util.spec_from_file_location(PACK, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
-    if spec is None or spec.loader is None:
-        raise ToolError(f"{ROOT} has no __init__.py.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[PACK] = module
-    spec.loader.exec_module(module)
-    return module
+    return import_file(PACK, ROOT / "__init__.py", package_folder=ROOT)
 
 
 def node_classes(pack: ModuleType) -> dict[str, Any]:

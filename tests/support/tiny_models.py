@@ -6,33 +6,20 @@ as in diffusers' own tests: the smallest that still has every kind of layer, and
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from checkout import ROOT, import_file
 from transformers import T5Tokenizer
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from diffusers import AutoencoderKLCogVideoX, CogVideoXPipeline, CogVideoXTransformer3DModel
     from transformers import T5EncoderModel
 
-DEMO_MODEL = Path(__file__).resolve().parents[2] / "demo_model"
+DEMO_MODEL = ROOT / "demo_model"
 
-
-def _load_demo_build() -> ModuleType:
-    """Import `demo_model/build.py` by its path: a node pack's folders are no packages to import by name."""
-    spec = importlib.util.spec_from_file_location("demo_model_build", DEMO_MODEL / "build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-build = _load_demo_build()
+build = import_file("demo_model_build", DEMO_MODEL / "build.py")
 
 Kind = Literal["2b", "5b", "1.5"]  # CogVideoX-2B, CogVideoX-5B and CogVideoX1.5-5B
 KINDS: tuple[Kind, ...] = ("2b", "5b", "1.5")
