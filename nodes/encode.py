@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from ..richspace_core import PromptError, TextEmbedding
-from ..richspace_core.encoding import PromptCutWarning, TokenizedPrompt, encode_prompts, fit_tokens
+from ..richspace_core.encoding import PromptCutWarning, TokenizedPrompt, encode_prompts, fit_tokens, require_known_words
 from . import host_memory
 from .conditioning import Conditioning, to_conditioning, with_note
 from .host_api import T5, io, show_text
@@ -71,6 +71,7 @@ class RichSpaceT5Encode(io.ComfyNode):
 
 
 def _encode_with_t5(encoder: T5Encoder, text: str) -> tuple[Conditioning, TokenizedPrompt]:
+    require_known_words("text", text, encoder.tokenizer)
     module = encoder.text_encoder.loaded()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PromptCutWarning)  # the node says it where the artist looks

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from string import ascii_lowercase
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
@@ -15,6 +16,10 @@ from .host_api import Scores, io, show_text, ui
 from .view import score_picture
 
 _PROMPTS_IN_A_CHAIN = 6
+_GUIDES_OF_A_MIXTURE = 8
+
+GrowingList: TypeAlias = Mapping[str, Conditioning | None]
+"""What is wired to a growing list of inputs; those that are not wired are absent, or None."""
 
 
 def _prompt_inputs() -> list[io.Input]:
@@ -29,6 +34,21 @@ def _guide_input() -> io.Input:
         "guide",
         tooltip="A sentence that describes the mixture. It need not be drawn well itself: it only says which point "
         "between A and B is meant.",
+    )
+
+
+def _further_guides_input(list_name: str, names: Sequence[str], mixture: str) -> io.Input:
+    one = io.Conditioning.Input(
+        "guide", tooltip="Another wording of the same mixture. It is as good as the first: the guides' mean guides."
+    )
+    return io.Autogrow.Input(
+        list_name,
+        template=io.Autogrow.TemplateNames(one, names=[*names], min=0),
+        display_name="further guides",
+        optional=True,
+        tooltip=f"Other wordings of the guide for {mixture}, for instance the other order of its words: beside 'a red "
+        "and blue circle' also 'a blue and red circle'. Their mean guides, so that the wording counts less and the "
+        "meaning more. The list grows as you wire.",
     )
 
 
@@ -107,7 +127,7 @@ class RichSpaceCosineScore(io.ComfyNode):
     def execute(cls, a: Conditioning, b: Conditioning, guide: Conditioning, steps: int) -> io.NodeOutput:
         """Score the candidates."""
         prompt_a, prompt_b, prompt_guide = _read(a=a, b=b, guide=guide)
-        panels = (_find(prompt_a, prompt_b, prompt_guide, steps),)
+        panels = (_find(prompt_a, prompt_b, [prompt_guide], steps),)
         return io.NodeOutput(panels, ui=_report(cls, panels))
 
 
@@ -136,6 +156,9 @@ class RichSpaceOptimalInterpolate(io.ComfyNode):
                     tooltip="0 finds the best candidate. 1 to steps takes that one instead: 1 is nearly B, the "
                     "highest is exactly A.",
                 ),
+                _further_guides_input(
+                    "guides", [f"guide_{number}" for number in range(2, _GUIDES_OF_A_MIXTURE + 1)], "the mixture"
+                ),
             ],
             outputs=[
                 io.Conditioning.Output(display_name="mixture", tooltip="Wire it to a sampler's positive input."),
@@ -148,10 +171,18 @@ class RichSpaceOptimalInterpolate(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, a: Conditioning, b: Conditioning, guide: Conditioning, steps: int, index: int) -> io.NodeOutput:
+    def execute(
+        cls,
+        a: Conditioning,
+        b: Conditioning,
+        guide: Conditioning,
+        steps: int,
+        index: int,
+        guides: GrowingList | None = None,
+    ) -> io.NodeOutput:
         """Find the candidate, or take the one that was asked for."""
-        prompt_a, prompt_b, prompt_guide = _read(a=a, b=b, guide=guide)
-        panels = (_find(prompt_a, prompt_b, prompt_guide, steps, index),)
+        prompt_a, prompt_b, *prompt_guides = _read(a=a, b=b, guide=guide, **_wired(guides))
+        panels = (_find(prompt_a, prompt_b, prompt_guides, steps, index),)
         chosen = panels[0].chosen
         mixture = as_conditioning(_mix(prompt_a, prompt_b, chosen, steps))
         return io.NodeOutput(mixture, chosen, chosen / steps, panels, ui=_report(cls, panels))
@@ -198,7 +229,7 @@ class RichSpaceChainedFinder(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         """What the host shows."""
         numbers = range(2, _PROMPTS_IN_A_CHAIN + 1)
-        names = [name for number in numbers for name in (f"prompt_{number}", f"guide_{number}")]
+        names = [name for number in numbers for name in _pair(number)]
         return io.Schema(
             node_id="RichSpaceChainedFinder",
             display_name="RichSpace Chained Finder",
@@ -222,6 +253,12 @@ class RichSpaceChainedFinder(io.ComfyNode):
                     "grows as you wire.",
                 ),
                 _steps_input(),
+                *(
+                    _further_guides_input(
+                        f"guides_{number}", _further_guides_of(number), f"the mixture with prompt_{number}"
+                    )
+                    for number in numbers
+                ),
             ],
             outputs=[
                 io.Conditioning.Output(display_name="mixture", tooltip="All prompts, for a sampler's positive input."),
@@ -232,14 +269,25 @@ class RichSpaceChainedFinder(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, first: Conditioning, stages: Mapping[str, Conditioning | None], steps: int) -> io.NodeOutput:
+    def execute(
+        cls,
+        first: Conditioning,
+        stages: GrowingList,
+        steps: int,
+        guides_2: GrowingList | None = None,
+        guides_3: GrowingList | None = None,
+        guides_4: GrowingList | None = None,
+        guides_5: GrowingList | None = None,
+        guides_6: GrowingList | None = None,
+    ) -> io.NodeOutput:
         """Mix the prompts in one after another."""
+        further = {2: guides_2, 3: guides_3, 4: guides_4, 5: guides_5, 6: guides_6}
         (mixture,) = _read(first=first)
         panels: list[ScorePanel] = []
-        for number in _stage_numbers(stages):
-            prompt, guide = _read(**{name: stages[name] for name in (f"prompt_{number}", f"guide_{number}")})
+        for number, wired in _stages(stages, further).items():
+            prompt, *guides = _read(**wired)
             try:
-                panels.append(_find(mixture, prompt, guide, steps))
+                panels.append(_find(mixture, prompt, guides, steps))
             except RichSpaceError as error:
                 raise error.within(f"stage {number - 1}") from error
             mixture = _mix(mixture, prompt, panels[-1].chosen, steps)
@@ -252,15 +300,19 @@ def _read(**conditionings: Conditioning | None) -> tuple[Prompt, ...]:
     return tuple(prompts.values())
 
 
-def _find(a: Prompt, b: Prompt, guide: Prompt, steps: int, index: int = 0) -> ScorePanel:
+def _wired(growing: GrowingList | None) -> dict[str, Conditioning]:
+    return {name: conditioning for name, conditioning in (growing or {}).items() if conditioning is not None}
+
+
+def _find(a: Prompt, b: Prompt, guides: Sequence[Prompt], steps: int, index: int = 0) -> ScorePanel:
     """Score the candidates and choose one: the best, or the one asked for."""
     if index:
         require_index(index, steps)
-    result = find_optimal(a.embedding, b.embedding, guide.embedding, steps=steps)
+    result = find_optimal(a.embedding, b.embedding, [guide.embedding for guide in guides], steps=steps)
     return ScorePanel.of(
         result,
         chosen=index or result.index,
-        counted=a.counted and b.counted and guide.counted,
+        counted=all(prompt.counted for prompt in (a, b, *guides)),
         name_a=a.text or "A",
         name_b=b.text or "B",
     )
@@ -274,12 +326,20 @@ def _mix(a: Prompt, b: Prompt, index: int, steps: int) -> Prompt:
     return blend(a, b, mix, f"{weight:.0%} ({a.text}) + {1 - weight:.0%} ({b.text})")
 
 
-def _stage_numbers(stages: Mapping[str, Conditioning | None]) -> range:
-    """The numbers of the prompts that are wired: 2, 3 and so on, each with its guide and without a gap."""
-    wired = [name for name, conditioning in stages.items() if conditioning is not None]
-    last = max((int(name.rpartition("_")[2]) for name in wired), default=1)
-    wanted = [f"{kind}_{number}" for number in range(2, max(last, 2) + 1) for kind in ("prompt", "guide")]
-    for name in wanted:
+def _pair(number: int) -> tuple[str, str]:
+    return f"prompt_{number}", f"guide_{number}"
+
+
+def _further_guides_of(number: int) -> list[str]:
+    """The names of a stage's further guides: ``guide_2_b``, ``guide_2_c`` and so on."""
+    return [f"guide_{number}_{letter}" for letter in ascii_lowercase[1:_GUIDES_OF_A_MIXTURE]]
+
+
+def _stages(stages: GrowingList, further: Mapping[int, GrowingList | None]) -> dict[int, dict[str, Conditioning]]:
+    """What is wired for each prompt, 2, 3 and so on without a gap: the prompt itself, its guide, its further guides."""
+    wired = _wired(stages)
+    last = max((int(name.rpartition("_")[2]) for name in wired), default=2)
+    for name in (name for number in range(2, last + 1) for name in _pair(number)):
         if name not in wired:
             raise RichSpaceError(
                 name,
@@ -287,7 +347,17 @@ def _stage_numbers(stages: Mapping[str, Conditioning | None]) -> range:
                 got="nothing wired",
                 hint="Wire prompts and guides in pairs, from the top.",
             )
-    return range(2, last + 1)
+    for number, guides in further.items():
+        if number > last and _wired(guides):
+            raise RichSpaceError(
+                next(iter(_wired(guides))),
+                expected=f"prompt_{number} and guide_{number} beside it",
+                got="nothing wired to them",
+                hint="It is a further guide for a prompt that is not there: wire both, or take it away.",
+            )
+    return {
+        number: {name: wired[name] for name in _pair(number)} | _wired(further[number]) for number in range(2, last + 1)
+    }
 
 
 def _report(node: type[io.ComfyNode], panels: Sequence[ScorePanel]) -> dict[str, Any]:

@@ -17,7 +17,11 @@ from ..richspace_core.model_folder import CogVideoXFolder, Part, may_be_cogvideo
 from .host_memory import HostOwned
 
 DEMO = "bundled demo"
-DEMO_NOTE = "Random weights: its videos are noise."
+DEMO_NOTE = (
+    "A tiny model for trying things out. It draws one circle, square, triangle or star; red, orange, yellow, lime, "
+    "green, mint, cyan, azure, blue, violet, magenta or pink; plain, striped, dotted or checked; small or large; that "
+    "moves left, right, up or down. It knows no other words."
+)
 
 _DEMO_FOLDER = Path(__file__).parent.parent / "demo_model"
 _SEARCH_DEPTH = 4

@@ -16,6 +16,8 @@ import torch
 from .embedding import TextEmbedding, require_finite
 from .errors import PromptError
 
+_WORD_START = "\u2581"  # SentencePiece's mark of a word's first piece, which looks like an underscore
+
 
 class PromptCutWarning(UserWarning):
     """A prompt was longer than the model reads; the message names the lost words."""
@@ -89,6 +91,38 @@ def warn_if_cut(tokens: TokenizedPrompt) -> None:
         )
 
 
+def require_known_words(name: str, text: str, tokenizer: Any) -> None:
+    """Refuse words that a model of few words does not know.
+
+    A T5 reads any text; what it has no piece for becomes the unknown token, and diffusers goes on. A model that was
+    trained on a handful of words draws nonsense from that. Such a folder says `"closed_vocabulary": true` in its
+    `tokenizer_config.json`, and its pieces are whole words; with every other tokenizer any text is fine.
+
+    Args:
+        name: What the caller calls the text.
+        text: Any prompt, also an empty one.
+        tokenizer: A transformers T5 tokenizer.
+
+    Raises:
+        PromptError: If a word is unknown; the message names all of them, and the words that are known.
+    """
+    if not tokenizer.init_kwargs.get("closed_vocabulary", False):
+        return
+    unknown = [
+        word
+        for word in dict.fromkeys(text.split())
+        if tokenizer.unk_token_id in tokenizer(word, verbose=False)["input_ids"]
+    ]
+    if unknown:
+        known = sorted(piece[1:] for piece in tokenizer.get_vocab() if piece.startswith(_WORD_START) and piece[1:])
+        raise PromptError(
+            name,
+            expected="only words that this model knows",
+            got=", ".join(f'"{word}"' for word in unknown),
+            hint=f"Its words are: {', '.join(known)}. Use these, or choose a real CogVideoX in the loader.",
+        )
+
+
 def encode_prompts(
     prompts: Sequence[str], tokenizer: Any, text_encoder: torch.nn.Module, *, max_length: int
 ) -> list[EncodedPrompt]:
@@ -104,7 +138,7 @@ def encode_prompts(
         One result for each prompt, in order; embeddings ``[max_length, d]`` in the encoder's dtype and device.
 
     Raises:
-        PromptError: If there is no prompt, or one is no text.
+        PromptError: If there is no prompt, one is no text, or one has words that a model of few words does not know.
         EmbeddingError: If the encoder returns NaN or infinity.
 
     Warns:
@@ -115,6 +149,8 @@ def encode_prompts(
     """
     if isinstance(prompts, str) or not prompts or not all(isinstance(prompt, str) for prompt in prompts):
         raise PromptError("prompts", expected="a list of at least one text", got=repr(prompts)[:80])
+    for index, prompt in enumerate(prompts):
+        require_known_words(f"prompts[{index}]", prompt, tokenizer)
     whole = tokenizer(list(prompts), verbose=False)["input_ids"]
     tokenized = [
         fit_tokens(ids, max_length=max_length, pad_token=tokenizer.pad_token_id, decode=tokenizer.decode)

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
-from .embedding import TextEmbedding
-from .errors import RichSpaceError
-from .geometry import LineGram, candidate_positions, point_on_line, require_steps
+from .embedding import TextEmbedding, describe
+from .errors import EmbeddingError, RichSpaceError
+from .geometry import LineGram, candidate_positions, guide_names, point_on_line, require_steps
+
+#: One guide, or several whose mean guides.
+Guide: TypeAlias = TextEmbedding | Sequence[TextEmbedding]
 
 #: Points of the grids on which the continuous optimum is looked for, each around the best point of the one before.
 _GRIDS = (33, 17, 17)
@@ -61,6 +65,7 @@ class OptimalInterpolation:
         b: The second prompt, as it was given.
         full: The line through the full embeddings, with the guide's foot on it.
         truncated: The same line cut to the rows of the longest prompt, with a foot of its own.
+        guide_count: Number of guides whose mean guided.
     """
 
     scores: Scores
@@ -68,6 +73,7 @@ class OptimalInterpolation:
     b: TextEmbedding
     full: LineGram
     truncated: LineGram
+    guide_count: int
 
     @property
     def index(self) -> int:
@@ -124,17 +130,21 @@ class ChainedInterpolation:
         return self.stages[-1].embedding
 
 
-def find_optimal(a: TextEmbedding, b: TextEmbedding, guide: TextEmbedding, *, steps: int = 30) -> OptimalInterpolation:
+def find_optimal(a: TextEmbedding, b: TextEmbedding, guide: Guide, *, steps: int = 30) -> OptimalInterpolation:
     """Find the interpolation of two prompts that a guide sentence means.
 
     Each of the k candidates ``(i / k) A + ((k - i) / k) B`` is scored by its cosine similarity to the guide's
     perpendicular foot on the line through A and B, once on the full embeddings and once on their first
     ``max(n_a, n_b, n_c)`` rows; the highest sum wins, the smallest index of equals.
 
+    The projection onto the line is linear, so several guides have a mean that is a guide, too: its foot is the mean of
+    their feet. With several wordings of one mixture the words count less, and what they have in common counts more.
+
     Args:
         a: First prompt, ``[n, d]``.
         b: Second prompt, same shape, dtype and device.
-        guide: The sentence that describes the mixture, same shape, dtype and device.
+        guide: The sentence that describes the mixture, same shape, dtype and device; or a sequence of such sentences,
+            whose mean guides. Their mean is never rounded to that dtype, and n_c is the largest of their token counts.
         steps: Number of candidates k, at least 1; the paper uses 30.
 
     Returns:
@@ -142,10 +152,12 @@ def find_optimal(a: TextEmbedding, b: TextEmbedding, guide: TextEmbedding, *, st
         embedding's token count is the larger of A's and B's.
 
     Raises:
-        RichSpaceError: If `steps` is below 1, the three do not match, A equals B, or a value is not finite.
+        RichSpaceError: If `steps` is below 1, there is no guide, they do not match, A equals B, or a value is not
+            finite.
 
     Reference:
-        RichSpace, Algorithm 1. Its line 28 writes ``E_tc`` where every other place means the first prompt, A.
+        RichSpace, Algorithm 1, which has one guide. Its line 28 writes ``E_tc`` where every other place means the
+        first prompt, A.
 
     Example:
         >>> a = TextEmbedding(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), token_count=1)
@@ -154,23 +166,32 @@ def find_optimal(a: TextEmbedding, b: TextEmbedding, guide: TextEmbedding, *, st
         >>> result = find_optimal(a, b, guide, steps=4)
         >>> result.index, result.weight, round(result.continuous_weight, 4)
         (3, 0.75, 0.75)
+
+        Two wordings of the mixture, one nearer to A and one nearer to B:
+
+        >>> other = TextEmbedding(torch.tensor([[0.2, 0.7], [0.7, 0.2]]), token_count=2)
+        >>> result = find_optimal(a, b, [guide, other], steps=4)
+        >>> result.index, round(result.continuous_weight, 4)
+        (2, 0.5)
     """
     require_steps(steps)
-    full = LineGram.measure(a.values, b.values, guide.values)
-    truncated = full.head(max(a.token_count, b.token_count, guide.token_count))
+    guides = _require_guides(guide)
+    full = LineGram.measure(a.values, b.values, *(one.values for one in guides))
+    truncated = full.head(max(prompt.token_count for prompt in (a, b, *guides)))
     positions = candidate_positions(steps)
     scores = Scores(full.scores(positions), truncated.scores(positions))
-    return OptimalInterpolation(scores, a, b, full, truncated)
+    return OptimalInterpolation(scores, a, b, full, truncated, len(guides))
 
 
 def find_optimal_chain(
-    first: TextEmbedding, stages: Sequence[tuple[TextEmbedding, TextEmbedding]], *, steps: int = 30
+    first: TextEmbedding, stages: Sequence[tuple[TextEmbedding, Guide]], *, steps: int = 30
 ) -> ChainedInterpolation:
     """Mix three prompts or more: each stage mixes the result so far with one more prompt.
 
     Args:
         first: First prompt, ``[n, d]``.
-        stages: For each stage the prompt to add and the guide that describes the mixture so far with it.
+        stages: For each stage the prompt to add, and the guide that describes the mixture so far with it; or several
+            guides, whose mean guides.
         steps: Number of candidates k of every stage.
 
     Returns:
@@ -193,6 +214,20 @@ def find_optimal_chain(
             raise error.within(f"stage {number}") from error
         mixture = results[-1].embedding
     return ChainedInterpolation(tuple(results))
+
+
+def _require_guides(guide: object) -> tuple[TextEmbedding, ...]:
+    """The guides, whether one was given or a sequence of them."""
+    guides: tuple[Any, ...] = (guide,)
+    if isinstance(guide, Sequence) and not isinstance(guide, str):
+        guides = tuple(guide)
+    hint = "Give one embedding, or a sequence of those whose mean shall guide."
+    if not guides:
+        raise EmbeddingError("guide", expected="at least one TextEmbedding", got="an empty sequence", hint=hint)
+    for name, one in zip(guide_names(len(guides)), guides, strict=True):
+        if not isinstance(one, TextEmbedding):
+            raise EmbeddingError(name, expected="a TextEmbedding", got=describe(one), hint=hint)
+    return guides
 
 
 def _best_position(full: LineGram, truncated: LineGram) -> float:

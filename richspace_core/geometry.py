@@ -6,6 +6,9 @@ points follows from three inner products of that row, ``<a, a>``, ``<a, d>`` and
 the foot itself from a fourth, ``<d, c - a>``. `LineGram` measures those in one pass over the three embeddings; no
 candidate is ever formed to be scored. `richspace_core.paper` has the literal loops that this is tested against.
 
+That fourth number is linear in the guide, so where several guides are given, the mean of their numbers is that of
+their mean. It is the numbers that are averaged: a mean of bfloat16 matrices would be rounded, and one more copy.
+
 Numbers: rows are summed in float32 whatever comes in, everything after the rows is float64. Scores near the optimum
 differ by less than bfloat16 can hold, so the dtype of the encoder must not decide the index.
 
@@ -192,7 +195,7 @@ class LineGram:
         start: ``<a, a>`` of each row, ``[n]``.
         slope: ``<a, d>`` of each row with ``d = b - a``, ``[n]``.
         direction: ``<d, d>`` of each row, ``[n]``.
-        guide: ``<d, c - a>`` of each row, ``[n]``.
+        guide: ``<d, c - a>`` of each row, ``[n]``; of several guides c the mean.
     """
 
     start: Tensor
@@ -201,12 +204,15 @@ class LineGram:
     guide: Tensor
 
     @classmethod
-    def measure(cls, a: Tensor, b: Tensor, guide: Tensor) -> LineGram:
-        """Measure the line through `a` and `b` (both ``[n, d]``) and `guide` on it, in one pass over the three."""
-        _require_matrices(a=a, b=b, guide=guide)
-        start, slope, direction, toward_guide = _row_sums(a, b, guide, products=_line_products)
-        if not bool(torch.isfinite(start + slope + direction + toward_guide).all()):
-            _explain_not_finite(a=a, b=b, guide=guide)
+    def measure(cls, a: Tensor, b: Tensor, *guides: Tensor) -> LineGram:
+        """Measure the line through `a` and `b` (both ``[n, d]``) and the mean of `guides` on it, in one pass."""
+        named = {"a": a, "b": b, **dict(zip(guide_names(len(guides)), guides, strict=True))}
+        _require_matrices(**named)
+        sums = _row_sums(a, b, *guides, products=_line_products)  # [3 + guides, n]
+        if not bool(torch.isfinite(sums.sum(dim=0)).all()):
+            _explain_not_finite(**named)
+        start, slope, direction = sums[:3]
+        toward_guide = sums[3:].mean(dim=0)
         # Rounding in the rows must not break Cauchy-Schwarz, or a cosine could pass 1.
         limit = (start * direction).sqrt()
         gram = cls(start, slope.clamp(-limit, limit), direction, toward_guide)
@@ -255,6 +261,11 @@ class LineGram:
             )
 
 
+def guide_names(count: int) -> list[str]:
+    """What error messages call each of `count` guides: ``guide`` if it is the only one, else ``guide 2 of 3``."""
+    return ["guide"] if count == 1 else [f"guide {number} of {count}" for number in range(1, count + 1)]
+
+
 def require_steps(steps: int) -> None:
     """Raise a RichSpaceError unless `steps` is an integer of at least 1."""
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
@@ -279,13 +290,14 @@ def _is_finite(values: Tensor) -> bool:
     return bool(torch.isfinite(total)) or bool(torch.isfinite(values).all())
 
 
-def _line_products(a: Tensor, b: Tensor, guide: Tensor) -> Iterator[Tensor]:
+def _line_products(a: Tensor, b: Tensor, *guides: Tensor) -> Iterator[Tensor]:
     a = a.float()
     direction = b.float() - a
     yield a * a
     yield a * direction
     yield direction * direction
-    yield direction * (guide.float() - a)
+    for guide in guides:
+        yield direction * (guide.float() - a)
 
 
 def _cosine_products(x: Tensor, y: Tensor) -> Iterator[Tensor]:

@@ -53,6 +53,7 @@ class ScorePanel:
         counted: False where no token counts came, so that only the full embedding was scored.
         name_a: What the first prompt says, for the right end of the axis; cut short where it is long.
         name_b: What the second prompt says, for the left end.
+        guide_count: Number of guides whose mean guided.
 
     Raises:
         RichSpaceError: If `chosen` is not one of the candidates.
@@ -65,6 +66,7 @@ class ScorePanel:
     counted: bool
     name_a: str = "A"
     name_b: str = "B"
+    guide_count: int = 1
 
     def __post_init__(self) -> None:
         chosen, steps = self.chosen, self.scores.steps
@@ -95,6 +97,7 @@ class ScorePanel:
             counted=counted,
             name_a=name_a,
             name_b=name_b,
+            guide_count=result.guide_count,
         )
 
     @property
@@ -117,12 +120,17 @@ class ScorePanel:
     @property
     def remarks(self) -> list[str]:
         """What one should know about the choice, beside the verdict; often nothing."""
+        uncounted = "" if self.counted else "scored on the full embedding (no token counts)"
+        return [remark for remark in (uncounted, self._about_the_guide) if remark]
+
+    @property
+    def _about_the_guide(self) -> str:
+        # One line for both, since each line of the picture's header costs the curves some room.
         beyond = "A" if self.foot_coefficient < 0 else "B" if self.foot_coefficient > 1 else ""
-        remarks = (
-            "" if self.counted else "scored on the full embedding (no token counts)",
-            beyond and f"the guide points beyond {beyond}",
-        )
-        return [remark for remark in remarks if remark]
+        several = self.guide_count > 1
+        if beyond:
+            return f"{f'the mean of {self.guide_count} guides' if several else 'the guide'} points beyond {beyond}"
+        return f"guided by the mean of {self.guide_count} guides" if several else ""
 
 
 def plot_scores(panels: Sequence[ScorePanel], *, width: int = 768, height: int = 448) -> Tensor:

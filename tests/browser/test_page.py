@@ -13,9 +13,9 @@ CHAIN = """() => {
     const chain = LiteGraph.createNode("RichSpaceChainedFinder");
     chain.pos = find("First finder: A + B").pos;
     app.graph.add(chain);
-    const inputs = () => chain.inputs.filter(input => !input.widget).map(input => input.name);
+    const inputs = () => chain.inputs.map(input => input.name).filter(name => /^(first|stages)/.test(name));
     const grown = [inputs()];
-    for (const title of ["A: strawberry", "B: blueberry", "Guide for A + B", "C: orange", "Guide for (A + B) + C"]) {
+    for (const title of ["A: circle", "B: square", "Guide for A + B", "C: star", "Guide for (A + B) + C"]) {
         find(title).connect(0, chain, chain.inputs.findIndex(input => input.link == null && !input.widget));
         grown.push(inputs());
     }
@@ -83,7 +83,7 @@ def test_the_chained_finder_grows_and_runs(open_page, server, usual_errors, node
 def test_an_error_is_said_on_the_page(open_page, nodes_2):
     with open_page(nodes_2=nodes_2) as frontend:
         frontend.drop(DEMO)
-        frontend.set_widget("B: blueberry", "text", "")
+        frontend.set_widget("B: square", "text", "")
         entry = frontend.run()
         assert entry["status"]["status_str"] == "error"
         frontend.page.get_by_test_id("error-overlay").wait_for(timeout=SETTLED_MS)

@@ -396,7 +396,7 @@ class TestDemo:
             Event("executing", {"node": "2"}),
             Event("execution_success", {}),
         ]
-        run_demo.show_progress(PROMPT, events)
+        run_demo.show_progress("Running", PROMPT, events)
         assert [line.split("]")[1].split() for line in shown] == [
             ["0%", "Strawberry"],
             ["25%", "Strawberry"],
@@ -407,7 +407,7 @@ class TestDemo:
     def test_what_the_model_card_says_first(self):
         card = "---\nlicense: x\n---\n\n# Title\n\nIt has **random\nweights**.\n\n## More\n\ntext"
         assert run_demo.about_the_model(card) == "It has random weights."
-        assert "random weights" in run_demo.about_the_model(run_demo.MODEL_CARD.read_text(encoding="utf-8"))
+        assert "moving shape" in run_demo.about_the_model(run_demo.MODEL_CARD.read_text(encoding="utf-8"))
 
     def test_a_refusal_names_node_and_input(self):
         problem = {"message": "Value -3 smaller than min of 1", "details": "steps"}

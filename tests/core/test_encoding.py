@@ -11,7 +11,8 @@ import pytest
 import sentencepiece
 import torch
 from diffusers import CogVideoXPipeline
-from tiny_models import TEXT_LENGTH, VOCABULARY_SIZE, build, tiny_text_encoder
+from random_models import PAPER_PROMPTS, train_sentencepiece, write_closed_tokenizer
+from tiny_models import TEXT_LENGTH, tiny_text_encoder
 
 from richspace_core import EmbeddingError, PromptError, find_optimal
 from richspace_core.encoding import (
@@ -20,11 +21,12 @@ from richspace_core.encoding import (
     TokenizedPrompt,
     encode_prompts,
     fit_tokens,
+    require_known_words,
     warn_if_cut,
 )
 from richspace_core.model_folder import CogVideoXFolder
 
-TIGER, ZEBRA, MIX = build.PAPER_PROMPTS[:3]
+TIGER, ZEBRA, MIX = PAPER_PROMPTS
 # With this tokenizer "tiger" is one token, wherever it stands; the end of sequence is one more.
 EXACT = " ".join(["tiger"] * (TEXT_LENGTH - 1))
 ONE_OVER = EXACT + " zebra"
@@ -119,7 +121,7 @@ class TestEqualsDiffusers:
 
 class TestResult:
     def test_token_count_holds_the_end_of_sequence(self, tokenizer, text_encoder):
-        sentences = sentencepiece.SentencePieceProcessor(model_proto=build.train_sentencepiece(VOCABULARY_SIZE))
+        sentences = sentencepiece.SentencePieceProcessor(model_proto=train_sentencepiece())
         for each in encode([TIGER, "", "tiger", EXACT], tokenizer, text_encoder):
             count = len(sentences.encode(each.text)) + 1
             assert each.tokens.token_count == each.tokens.total_tokens == each.embedding.token_count == count
@@ -247,6 +249,64 @@ class TestPublishedTokenizer:
         count = len(published_tokenizer(prompts[0]).input_ids)
         assert short.tokens.ids[count - 1 :] == (1, *[0] * (12 - count))
         assert (long.tokens.token_count, long.tokens.ids[-1]) == (12, 1)
+
+
+WORDS = ("a", "red", "blue", "circle", "moves", "right")
+KNOWN_WORDS = {
+    "plain": "a red circle moves right",
+    "any case and signs": "A Red, BLUE circle moves right.",
+    "spaces and lines": "  a  red\n\tcircle . ",
+    "empty": "",
+    "only spaces": "   ",
+}
+UNKNOWN_WORDS = {
+    "a tiger moves": '"tiger"',
+    "a Tiger, a zebra and a Tiger, moves": '"Tiger,", "zebra", "and"',  # as written, each once, in order
+    "reds": '"reds"',  # a known word's beginning is not enough
+    "a red-blue circle": '"red-blue"',
+    "a circle!": '"circle!"',
+    "un cercle 雪": '"un", "cercle", "雪"',
+}
+
+
+@pytest.fixture(scope="module")
+def closed_tokenizer(tmp_path_factory):
+    """A tokenizer that knows a few words and says so, loaded as the loader loads it."""
+    folder = tmp_path_factory.mktemp("closed")
+    write_closed_tokenizer(folder / "tokenizer", WORDS)
+    return CogVideoXFolder(folder, {}, {}, {}).load_tokenizer()
+
+
+class TestClosedVocabulary:
+    def test_every_word_is_one_piece(self, closed_tokenizer):
+        ids = closed_tokenizer("A Red circle, moves.").input_ids
+        assert closed_tokenizer.convert_ids_to_tokens(ids) == ["▁a", "▁red", "▁circle", ",", "▁moves", ".", "</s>"]
+
+    @pytest.mark.parametrize("prompt", KNOWN_WORDS.values(), ids=KNOWN_WORDS)
+    def test_known_words_are_encoded_as_diffusers_does(self, prompt, closed_tokenizer, text_encoder):
+        (encoded,) = encode([prompt], closed_tokenizer, text_encoder)
+        assert closed_tokenizer.unk_token_id not in encoded.tokens.ids
+        assert torch.equal(encoded.embedding.values, pipeline_embeds(closed_tokenizer, text_encoder, [prompt])[0])
+
+    @pytest.mark.parametrize(("prompt", "named"), UNKNOWN_WORDS.items())
+    def test_unknown_words_are_named(self, prompt, named, closed_tokenizer, text_encoder, passes):
+        with pytest.raises(PromptError) as caught:
+            encode(["a red circle", prompt], closed_tokenizer, text_encoder)
+        assert str(caught.value) == (
+            f"prompts[1]: expected only words that this model knows, got {named}. Its words are: a, blue, circle, "
+            "moves, red, right. Use these, or choose a real CogVideoX in the loader."
+        )
+        assert passes == []
+
+    def test_the_caller_s_name_of_the_text(self, closed_tokenizer):
+        require_known_words("text", "a circle", closed_tokenizer)
+        with pytest.raises(PromptError, match=r'^text: expected only words that this model knows, got "tiger"\.'):
+            require_known_words("text", "a tiger", closed_tokenizer)
+
+    @pytest.mark.parametrize("prompt", UNKNOWN_WORDS)
+    def test_an_open_vocabulary_takes_any_word(self, prompt, tokenizer, text_encoder):
+        (encoded,) = encode([prompt], tokenizer, text_encoder)
+        assert (tokenizer.unk_token_id in encoded.tokens.ids) == ("雪" in prompt)  # and diffusers' ids: see above
 
 
 class TestErrors:

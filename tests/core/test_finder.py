@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import statistics
 
 import pytest
 import torch
-from embeddings import DTYPES, PUBLISHED_SHAPE, lines, random_line, wrapped
+from embeddings import DTYPES, PUBLISHED_SHAPE, entries, lines, random_line, wrapped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_memory import LiveMemory
@@ -34,6 +35,48 @@ def literal(a, b, guide, *, steps=30):
     values = (embedding.values.double() for embedding in (a, b, guide))
     counts = (embedding.token_count for embedding in (a, b, guide))
     return paper.optimal_finder(*values, *counts, k=steps)
+
+
+def random_guides(rows, width, *, count, seed=0, dtype=torch.float32):
+    """A, B and a list of `count` guides that lie all over the line, and beside it."""
+    a, b, _ = random_line(rows, width, seed=seed)
+    generator = torch.Generator().manual_seed(1000 + seed)
+    shares = torch.rand(count, generator=generator).tolist()
+    noises = torch.randn(count, rows, width, generator=generator)
+    guides = [share * a + (1 - share) * b + 0.3 * noise for share, noise in zip(shares, noises, strict=True)]
+    a, b, *guides = (
+        TextEmbedding(matrix.to(dtype), 1 + number % rows) for number, matrix in enumerate((a, b, *guides), start=2)
+    )
+    return a, b, guides
+
+
+@st.composite
+def guided_lines(draw):
+    """A, B and a list of two to five guides as in `lines`, where float32 arithmetic is exact."""
+    line = draw(lines())
+    size = line[0].numel()
+    further = draw(st.lists(st.lists(entries, min_size=size, max_size=size), min_size=1, max_size=4))
+    a, b, guide = wrapped(line)
+    counts = st.integers(1, len(line[0]))
+    others = [TextEmbedding(torch.tensor(values).reshape(line[0].shape), draw(counts)) for values in further]
+    return a, b, [guide, *others]
+
+
+def mean_of(guides):
+    """What several guides mean, in float64."""
+    mean = torch.stack([guide.values.double() for guide in guides]).mean(dim=0)
+    return TextEmbedding(mean, max(guide.token_count for guide in guides))
+
+
+def assert_same(found, expected):
+    """Everything that was found is the same, to the last bit."""
+    for curve in ("full", "truncated", "total"):
+        assert torch.equal(getattr(found.scores, curve), getattr(expected.scores, curve))
+    for name in ("index", "steps", "weight", "continuous_weight", "foot_coefficient"):
+        assert getattr(found, name) == getattr(expected, name)
+    for name in ("embedding", "foot"):
+        assert torch.equal(getattr(found, name).values, getattr(expected, name).values)
+        assert getattr(found, name).token_count == getattr(expected, name).token_count
 
 
 def total_score(a, b, guide, weights):
@@ -201,6 +244,103 @@ class TestLaws:
         assert moved.continuous_weight == found.continuous_weight
 
 
+class TestSeveralGuides:
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_same_index_as_their_float64_mean_in_30_trials(self, dtype):
+        for seed in range(30):
+            a, b, guides = random_guides(24, 96, count=2 + seed % 4, seed=seed, dtype=dtype)
+            assert find_optimal(a, b, guides).index == literal(a, b, mean_of(guides)).i_opt, seed
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_same_as_their_float64_mean_at_the_published_shape(self, dtype):
+        a, b, guides = random_guides(*PUBLISHED_SHAPE, count=3, seed=102, dtype=dtype)
+        found, expected = find_optimal(a, b, guides), literal(a, b, mean_of(guides))
+        assert found.index == expected.i_opt
+        # float32 sums of 4096 products: up to 2e-8 and 3e-8 with one guide of these, and less with their mean.
+        torch.testing.assert_close(found.scores.full, expected.L_CosFull, rtol=0, atol=5e-8)
+        torch.testing.assert_close(found.scores.truncated, expected.L_CosTruc, rtol=0, atol=5e-8)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_continuous_weight_is_the_best_for_their_mean(self, seed):
+        a, b, guides = random_guides(16, 48, count=3, seed=seed, dtype=torch.bfloat16)
+        assert find_optimal(a, b, guides).continuous_weight == pytest.approx(
+            best_weight(a, b, mean_of(guides)), abs=1e-5
+        )
+
+    @pytest.mark.parametrize(("dtype", "size"), [(torch.bfloat16, 2**8), (torch.float16, 2**11)])
+    def test_a_mean_that_the_dtype_cannot_hold(self, dtype, size):
+        # A and B are neighbours in this dtype: what is half way between them rounds to one of the two.
+        a, b = (TextEmbedding(torch.tensor([[value, size]], dtype=dtype), 1) for value in (size, size + 2))
+        found = find_optimal(a, b, [a, b])
+        assert found.foot_coefficient == 0.5
+        assert found.index == literal(a, b, mean_of([a, b])).i_opt == 15
+
+    @laws
+    @given(guided_lines(), st.data())
+    def test_their_order_does_not_matter(self, prompts, data):
+        a, b, guides = prompts
+        shuffled = data.draw(st.permutations(guides))
+        assert_same(find_optimal(a, b, shuffled, steps=12), find_optimal(a, b, guides, steps=12))
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_their_order_does_not_matter_where_sums_round(self, dtype):
+        a, b, guides = random_guides(24, 96, count=5, seed=4, dtype=dtype)
+        found, reversed_ = find_optimal(a, b, guides), find_optimal(a, b, guides[::-1])
+        torch.testing.assert_close(reversed_.scores.total, found.scores.total, rtol=0, atol=1e-14)  # float64 sums
+        assert reversed_.index == found.index
+
+    @laws
+    @given(seeds, st.integers(2, 8), st.sampled_from(DTYPES))
+    def test_the_same_guide_again_and_again_is_that_guide(self, seed, times, dtype):
+        # To the last bit: eight times a number of float32 is exact in float64.
+        a, b, guide = wrapped(random_line(8, 24, seed=seed, dtype=dtype))
+        assert_same(find_optimal(a, b, [guide] * times), find_optimal(a, b, guide))
+
+    @laws
+    @given(seeds, st.sampled_from(DTYPES), st.sampled_from([list, tuple]), st.integers(1, 40))
+    def test_one_in_a_list_is_that_guide_to_the_last_bit(self, seed, dtype, sequence, steps):
+        a, b, guide = wrapped(random_line(8, 24, seed=seed, dtype=dtype))
+        assert_same(find_optimal(a, b, sequence([guide]), steps=steps), find_optimal(a, b, guide, steps=steps))
+
+    @laws
+    @given(guided_lines())
+    def test_the_foot_is_the_mean_of_their_feet(self, prompts):
+        a, b, guides = prompts
+        each = [find_optimal(a, b, guide).foot_coefficient for guide in guides]
+        found = find_optimal(a, b, guides)
+        # float64, and a mean may cancel out.
+        assert found.foot_coefficient == pytest.approx(statistics.mean(each), rel=1e-12, abs=1e-12)
+        matrices = (a.values, b.values, mean_of(guides).values.float())
+        # That mean is rounded to float32 once more, and so is the foot.
+        torch.testing.assert_close(found.foot.values, perpendicular_foot(*matrices), rtol=1e-5, atol=1e-4)
+
+    @laws
+    @given(seeds, st.integers(0, 30))
+    def test_guides_on_either_side_of_a_candidate_find_it(self, seed, index):
+        # As the two orders of the words do: one leans to A, the other to B.
+        a, b, _ = wrapped(random_line(8, 24, seed=seed))
+        aside = 0.2 * (a.values - b.values)
+        middle = torch.lerp(b.values, a.values, index / 30)
+        guides = [TextEmbedding(middle + aside, 4), TextEmbedding(middle - aside, 3)]
+        found = find_optimal(a, b, guides)
+        assert found.index == max(index, 1)
+        assert found.foot_coefficient == pytest.approx(1 - index / 30, abs=1e-6)
+
+    def test_the_longest_of_them_cuts(self):
+        a, b, guide = random_line(16, 24, seed=1)
+        other = random_line(16, 24, seed=2)[2]
+        guides = [TextEmbedding(guide, 2), TextEmbedding(other, 7)]
+        found = find_optimal(TextEmbedding(a, 3), TextEmbedding(b, 5), guides)
+        head = [TextEmbedding(matrix[:7], 7) for matrix in (a, b, guide, other)]
+        assert torch.equal(found.scores.truncated, find_optimal(*head[:2], head[2:]).scores.full)
+        assert not torch.equal(found.scores.truncated, found.scores.full)
+        assert found.embedding.token_count == found.foot.token_count == 5
+
+    def test_are_counted(self):
+        a, b, guides = random_guides(7, 9, count=3)
+        assert [find_optimal(a, b, given_).guide_count for given_ in (guides[0], guides[:1], guides)] == [1, 1, 3]
+
+
 class TestContinuousWeight:
     @pytest.mark.parametrize("seed", range(8))
     def test_is_the_best_of_all_weights(self, seed):
@@ -356,6 +496,17 @@ class TestChain:
         assert torch.equal(chain.embedding.values, third.embedding.values)
         assert chain.embedding.token_count == 6
 
+    def test_stages_with_several_guides(self):
+        a, b, guides = random_guides(12, 40, count=3, seed=1)
+        c, _, further = random_guides(12, 40, count=2, seed=2)
+        chain = find_optimal_chain(a, [(b, guides), (c, further), (b, further[0])], steps=17)
+        first = find_optimal(a, b, guides, steps=17)
+        second = find_optimal(first.embedding, c, further, steps=17)
+        third = find_optimal(second.embedding, b, further[0], steps=17)
+        for stage, alone in zip(chain.stages, (first, second, third), strict=True):
+            assert_same(stage, alone)
+        assert [stage.guide_count for stage in chain.stages] == [3, 2, 1]
+
     def test_of_one_stage_is_the_finder(self):
         a, b, guide = wrapped(random_line(7, 9))
         chain = find_optimal_chain(a, [(b, guide)])
@@ -373,6 +524,10 @@ class TestChain:
         with pytest.raises(EmbeddingError, match=r"^stage 2, guide: expected finite values, got 63 of 63") as caught:
             find_optimal_chain(a, [(b, guide), (b, spoilt), (b, guide)])
         assert isinstance(caught.value.__cause__, EmbeddingError)
+        with pytest.raises(EmbeddingError, match=r"^stage 2, guide 3 of 3: expected finite values, got 63 of 63"):
+            find_optimal_chain(a, [(b, guide), (b, [guide, guide, spoilt])])
+        with pytest.raises(EmbeddingError, match=r"^stage 1, guide: expected at least one TextEmbedding"):
+            find_optimal_chain(a, [(b, [])])
 
     def test_the_mixture_equals_the_next_prompt(self):
         a, b, _ = wrapped(random_line(7, 9))
@@ -438,6 +593,67 @@ class TestDegenerateInput:
         ):
             find_optimal(*wrapped(tuple(line.values()), (2, 2, 2)))
 
+    @pytest.mark.parametrize("none", [[], ()])
+    def test_no_guide(self, none):
+        a, b, _ = wrapped(random_line(6, 4))
+        with pytest.raises(EmbeddingError) as caught:
+            find_optimal(a, b, none)
+        assert str(caught.value) == (
+            "guide: expected at least one TextEmbedding, got an empty sequence. Give one embedding, or a sequence of "
+            "those whose mean shall guide."
+        )
+
+    @pytest.mark.parametrize(
+        ("spoilt", "message"),
+        [
+            (lambda _: None, r"guide: expected a TextEmbedding, got NoneType\. Give one"),
+            (lambda _: "a text", r"guide: expected a TextEmbedding, got str\. Give one"),
+            (lambda guide: guide.values, r"guide: expected a TextEmbedding, got float32 of shape \[6, 4\]\. Give one"),
+            (lambda guide: iter([guide]), r"guide: expected a TextEmbedding, got list_iterator\. Give one"),
+            (
+                lambda guide: [guide.values],
+                r"guide: expected a TextEmbedding, got float32 of shape \[6, 4\]\. Give one",
+            ),
+            (lambda guide: [guide, None], r"guide 2 of 2: expected a TextEmbedding, got NoneType\. Give one"),
+            (lambda guide: [guide, guide, [guide]], r"guide 3 of 3: expected a TextEmbedding, got list\. Give one"),
+        ],
+    )
+    def test_no_embedding(self, spoilt, message):
+        a, b, guide = wrapped(random_line(6, 4))
+        with pytest.raises(EmbeddingError, match=f"^{message}"):
+            find_optimal(a, b, spoilt(guide))
+
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    @pytest.mark.parametrize(
+        "change", [lambda x: x[:5], lambda x: x[:, :3], lambda x: x.half(), lambda x: x.to("meta")], ids=str
+    )
+    def test_one_of_several_from_another_encoder(self, place, change):
+        a, b, guides = random_guides(6, 4, count=3)
+        guides[place] = TextEmbedding(change(guides[place].values), 2)
+        message = (
+            rf"^guide {place + 1} of 3: expected what a is, float32 of shape \[6, 4\] on cpu, got .*same text encoder"
+        )
+        with pytest.raises(EmbeddingError, match=message):
+            find_optimal(a, b, guides)
+
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_one_of_several_not_finite(self, place, value, dtype):
+        a, b, guides = random_guides(6, 4, count=3, dtype=dtype)
+        guides[place].values[5, 3] = value
+        with pytest.raises(
+            EmbeddingError,
+            match=rf"^guide {place + 1} of 3: expected finite values, got 1 of 24 that are NaN or infinite",
+        ):
+            find_optimal(a, b, guides)
+
+    def test_infinities_that_would_cancel_out(self):
+        a, b, guides = random_guides(6, 4, count=2)
+        guides[0].values[5, 3], guides[1].values[5, 3] = torch.inf, -torch.inf
+        with pytest.raises(EmbeddingError, match=r"^guide 1 of 2: expected finite values"):
+            find_optimal(a, b, guides)
+
     def test_magnitudes(self):
         line = tuple(1e30 * matrix for matrix in random_line(6, 4))
         with pytest.raises(
@@ -473,6 +689,17 @@ class TestMemory:
         size = prompts[0].values.nbytes
         assert 0 < memory.peak < size
         assert memory.live < 0.01 * size  # the scores are all that stays
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_eight_guides_need_no_more_than_one(self, dtype):
+        a, b, guides = random_guides(*PUBLISHED_SHAPE, count=8, dtype=dtype)
+        peaks = []
+        for given_ in (guides[0], guides):
+            gc.collect()
+            with LiveMemory(*(prompt.values for prompt in (a, b, *guides))) as memory:
+                find_optimal(a, b, given_)
+            peaks.append(memory.peak)
+        assert peaks[1] < 1.05 * peaks[0] < a.values.nbytes  # a few more numbers a row
 
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_forming_the_embedding_adds_just_that(self, dtype):

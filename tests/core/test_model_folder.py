@@ -70,7 +70,7 @@ class TestOpen:
     def test_the_demo(self):
         demo = CogVideoXFolder.open(DEMO_MODEL)
         assert demo.path == DEMO_MODEL
-        assert demo.video_size() == VideoSize(96, 64, 9)
+        assert demo.video_size() == VideoSize(64, 64, 9)
         assert (demo.text_length, demo.text_width) == (64, 64)
 
     @pytest.mark.parametrize("kind", KINDS)

@@ -36,7 +36,7 @@ class TestCaching:
     def test_another_guide_encodes_that_alone(self, server):
         prompt = video_prompt(seed=104)
         watch(server, prompt)
-        run = watch(server, change(prompt, "guide", text="A blue strawberry."))
+        run = watch(server, change(prompt, "guide", text="a blue circle moves right"))
         assert run.executed == AFTER_THE_SEED | {"guide", "mix", "plot", "save_plot"}
 
 
@@ -62,7 +62,7 @@ class TestProgress:
         assert not run.previews
 
     def test_texts_are_shown_on_the_nodes(self, server):
-        prompt = change(mix_prompt(), "guide", text="A strawberry as blue as a blueberry.")
+        prompt = change(mix_prompt(), "guide", text="a blue and red circle moves right")
         run = watch(server, prompt)
         assert run.texts("guide")[0].endswith(" of 64 tokens")
         assert run.texts("mix") == run.entry["outputs"]["mix"]["text"]
@@ -115,7 +115,7 @@ class TestMemory:
         run = watch(server, change(prompt, "sample", seed=404))
         assert run.executed == AFTER_THE_SEED
         assert loads(server) == before + 2  # denoiser and decoder; no prompt was encoded
-        assert watch(server, change(prompt, "guide", text="A very blue strawberry.")).entry["status"]["completed"]
+        assert watch(server, change(prompt, "guide", text="a large blue circle")).entry["status"]["completed"]
         assert loads(server) == before + 3
 
     def test_free_memory_forgets_the_results_too(self, server):

@@ -9,13 +9,19 @@ import numpy as np
 import pytest
 from checkout import ROOT
 from comfy_server import output_files
+from export_workflows import on_the_demo_model
 from host_prompts import DEMO, SMALL_VIDEO, change, node, video_prompt
 from PIL import Image
 
 WORKFLOWS = sorted(file.stem for file in (ROOT / "workflows").glob("*.json"))
 STEPS = 3
 # Frames, height and width of the videos that a workflow makes of the model's own size.
-OWN_VIDEO = {"bundled demo": (9, 64, 96), "CogVideoX-2b": (9, 32, 48)}
+OWN_VIDEO = {DEMO: (9, 64, 64), "CogVideoX-2b": (9, 32, 48)}
+
+
+def read_workflow(name):
+    """A workflow in the API format."""
+    return json.loads((ROOT / "workflows" / "api" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def read_video(content):
@@ -60,11 +66,13 @@ def assert_is_a_plot(picture):
 @pytest.mark.parametrize("name", WORKFLOWS)
 @pytest.mark.usefixtures("tiny_model")
 def test_a_workflow_makes_its_video(server, name):
-    prompt = json.loads((ROOT / "workflows" / "api" / f"{name}.json").read_text(encoding="utf-8"))
+    prompt = read_workflow(name)
     (sampler,), (loader,) = nodes_of(prompt, "RichSpaceCogVideoXSample"), nodes_of(prompt, "RichSpaceLoadCogVideoX")
     entry = server.run(change(prompt, sampler, steps=STEPS))
-    (video,) = videos_of(server, entry)
-    assert_is_a_video(video, OWN_VIDEO[prompt[loader]["inputs"]["model"]])
+    videos = videos_of(server, entry)
+    assert len(videos) == len(nodes_of(prompt, "SaveVideo"))
+    for video in videos:
+        assert_is_a_video(video, OWN_VIDEO[prompt[loader]["inputs"]["model"]])
     finders = nodes_of(prompt, "RichSpaceOptimalInterpolate")
     pictures = pictures_of(server, entry)
     assert len(pictures) == len(finders) + len(nodes_of(prompt, "SaveImage"))  # in every finder, and where saved
@@ -73,6 +81,21 @@ def test_a_workflow_makes_its_video(server, name):
     for finder in finders:
         (verdict,) = entry["outputs"][finder]["text"]
         assert " of 30: " in verdict
+
+
+@pytest.mark.parametrize("name", [name for name in WORKFLOWS if not name.startswith("demo")])
+def test_a_workflow_for_another_model_runs_on_the_demo(server, name):
+    """As for its picture in the templates dialog."""
+    prompt = read_workflow(name)
+    moved = on_the_demo_model(prompt)
+    encoders = nodes_of(prompt, "RichSpaceT5Encode")
+    texts = {prompt[encoder]["inputs"]["text"]: moved[encoder]["inputs"]["text"] for encoder in encoders}
+    assert texts[""] == ""
+    assert len(set(texts.values())) == len(texts)
+    assert prompt == read_workflow(name)
+    (sampler,) = nodes_of(moved, "RichSpaceCogVideoXSample")
+    (video,) = videos_of(server, server.run(change(moved, sampler, steps=STEPS)))
+    assert_is_a_video(video, OWN_VIDEO[DEMO])
 
 
 def test_size_and_frames_are_those_that_were_asked_for(server):
@@ -102,8 +125,8 @@ def test_a_batch_becomes_videos_of_their_own(server):
 def chains():
     """Three prompts mixed with two finders that are wired, and with one chained finder."""
     wired = video_prompt(seed=13)
-    wired["c"] = change(wired, "a", text="An orange on a white plate.")["a"]
-    wired["guide_c"] = change(wired, "a", text="A blue strawberry with the peel of an orange.")["a"]
+    wired["c"] = change(wired, "a", text="a yellow star moves right")["a"]
+    wired["guide_c"] = change(wired, "a", text="a red and yellow circle moves right")["a"]
     links = {"a": ["mix", 0], "b": ["c", 0], "guide": ["guide_c", 0]}
     wired["mix_c"] = node("RichSpaceOptimalInterpolate", **links, steps=30, index=0)
     names = {"stages.prompt_2": "b", "stages.guide_2": "guide", "stages.prompt_3": "c", "stages.guide_3": "guide_c"}

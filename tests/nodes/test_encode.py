@@ -9,6 +9,7 @@ import torch
 from conditionings import extras_of, identical, values_of
 from host_clips import PUBLISHED_LENGTH, clip_without_weights, cogvideox_clip, use_the_host_s_tokenizer
 from node_runs import NODE_ID, results
+from random_models import write_closed_tokenizer
 from tiny_models import TEXT_LENGTH
 
 TIGER = "The tiger, moves gracefully through the forest, its fur flowing in the breeze."
@@ -97,6 +98,28 @@ class TestWithThePacksOwnT5:
         conditioning, _ = results(encode, encoder=text_encoder, text=TIGER)
         assert values_of(conditioning).dtype == torch.float32
         torch.testing.assert_close(values_of(conditioning), pipeline_encoding(TIGER), rtol=0.1, atol=0.1)
+
+
+class TestWithAClosedVocabulary:
+    @pytest.fixture
+    def closed(self, diffusers_folder, tiny_folders, nodes_by_id):
+        """The text encoder of a model of few words, as the loader gives it."""
+        folder = shutil.copytree(tiny_folders["2b"], diffusers_folder / "closed")
+        write_closed_tokenizer(folder / "tokenizer", ("a", "red", "circle"))
+        _, text_encoder = results(nodes_by_id["RichSpaceLoadCogVideoX"], model="closed", dtype="float32")
+        return text_encoder
+
+    def test_known_words_and_none_are_encoded(self, encode, closed):
+        assert [results(encode, encoder=closed, text=text)[1] for text in ("A red circle.", "")] == [5, 1]
+
+    def test_unknown_words_are_named_before_weights_are_loaded(self, encode, closed, core, uses):
+        message = (
+            r'^text: expected only words that this model knows, got "tiger"\. Its words are: a, circle, red\. '
+            r"Use these, or choose a real CogVideoX in the loader\.$"
+        )
+        with pytest.raises(core.PromptError, match=message):
+            results(encode, encoder=closed, text="a red tiger")
+        assert uses == []
 
 
 @pytest.fixture(scope="module")

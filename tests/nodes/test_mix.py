@@ -36,6 +36,24 @@ def embedding(core, prompt):
     return core.TextEmbedding(values_of(prompt), extras_of(prompt)["richspace"]["token_count"])
 
 
+def further_guides(*guides):
+    """The growing list of the optimal interpolation."""
+    return {f"guide_{number}": guide for number, guide in enumerate(guides, start=2)}
+
+
+def further_guides_of(number, *guides):
+    """A growing list of the chained finder."""
+    return {f"guide_{number}_{letter}": guide for letter, guide in zip("bcdefgh", guides, strict=False)}
+
+
+def as_the_host_calls(node, prompt):
+    """The parameters that the host makes of a node's inputs in an API prompt."""
+    from comfy_api.latest import _io
+
+    _, _, v3_data = _io.get_finalized_class_inputs(node.INPUT_TYPES(), prompt)
+    return _io.build_nested_inputs(prompt, v3_data)
+
+
 def stages_of(*prompts):
     """The growing list of the chained finder: prompt 2, guide 2, prompt 3, guide 3 and so on."""
     names = [f"{kind}_{number}" for number in range(2, 7) for kind in ("prompt", "guide")]
@@ -177,6 +195,150 @@ class TestChainedFinder:
         stages = stages_of(prompt, guide, first, guide_3)
         with pytest.raises(core.EmbeddingError, match=r"^stage 2, b: expected an embedding that differs from A"):
             results(chained, first=first, stages=stages, steps=index_of_a)
+
+
+class TestFurtherGuides:
+    @every_dtype
+    @pytest.mark.parametrize("count", [2, 3, 8])
+    def test_reach_the_finder(self, optimal, core, dtype, count):
+        a, b, *guides = random_prompts(count=2 + count, dtype=dtype)
+        inputs = {"a": a, "b": b, "guide": guides[0], "guides": further_guides(*guides[1:])}
+        mixture, index, weight, (panel,) = results(optimal, **inputs, steps=17)
+        embeddings = [embedding(core, guide) for guide in guides]
+        expected = core.find_optimal(embedding(core, a), embedding(core, b), embeddings, steps=17)
+        assert identical(values_of(mixture), expected.embedding.values)
+        assert (index, weight) == (expected.index, expected.weight)
+        assert torch.equal(panel.scores.total, expected.scores.total)
+        assert (panel.foot_coefficient, panel.guide_count) == (expected.foot_coefficient, count)
+        alone = results(optimal, a=a, b=b, guide=guides[0], steps=17)
+        assert not torch.equal(alone[3][0].scores.total, panel.scores.total)
+
+    @every_dtype
+    def test_of_a_chain_reach_the_core_chain(self, chained, core, dtype):
+        first, b, c, *guides = random_prompts(count=8, dtype=dtype)
+        lists = {"guides_2": further_guides_of(2, guides[2]), "guides_3": further_guides_of(3, *guides[3:])}
+        stages = stages_of(b, guides[0], c, guides[1])
+        mixture, scores = results(chained, first=first, stages=stages, **lists, steps=13)
+        x, y, z, *wrapped = (embedding(core, prompt) for prompt in (first, b, c, *guides))
+        stages = [(y, [wrapped[0], wrapped[2]]), (z, [wrapped[1], *wrapped[3:]])]
+        expected = core.find_optimal_chain(x, stages, steps=13)
+        assert identical(values_of(mixture), expected.embedding.values)
+        for panel, stage in zip(scores, expected.stages, strict=True):
+            assert torch.equal(panel.scores.total, stage.scores.total)
+            assert (panel.chosen, panel.guide_count) == (stage.index, stage.guide_count)
+
+    @every_dtype
+    def test_of_a_chain_equal_those_of_the_nodes_wired_one_by_one(self, chained, optimal, dtype):
+        first, *rest = random_prompts(count=16, dtype=dtype)
+        mixture, panels, stages, lists = first, [], [], {}
+        for number in range(2, 7):
+            prompt, guide, *further = rest[3 * number - 6 : 3 * number - 3]
+            further *= number % 3  # none for some
+            inputs = {"a": mixture, "b": prompt, "guide": guide, "guides": further_guides(*further)}
+            mixture, _, _, scores = results(optimal, **inputs, steps=13)
+            panels += scores
+            stages += [prompt, guide]
+            lists[f"guides_{number}"] = further_guides_of(number, *further)
+        in_one, scores = results(chained, first=first, stages=stages_of(*stages), **lists, steps=13)
+        assert identical(in_one, mixture)
+        assert [panel.guide_count for panel in scores] == [3, 1, 2, 3, 1]
+        for panel, expected in zip(scores, panels, strict=True):
+            assert torch.equal(panel.scores.total, expected.scores.total)
+
+    @pytest.mark.parametrize("absent", [None, {}, {"guide_2": None, "guide_3": None}])
+    def test_that_are_not_wired_count_as_absent(self, optimal, chained, prompts, absent):
+        expected = results(optimal, **prompts)
+        assert identical(results(optimal, **prompts, guides=absent)[:3], expected[:3])
+        inputs = {"first": prompts["a"], "stages": stages_of(prompts["b"], prompts["guide"])}
+        assert identical(results(chained, **inputs, guides_2=absent, guides_5=absent)[0], expected[0])
+
+    def test_may_have_a_gap(self, optimal):
+        a, b, guide, other = random_prompts(count=4)
+        inputs = {"a": a, "b": b, "guide": guide}
+        gap, none = ({"guide_2": None, "guide_6": other}, further_guides(other))
+        assert identical(results(optimal, **inputs, guides=gap)[:3], results(optimal, **inputs, guides=none)[:3])
+
+    def test_in_an_api_prompt(self, optimal, chained):
+        a, b, guide, second, third = random_prompts(count=5)
+        prompt = {"a": a, "b": b, "guide": guide, "steps": 9, "index": 0}
+        assert as_the_host_calls(optimal, prompt)["guides"] == {}
+        prompt |= {"guides.guide_2": second, "guides.guide_3": third}
+        expected = results(optimal, a=a, b=b, guide=guide, steps=9, guides=further_guides(second, third))
+        assert identical(results(optimal, **as_the_host_calls(optimal, prompt))[:3], expected[:3])
+        prompt = {"first": a, "stages.prompt_2": b, "stages.guide_2": guide, "steps": 9}
+        assert all(as_the_host_calls(chained, prompt)[f"guides_{number}"] == {} for number in range(2, 7))
+        prompt |= {"guides_2.guide_2_b": second, "guides_2.guide_2_c": third}
+        assert identical(results(chained, **as_the_host_calls(chained, prompt))[0], expected[0])
+
+    def test_the_verdict_says_how_many_there_were(self, optimal, chained, prompts):
+        (plain,) = run_node(optimal, **prompts).ui["text"]
+        (text,) = run_node(optimal, **prompts, guides=further_guides(prompts["guide"])).ui["text"]
+        assert plain == text.partition("\n")[0]
+        assert text.partition("\n")[2] == "guided by the mean of 2 guides"
+        guides = further_guides_of(2, prompts["guide"], prompts["guide"])
+        inputs = {"first": prompts["a"], "stages": stages_of(prompts["b"], prompts["guide"]), "guides_2": guides}
+        assert run_node(chained, **inputs).ui["text"] == (text.replace("2 guides", "3 guides"),)
+
+    @pytest.mark.parametrize(("end", "other"), [("a", "b"), ("b", "a")])
+    def test_the_verdict_says_that_they_point_beyond_a_prompt(self, optimal, prompts, end, other):
+        beyond = 2 * values_of(prompts[end]) - values_of(prompts[other])
+        prompts["guide"] = conditioning(beyond, 4, "beyond")
+        (text,) = run_node(optimal, **prompts, guides=further_guides(prompts["guide"])).ui["text"]
+        assert text.partition("\n")[2] == f"the mean of 2 guides points beyond {end.upper()}"
+
+    def test_without_a_token_count_leave_the_full_embedding_alone(self, optimal, prompts):
+        uncounted = conditioning(values_of(prompts["guide"]))
+        (panel,) = results(optimal, **prompts, guides=further_guides(uncounted))[3]
+        assert not panel.counted
+        assert torch.equal(panel.scores.full, panel.scores.truncated)
+        assert panel.remarks == ["scored on the full embedding (no token counts)", "guided by the mean of 2 guides"]
+
+
+class TestBadFurtherGuides:
+    def test_for_a_stage_that_is_not_there(self, chained, core, prompts):
+        inputs = {"first": prompts["a"], "stages": stages_of(prompts["b"], prompts["guide"])}
+        guides = {"guides_2": further_guides_of(2, prompts["guide"]), "guides_4": further_guides_of(4, prompts["b"])}
+        with pytest.raises(core.RichSpaceError) as caught:
+            results(chained, **inputs, **guides)
+        assert str(caught.value) == (
+            "guide_4_b: expected prompt_4 and guide_4 beside it, got nothing wired to them. It is a further guide for "
+            "a prompt that is not there: wire both, or take it away."
+        )
+
+    def test_instead_of_the_guide(self, chained, core, prompts):
+        stages = {"prompt_2": prompts["b"], "guide_2": None}
+        with pytest.raises(core.RichSpaceError, match=r"^guide_2: expected a conditioning, since every prompt needs"):
+            results(chained, first=prompts["a"], stages=stages, guides_2=further_guides_of(2, prompts["guide"]))
+
+    def test_an_empty_prompt(self, optimal, chained, core, prompts):
+        empty = conditioning(values_of(prompts["guide"]), 1, "")
+        with pytest.raises(core.PromptError, match=r"^guide_3: expected a prompt with words, got an empty one"):
+            results(optimal, **prompts, guides=further_guides(prompts["guide"], empty))
+        inputs = {"first": prompts["a"], "stages": stages_of(prompts["b"], prompts["guide"])}
+        with pytest.raises(core.PromptError, match=r"^guide_2_b: expected a prompt with words, got an empty one"):
+            results(chained, **inputs, guides_2=further_guides_of(2, empty))
+
+    def test_several_entries(self, optimal, core, prompts):
+        both = [*prompts["guide"], *prompts["a"]]
+        with pytest.raises(core.EmbeddingError, match=r"^guide_2: expected a conditioning with one entry.*got 2 ent"):
+            results(optimal, **prompts, guides=further_guides(both))
+
+    @pytest.mark.parametrize("stage", [1, 2])
+    def test_from_another_encoder(self, optimal, chained, core, prompts, stage):
+        (other,) = random_prompts(count=1, width=5)
+        message = r"guide 2 of 2: expected what a is, float32 of shape \[8, 6\].*the same text encoder"
+        with pytest.raises(core.EmbeddingError, match=f"^{message}"):
+            results(optimal, **prompts, guides=further_guides(other))
+        a, b, guide, c, guide_3 = random_prompts(count=5)
+        guides = {f"guides_{stage + 1}": further_guides_of(stage + 1, other)}
+        with pytest.raises(core.EmbeddingError, match=f"^stage {stage}, {message}"):
+            results(chained, first=a, stages=stages_of(b, guide, c, guide_3), **guides)
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+    def test_nan_and_infinity(self, optimal, core, prompts, value):
+        spoilt = with_value(prompts["guide"], value)
+        with pytest.raises(core.EmbeddingError, match=r"^guide 3 of 3: expected finite values, got 1 of 48"):
+            results(optimal, **prompts, guides=further_guides(prompts["guide"], spoilt))
 
 
 def with_value(prompt, value):

@@ -26,7 +26,14 @@ SURFACE = {
     ),
     "RichSpaceOptimalInterpolate": (
         "RichSpace/mix",
-        ["a: CONDITIONING", "b: CONDITIONING", "guide: CONDITIONING", "steps: INT = 30", "index: INT = 0"],
+        [
+            "a: CONDITIONING",
+            "b: CONDITIONING",
+            "guide: CONDITIONING",
+            "steps: INT = 30",
+            "index: INT = 0",
+            "guides: COMFY_AUTOGROW_V3",
+        ],
         ["mixture: CONDITIONING", "index: INT", "weight: FLOAT", "scores: RICHSPACE_SCORES"],
     ),
     "RichSpaceInterpolate": (
@@ -36,7 +43,12 @@ SURFACE = {
     ),
     "RichSpaceChainedFinder": (
         "RichSpace/mix",
-        ["first: CONDITIONING", "stages: COMFY_AUTOGROW_V3", "steps: INT = 30"],
+        [
+            "first: CONDITIONING",
+            "stages: COMFY_AUTOGROW_V3",
+            "steps: INT = 30",
+            *(f"guides_{number}: COMFY_AUTOGROW_V3" for number in range(2, 7)),
+        ],
         ["mixture: CONDITIONING", "scores: RICHSPACE_SCORES"],
     ),
     "RichSpaceLoadCogVideoX": (
@@ -114,6 +126,19 @@ def test_the_growing_list_offers_prompts_and_guides_in_turn(nodes_by_id):
     (stages,) = (field for field in nodes_by_id["RichSpaceChainedFinder"].GET_SCHEMA().inputs if field.id == "stages")
     assert (stages.template.names, stages.template.min) == (STAGES, 2)
     assert stages.template.input.get_io_type() == "CONDITIONING"
+
+
+def test_the_growing_lists_of_further_guides(nodes_by_id):
+    names = {"RichSpaceOptimalInterpolate": {"guides": [f"guide_{number}" for number in range(2, 9)]}}
+    names["RichSpaceChainedFinder"] = {
+        f"guides_{number}": [f"guide_{number}_{letter}" for letter in "bcdefgh"] for number in range(2, 7)
+    }
+    for node_id, lists in names.items():
+        fields = {field.id: field for field in nodes_by_id[node_id].GET_SCHEMA().inputs if field.id in lists}
+        assert {name: field.template.names for name, field in fields.items()} == lists
+        for field in fields.values():
+            assert (field.optional, field.template.min) == (True, 0)
+            assert field.template.input.get_io_type() == "CONDITIONING"
 
 
 @every_node

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from tiny_models import TEXT_ENCODER, build
+from random_models import TEXT_ENCODER, build_text_encoder
 
 if TYPE_CHECKING:
     from transformers import T5EncoderModel
@@ -19,7 +19,7 @@ VOCABULARY_SIZE = 32_128  # T5's own
 
 def t5_with_the_host_s_vocabulary() -> T5EncoderModel:
     """A tiny T5 for T5's own tokenizer, which the host carries."""
-    return build.build_text_encoder(TEXT_ENCODER, vocabulary_size=VOCABULARY_SIZE, seed=0)
+    return build_text_encoder(TEXT_ENCODER, vocabulary_size=VOCABULARY_SIZE, seed=0)
 
 
 def use_the_host_s_tokenizer(folder: Path) -> None:

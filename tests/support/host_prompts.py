@@ -8,10 +8,10 @@ Prompt = dict[str, dict[str, Any]]
 
 DEMO = "bundled demo"
 SMALL_VIDEO = (9, 32, 48)  # frames, height and width: a tenth of a second to decode, where the demo's own take one
-PROMPTS = {
-    "a": "A strawberry on a white plate.",
-    "b": "A blueberry on a white plate.",
-    "guide": "A strawberry with the blue skin of a blueberry on a white plate.",
+PROMPTS = {  # in words that the bundled demo knows
+    "a": "a red circle moves right",
+    "b": "a blue square moves right",
+    "guide": "a red and blue circle moves right",
     "negative": "",
 }
 

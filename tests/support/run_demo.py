@@ -1,4 +1,4 @@
-"""`dev.py demo`: runs the three-prompt workflow on the bundled model in a real ComfyUI, and says where the video is."""
+"""`dev.py demo`: mixes prompts on the bundled model in a real ComfyUI, and says where the videos and pictures are."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
     from host_events import Event
 
-WORKFLOW = ROOT / "workflows" / "api" / "demo_three_prompt_mix.json"
+WORKFLOWS = ROOT / "workflows" / "api"
+SHOWN = {"Comparing the mixture with its prompts": "demo_comparison", "Mixing three prompts": "demo_three_prompt_mix"}
 RESULTS = ARTIFACTS / "demo"
 MODEL_CARD = ROOT / "demo_model" / "README.md"
 BAR_WIDTH = 24
 
 
-def show_progress(prompt: Mapping[str, Any], events: Iterable[Event]) -> None:
+def show_progress(what: str, prompt: Mapping[str, Any], events: Iterable[Event]) -> None:
     """Draws a bar from the host's events: every node counts the same, and the running one in part."""
-    progress, finished, running = Progress("Running the workflow"), set[str](), ""
+    progress, finished, running = Progress(what), set[str](), ""
     try:
         for event in events:
             part = 0.0
@@ -76,21 +77,29 @@ def about_the_model(card: str) -> str:
     return " ".join(body.partition("\n\n")[0].replace("**", "").split())
 
 
+def run_workflow(server: ComfyServer, what: str, name: str) -> str:
+    """Runs a workflow under a progress bar; returns what came out."""
+    prompt = json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
+    with server.listen() as events:
+        prompt_id = server.queue(prompt, client_id=events.client_id)
+        show_progress(what, prompt, events.until_done(prompt_id, timeout=1800))
+    entry = server.wait(prompt_id)
+    raise_for_status(prompt, entry)
+    return describe_results(prompt, entry, server)
+
+
 def demo() -> None:
-    """Starts the host, runs the workflow, prints what came out, stops the host."""
-    prompt = json.loads(WORKFLOW.read_text(encoding="utf-8"))
+    """Starts the host, runs the workflows, prints what came out, stops the host."""
     shutil.rmtree(RESULTS, ignore_errors=True)
     RESULTS.mkdir(parents=True)
     starting = Progress("Starting ComfyUI")
     with ComfyServer(RUN / "demo") as server:
         starting.end("ready")
-        with server.listen() as events:
-            prompt_id = server.queue(prompt, client_id=events.client_id)
-            show_progress(prompt, events.until_done(prompt_id, timeout=1800))
-        entry = server.wait(prompt_id)
-        raise_for_status(prompt, entry)
-        model = "About the model: " + about_the_model(MODEL_CARD.read_text(encoding="utf-8"))
-        sys.stdout.write(f"\n{describe_results(prompt, entry, server)}\n\n{textwrap.fill(model, 100)}\n")
+        results = {what: run_workflow(server, what, name) for what, name in SHOWN.items()}
+    for what, result in results.items():
+        sys.stdout.write(f"\n{what}\n{'-' * len(what)}\n{result}\n")
+    model = "About the model: " + about_the_model(MODEL_CARD.read_text(encoding="utf-8"))
+    sys.stdout.write(f"\n{textwrap.fill(model, 100)}\n")
 
 
 def main() -> int:

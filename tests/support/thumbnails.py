@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import av
 import matplotlib
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SIDE = 768
 FRAMES = 3
-CAPTION = "frames from the bundled demo model\n(random weights)"
+CAPTION = "frames from the bundled demo model"
 
 _BACKGROUND, _TEXT, _MUTED = "#1e1e24", "#f2f2f5", "#b4b4c2"  # the score plot's own
 _MARGIN, _GAP = 22, 8
@@ -34,7 +34,7 @@ def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image])
     Args:
         title: One short line.
         plot: What a finder shows.
-        frames: The whole video.
+        frames: The whole video, or one picture alone.
 
     Returns:
         A square picture.
@@ -57,10 +57,15 @@ def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image])
 def _draw_strip(picture: Image.Image, frames: Sequence[Image.Image], rows: tuple[int, int]) -> None:
     """Frames side by side over the whole width, between two rows; what is too high is cut above and below."""
     top, bottom = rows
-    width = (SIDE - 2 * _MARGIN - (FRAMES - 1) * _GAP) // FRAMES
-    for place in range(FRAMES):
+    count = min(FRAMES, len(frames))
+    width = (SIDE - 2 * _MARGIN - (count - 1) * _GAP) // count
+    for place in range(count):
         frame = frames[round(place * (len(frames) - 1) / (FRAMES - 1))].convert("RGB")
         height = round(frame.height * width / frame.width)
+        if count == 1:  # a picture of its own, which is shown whole
+            whole = ImageOps.contain(frame, (width, bottom - top), Image.Resampling.LANCZOS)
+            picture.paste(whole, ((SIDE - whole.width) // 2, top))
+            return
         frame = frame.resize((width, height), Image.Resampling.BICUBIC)
         cut = max(0, height - (bottom - top)) // 2
         shown = frame.crop((0, cut, width, height - cut))

@@ -1,24 +1,17 @@
-"""Build the bundled demo model: a tiny CogVideoX of the real classes with random weights.
+"""A CogVideoX of the real classes with random weights, and a tokenizer that learns its pieces from English, for tests.
 
-    python demo_model/build.py [--out DIR] [--seed N]
-
-The result is a normal diffusers folder (T5 text encoder with its SentencePiece tokenizer, transformer, VAE, scheduler)
-of about 3 MB. Its weights are random numbers, so its videos are coloured noise: it shows that a graph runs, not what
-a graph draws. The same seed gives the same files, byte for byte, on the same machine and library versions.
-
-The configurations below follow the published CogVideoX-2B; whatever is smaller than there says so.
+The same seed gives the same weights on the same machine and library versions. The configurations follow the published
+CogVideoX-2B; whatever is smaller than there says so. Sizes are chosen as in diffusers' own tests: the smallest that
+still has every kind of layer, and no two that are equal by accident. `tiny_models` makes folders of every kind.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import itertools
 import json
 import math
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sentencepiece
@@ -29,22 +22,23 @@ from diffusers import (
     CogVideoXPipeline,
     CogVideoXTransformer3DModel,
 )
+from sentencepiece import sentencepiece_model_pb2
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 Model = TypeVar("Model", bound=torch.nn.Module)
 
-DEFAULT_SEED = 0
-TEXT_LENGTH = 64  # CogVideoX-2B: 226. The paper's longest printed prompt takes 36 here.
-VOCABULARY_SIZE = 640  # T5: 32,000 pieces and 100 sentinels, which CogVideoX never uses
+TEXT_LENGTH = 40  # CogVideoX-2B: 226. The paper's longest printed prompt takes 36 with this vocabulary.
+VOCABULARY_SIZE = 640  # T5: 32,000 pieces and 100 sentinels, which CogVideoX never uses. Fewer cut prompts into more.
 
 TEXT_ENCODER: dict[str, Any] = {
-    "d_model": 64,  # 4096
-    "d_kv": 16,  # 64
-    "d_ff": 128,  # 10240
-    "num_layers": 2,  # 24
+    "d_model": 32,  # 4096
+    "d_kv": 8,  # 64
+    "d_ff": 37,  # 10240
+    "num_layers": 2,  # 24; only the first layer has the position bias
     "num_heads": 4,  # 64
     "relative_attention_num_buckets": 32,
     "relative_attention_max_distance": 128,
@@ -56,20 +50,22 @@ TEXT_ENCODER: dict[str, Any] = {
 }
 
 TRANSFORMER: dict[str, Any] = {
-    "num_attention_heads": 3,  # 30
-    "attention_head_dim": 64,  # as published: 64 a head is what attention kernels are made for
+    # 2 x 16 = 32 wide: three quarters of the width and one quarter must each divide by 4 for the sincos positions,
+    # and of a head of 16 the rotary positions take 4 for time and 6 each for height and width, all even.
+    "num_attention_heads": 2,  # 30
+    "attention_head_dim": 16,  # 64
     "in_channels": 16,  # as published: the host's latent preview has factors for 16 channels
     "out_channels": 16,
     "flip_sin_to_cos": True,
     "freq_shift": 0,
-    "time_embed_dim": 64,  # 512
+    "time_embed_dim": 8,  # 512
     "text_embed_dim": TEXT_ENCODER["d_model"],
-    "num_layers": 2,  # 30
+    "num_layers": 1,  # 30
     "dropout": 0.0,
     "attention_bias": True,
-    "sample_width": 12,  # 90; 96 pixels
-    "sample_height": 8,  # 60; 64 pixels
-    "sample_frames": 9,  # 49
+    "sample_width": 6,  # 90; 48 pixels, 3 patches
+    "sample_height": 4,  # 60; 32 pixels, 2 patches
+    "sample_frames": 9,  # 49; 3 latent frames: odd, as the published models' 13 and 21, so that 1.5 has to pad
     "patch_size": 2,
     "temporal_compression_ratio": 4,
     "max_text_seq_length": TEXT_LENGTH,
@@ -87,17 +83,17 @@ VAE: dict[str, Any] = {
     "out_channels": 3,
     "down_block_types": ("CogVideoXDownBlock3D",) * 4,
     "up_block_types": ("CogVideoXUpBlock3D",) * 4,
-    "block_out_channels": (8, 16, 16, 16),  # (128, 256, 256, 512); four blocks halve the picture three times
+    "block_out_channels": (4, 4, 8, 8),  # (128, 256, 256, 512); four blocks halve the picture three times
     "latent_channels": 16,
     "layers_per_block": 1,  # 3
     "act_fn": "silu",
     "norm_eps": 1e-6,
-    "norm_num_groups": 4,  # 32; must divide every width
+    "norm_num_groups": 2,  # 32; must divide every width
     "temporal_compression_ratio": 4,
     # Only decoding in tiles looks at these: a tile is half as high and half as wide, and tiles fit together only if
-    # their height is a multiple of 48 pixels and their width of 40.
+    # their height is a multiple of 48 pixels and their width of 40. The pipeline's own 48 pixels are more than a tile.
     "sample_height": 96,  # 480
-    "sample_width": 160,  # 720
+    "sample_width": 80,  # 720
     "scaling_factor": 1.15258426,
     "force_upcast": True,
     "use_quant_conv": False,
@@ -119,8 +115,7 @@ SCHEDULER: dict[str, Any] = {  # all as published
 }
 
 # Random layers attend so evenly that a prompt would not be seen in the video, and a random decoder paints in pure
-# colours only. Factors found by trying: two prompts that differ in one word now differ visibly, and about a tenth of
-# the values clip.
+# colours only. Factors found by trying: two prompts that differ in one word now differ visibly.
 GAINS = {
     "attn1.norm_q.weight": 2.0,
     "attn1.to_out.0.weight": 2.0,
@@ -223,6 +218,7 @@ whisper whistle whole why wide wild will window wing winter wire wise with withi
 work world would wrap write wrong yard year yes yesterday yet you your zoom
 """
 TURNS = 4  # so many times each subject meets each frame, with other words in the gaps
+WORD_START = "\u2581"  # SentencePiece's mark
 PRINTABLE_ASCII = "".join(map(chr, range(33, 127)))
 
 
@@ -242,24 +238,24 @@ def training_sentences() -> Iterator[str]:
     yield from EVERYDAY_WORDS.split()
 
 
-def train_sentencepiece(vocabulary_size: int = VOCABULARY_SIZE) -> bytes:
+def train_sentencepiece(**options: str) -> bytes:
     """Train the SentencePiece model and return the bytes of its `spiece.model`.
 
     Ids follow T5: padding 0, end of sequence 1, unknown 2. T5 has no byte fallback, so every printable ASCII character
     is required to be a piece of its own and no English prompt is unknown.
 
     Args:
-        vocabulary_size: Number of pieces, the three special ones included.
+        options: Further settings of SentencePiece's trainer.
 
     Returns:
-        A serialised SentencePiece model.
+        A serialised SentencePiece model of `VOCABULARY_SIZE` pieces, the three special ones included.
     """
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=training_sentences(),
         model_writer=model,
         model_type="unigram",
-        vocab_size=vocabulary_size,
+        vocab_size=VOCABULARY_SIZE,
         required_chars=PRINTABLE_ASCII,
         character_coverage=1.0,
         pad_id=0,
@@ -268,20 +264,31 @@ def train_sentencepiece(vocabulary_size: int = VOCABULARY_SIZE) -> bytes:
         bos_id=-1,
         num_threads=1,  # with more, sums are taken in any order and the pieces may differ
         minloglevel=2,
+        **options,
     )
     return model.getvalue()
 
 
-def write_tokenizer(folder: Path, *, text_length: int = TEXT_LENGTH, vocabulary_size: int = VOCABULARY_SIZE) -> None:
-    """Write a tokenizer folder in the form in which CogVideoX publishes it: `spiece.model` and no `tokenizer.json`.
+def write_tokenizer(folder: Path) -> None:
+    """Write a tokenizer folder in the form in which CogVideoX publishes it: `spiece.model` and no `tokenizer.json`."""
+    _write_tokenizer(folder, train_sentencepiece())
 
-    Args:
-        folder: Where to write; made when missing.
-        text_length: Longest prompt in tokens, end of sequence included.
-        vocabulary_size: Number of pieces.
-    """
+
+def write_closed_tokenizer(folder: Path, words: Sequence[str]) -> None:
+    """Write a tokenizer folder that knows some words in any case, comma and full stop, and says that this is all."""
+    model = sentencepiece_model_pb2.ModelProto.FromString(train_sentencepiece(normalization_rule_name="nmt_nfkc_cf"))
+    special = list(model.pieces[:3])
+    del model.pieces[:]
+    model.pieces.extend(special)
+    for piece in (WORD_START, *(WORD_START + word for word in words), ",", "."):
+        model.pieces.add(piece=piece, score=-1.0)
+    model.trainer_spec.vocab_size = len(model.pieces)
+    _write_tokenizer(folder, model.SerializeToString(), closed_vocabulary=True)
+
+
+def _write_tokenizer(folder: Path, pieces: bytes, **more: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "spiece.model").write_bytes(train_sentencepiece(vocabulary_size))
+    (folder / "spiece.model").write_bytes(pieces)
     special = {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
     write_json(folder / "special_tokens_map.json", special)
     settings = {
@@ -290,9 +297,10 @@ def write_tokenizer(folder: Path, *, text_length: int = TEXT_LENGTH, vocabulary_
         "extra_ids": 0,
         "additional_special_tokens": [],
         "legacy": True,
-        "model_max_length": text_length,
+        "model_max_length": TEXT_LENGTH,
         "sp_model_kwargs": {},
         "clean_up_tokenization_spaces": True,
+        **more,
     }
     write_json(folder / "tokenizer_config.json", settings)
 
@@ -348,11 +356,11 @@ def build_vae(config: Mapping[str, Any], *, seed: int) -> AutoencoderKLCogVideoX
 def build_pipeline(
     tokenizer: T5Tokenizer,
     *,
-    text_encoder: Mapping[str, Any] = TEXT_ENCODER,
-    transformer: Mapping[str, Any] = TRANSFORMER,
-    vae: Mapping[str, Any] = VAE,
-    scheduler: Mapping[str, Any] = SCHEDULER,
-    seed: int = DEFAULT_SEED,
+    text_encoder: Mapping[str, Any],
+    transformer: Mapping[str, Any],
+    vae: Mapping[str, Any],
+    scheduler: Mapping[str, Any],
+    seed: int,
 ) -> CogVideoXPipeline:
     """Build a pipeline of the real classes with random float32 weights.
 
@@ -376,7 +384,7 @@ def build_pipeline(
     )
 
 
-def save_pipeline(pipeline: CogVideoXPipeline, folder: Path, *, text_encoder_dtype: str = "float32") -> None:
+def save_pipeline(pipeline: CogVideoXPipeline, folder: Path) -> None:
     """Save everything but the tokenizer as a diffusers folder, in float16.
 
     The pipeline's own `save_pretrained` would write a `tokenizer.json` too, which no published CogVideoX has.
@@ -384,42 +392,8 @@ def save_pipeline(pipeline: CogVideoXPipeline, folder: Path, *, text_encoder_dty
     Args:
         pipeline: From `build_pipeline`; its weights are rounded to float16 in place.
         folder: Where to write; already holds `tokenizer/`.
-        text_encoder_dtype: The type that the text encoder's config names. Where the caller names none, transformers 5
-            loads in this one while diffusers loads the rest in float32, and the two must meet. Published CogVideoX
-            folders say "float16" or "bfloat16" and so need a caller who names a type.
     """
     for name in ("text_encoder", "transformer", "vae"):
         getattr(pipeline, name).half().save_pretrained(folder / name, safe_serialization=True)
-    config = folder / "text_encoder" / "config.json"
-    write_json(config, json.loads(config.read_text()) | {"dtype": text_encoder_dtype})
     pipeline.scheduler.save_pretrained(folder / "scheduler")
     pipeline.save_config(folder)
-
-
-def build(out: Path, *, seed: int = DEFAULT_SEED) -> None:
-    """Build the demo model.
-
-    Args:
-        out: The folder to write; files of an earlier build are replaced.
-        seed: Seed of all weights.
-    """
-    write_tokenizer(out / "tokenizer")
-    tokenizer = T5Tokenizer.from_pretrained(out / "tokenizer", local_files_only=True)
-    save_pipeline(build_pipeline(tokenizer, seed=seed), out)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run from the command line."""
-    here = Path(__file__).resolve().parent
-    parser = argparse.ArgumentParser(description="Build the bundled demo model (random weights).")
-    parser.add_argument("--out", type=Path, default=here, help="folder to write (default: this script's own)")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of the random weights (default: 0)")
-    options = parser.parse_args(arguments)
-    build(options.out, seed=options.seed)
-    size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
-    print(f"Wrote a demo model of {size / 1e6:.1f} MB with random weights to {options.out}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,228 @@
+"""The demo model's benchmark without the model: its statistics, and what it says of clips whose truth is known."""
+
+import importlib
+import json
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from checkout import ROOT
+from demo_scripts import import_demo_script
+
+from richspace_core import TextEmbedding
+
+world = import_demo_script("world")
+
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(ROOT / "benchmarks")
+    benchmark = importlib.import_module("demo_model")
+    figures, pairs, report, statistics = (
+        importlib.import_module(f"demo.{name}") for name in ("figures", "pairs", "report", "statistics")
+    )
+
+FEW = benchmark.Plan(scenes=6, every_pair=12, every_candidate=5, repetitions=2, strips=1)
+FEWEST = replace(FEW, scenes=1, every_candidate=pairs.STEPS, repetitions=1)
+#: Where the oracle's sweep leaves B, reaches the mixture and leaves it for A.
+MIXED = range(11, 21)
+COST = {"load": 1.0, "load again": 0.5, "sample": 0.5, "decode": 0.25, "peak memory": 5e8}
+
+
+class TestStatistics:
+    def test_wilson_against_the_published_interval(self):
+        # Newcombe (1998), table I: 81 of 263, and 0 of 20.
+        assert statistics.wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+        assert statistics.wilson(0, 20) == pytest.approx((0, 0.1611), abs=5e-5)
+
+    def test_single_answers_are_independent(self):
+        found = statistics.share([[True]] * 3 + [[False]])
+        assert (found.low, found.high) == pytest.approx(statistics.wilson(0.75, 4))
+
+    def test_answers_that_are_all_alike_in_their_group_count_once(self):
+        found = statistics.share([[True] * 5, [False] * 5] * 4)
+        assert (found.low, found.high) == pytest.approx(statistics.wilson(0.5, 8), abs=0.03)
+
+    def test_answers_as_varied_within_groups_as_between_them_count_each(self):
+        found = statistics.share([[True, False]] * 3 + [[False, False], [True, True]])
+        assert (found.low, found.high) == pytest.approx(statistics.wilson(0.5, 10))
+
+    def test_unanimous_answers_keep_an_interval(self):
+        found = statistics.share([[True] * 3] * 12)
+        assert (found.value, found.high) == (1, 1)
+        assert found.low == pytest.approx(statistics.wilson(1, 12)[0])
+
+    def test_mean_and_its_bootstrap_interval(self):
+        values = np.random.default_rng(0).normal(3, 2, 400)
+        found = statistics.mean(values)
+        assert found.value == pytest.approx(values.mean())
+        assert (found.high - found.low) / 2 == pytest.approx(1.96 * values.std() / 20, rel=0.1)
+
+    def test_falling_pools_what_rises(self):
+        assert statistics.falling([1, 0.5, 0.7, 0.2, 0.2, 0.6]) == pytest.approx([1, 0.6, 0.6, 1 / 3, 1 / 3, 1 / 3])
+
+    @pytest.mark.parametrize(
+        ("coordinates", "best", "turn"),
+        [
+            ([1.0, 0.75, 0.5, 0.25, 0.0], 3, 3),  # a line
+            ([1.0, 0.98, 0.51, 0.5, 0.49, 0.0], 4, 4),  # a rest in the middle
+            ([0.9, 0.9, 0.9, 0.0, 0.0], 2, 3.44),  # a jump: the side that ends nearer is long, the jump is one place
+            ([1.0, 0.9, 0.8, 0.7, 0.6], 5, None),  # never reaches A
+        ],
+    )
+    def test_the_best_index_by_both_definitions(self, coordinates, best, turn):
+        indices = range(1, len(coordinates) + 1)
+        assert statistics.nearest_to_middle(indices, coordinates) == best
+        found = statistics.turning_point(indices, coordinates, (0.25, 0.75))
+        assert found == (turn if turn is None else pytest.approx(turn, abs=0.05))
+
+
+class TestPairs:
+    def test_thirty_six_and_the_same_again(self):
+        drawn = pairs.draw_pairs(0)
+        assert [pair.kind for pair in drawn] == ["hue"] * 12 + ["shape"] * 12 + ["pattern"] * 12
+        assert drawn == pairs.draw_pairs(0)
+        assert drawn != pairs.draw_pairs(1)
+
+    def test_hues_are_three_pairs_of_each_gap(self):
+        gaps = [
+            abs((world.HUES[pair.a] - world.HUES[pair.b] + 180) % 360 - 180)
+            for pair in pairs.draw_pairs(3)
+            if pair.kind == "hue"
+        ]
+        assert gaps == [60] * 3 + [90] * 3 + [120] * 3 + [150] * 3
+        assert len({frozenset((pair.a, pair.b)) for pair in pairs.draw_pairs(3)}) == 12 + 6 + 6
+
+    @pytest.mark.parametrize("kind", ["shape", "pattern"])
+    def test_every_other_pair_comes_in_both_orders(self, kind):
+        found = {(pair.a, pair.b) for pair in pairs.draw_pairs(0) if pair.kind == kind}
+        assert len(found) == 12
+        assert {(b, a) for a, b in found} == found
+
+    def test_sentences(self):
+        scene = world.Scene("circle", "red", "plain", "large", "right")
+        pair = pairs.Pair("hue", "red", "blue", scene)
+        assert pair.prompts == ("a large plain red circle moves right", "a large plain blue circle moves right")
+        assert pair.guides[1] == "a large plain blue and red circle moves right"
+        assert (
+            pairs.Pair("shape", "circle", "square", scene).guides[0]
+            == "a large plain red circle and square moves right"
+        )
+        striped = pairs.Pair("pattern", "plain", "striped", scene)
+        assert striped.guides[0] == "a large plain and striped red circle moves right"
+
+
+def encode(text):
+    """Any embedding that differs from text to text."""
+    seed = zlib.crc32(text.encode())
+    return TextEmbedding(torch.randn(8, 4, generator=torch.Generator().manual_seed(seed)), 6)
+
+
+def oracle(jobs, *, guide_mixes=False):
+    """Draws what was asked for: A and B as they are, the candidates in `MIXED` as mixtures of their clips' pixels."""
+    scenes, drawn = pairs.draw_scenes(FEW.scenes, 0), pairs.draw_pairs(0)[:: FEW.every_pair]
+    for job in jobs:
+        kind, number, *rest = job.key
+        if kind == "single":
+            yield job, world.render(scenes[number], np.random.default_rng(job.seed))
+            continue
+        pair, source = drawn[number], rest[0]
+        a, b = (
+            world.render(pair.scene.but(**{pair.kind: feature}), np.random.default_rng(job.seed))
+            for feature in (pair.a, pair.b)
+        )
+        mixed = guide_mixes if source == pairs.GUIDE else source in MIXED
+        is_a = isinstance(source, int) and source >= MIXED.stop
+        yield job, (a + b) / 2 if mixed else a if is_a else b
+
+
+def dulled(clip):
+    return np.mean([np.roll(clip, shift, axis=2) for shift in range(-2, 3)], axis=0)
+
+
+def blank(jobs):
+    for job in jobs:
+        yield job, np.full((9, 64, 64, 3), world.GROUND, dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def run():
+    return benchmark.run(FEW, 0, encode, oracle, list)
+
+
+class TestOracle:
+    def test_single_prompts_are_all_right(self, run):
+        assert {name: one.value for name, one in run[0]["singles"].items()} == dict.fromkeys(
+            ("hue", "shape", "pattern", "motion", "all four"), 1.0
+        )
+
+    def test_pure_clips_count_as_no_mixture_and_mixed_ones_do(self, run):
+        shares = {arm: columns["all"].value for arm, columns in run[0]["mixtures"].items()}
+        assert shares[figures.CENTRE] == shares[figures.ANY] == 1
+        assert shares[figures.CONTROLS[0]] == shares[figures.CONTROLS[1]] == shares[figures.DIRECT] == 0
+        assert 0 < shares[figures.RANDOM] < 1
+
+    def test_the_rest_is_kept(self, run):
+        for arm, columns in run[0]["mixtures"].items():
+            assert columns["all, rest kept"].value == pytest.approx(columns["all"].value)
+            assert arm == figures.ANY or columns["rest kept"].value == 1
+        assert all(one.value == 1 for row in run[0]["kept"].values() for one in row.values())
+
+    def test_a_mixture_that_the_guide_prompt_draws_is_to_its_credit(self):
+        found, _ = benchmark.run(FEWEST, 0, encode, lambda jobs: oracle(jobs, guide_mixes=True), list)
+        assert found["mixtures"][figures.DIRECT]["all"].value == 1
+        assert all(found["differences"][f"{arm} - {figures.DIRECT}"].value <= 0 for arm in (figures.ONE, figures.BOTH))
+
+    def test_what_the_autoencoder_does_to_a_feature_makes_no_mixture_of_it(self):
+        """A blur over half a period takes a third of the stripes' contrast: on the world's own line, a mixture."""
+
+        def draw(jobs):
+            return ((job, dulled(clip)) for job, clip in oracle(jobs))
+
+        found, unaware = (
+            benchmark.run(FEWEST, 0, encode, draw, rebuild)[0]["mixtures"]
+            for rebuild in (lambda clips: map(dulled, clips), list)
+        )
+        assert {found[arm]["pattern"].value for arm in figures.CONTROLS} == {0}
+        assert found[figures.CENTRE]["pattern"].value == 1
+        assert {unaware[arm]["pattern"].value for arm in figures.CONTROLS} == {0, 1}
+
+    def test_the_best_index_is_the_middle_of_the_mixtures(self, run):
+        assert run[0]["sweeps"]["pairs"] == dict.fromkeys(pairs.KINDS, 1)
+        assert run[0]["sweeps"]["best"]["turning point"].value == pytest.approx(15.5, abs=2)  # few candidates
+        assert run[0]["sweeps"]["errors"][f"always {pairs.MIDDLE}"]["turning point"].value < 2.5
+
+    def test_each_clip_is_drawn_once_with_its_pairs_noise(self):
+        asked = []
+
+        def draw(jobs):
+            asked.extend(jobs)
+            return blank(jobs)
+
+        benchmark.run(FEW, 0, encode, draw, list)
+        keys = [job.key for job in asked]
+        assert len(set(keys)) == len(keys)
+        seeds = {job.key[:2] + job.key[3:]: job.seed for job in asked}
+        assert len(set(seeds.values())) == len(seeds)  # one for each scene, and for each pair and repetition
+        assert all(job.seed == seeds[job.key[:2] + job.key[3:]] for job in asked)
+
+    def test_files(self, run, tmp_path):
+        found = {"model": "oracle", "seed": 0, "quick": True, "cost": COST | {"peak memory": None}} | run[0]
+        report.write(tmp_path / "out", found, run[1])
+        written = json.loads((tmp_path / "out" / "figures.json").read_text())
+        assert written["singles"]["hue"]["value"] == 1
+        assert written["pairs"][0]["clips"][0]["both"] in (True, False)
+        text = (tmp_path / "out" / "figures.md").read_text()
+        assert "nan" not in text
+        tables = [line.count("|") for line in text.splitlines() if line.startswith("|")]
+        assert all(count > 2 for count in tables)
+        assert len(list((tmp_path / "out").glob("*.png"))) == len(pairs.KINDS)
+
+
+def test_clips_where_nothing_is_seen_count_as_failures():
+    found, strips = benchmark.run(FEW, 0, encode, blank, list)
+    assert found["singles"]["all four"].value == 0
+    assert found["mixtures"][figures.BOTH]["all"].value == 0
+    assert found["sweeps"]["errors"] == {}
+    assert "No pair's sweep" in report.markdown({"model": "", "seed": 0, "quick": False, "cost": COST} | found)
+    assert strips[0].picture().width > 64

@@ -1,0 +1,196 @@
+"""demo_model/measure.py on clips of the little world, whose truth is known, and on mixtures that are drawn by hand."""
+
+import itertools
+
+import numpy as np
+import pytest
+from demo_scripts import import_demo_script
+
+world, measuring = import_demo_script("world"), import_demo_script("measure")
+
+SEED = 11  # not the prototypes'
+SHAPE_PAIRS = list(itertools.combinations(world.SHAPES, 2))
+PATTERN_PAIRS = list(itertools.combinations(world.PATTERNS, 2))
+HUE_PAIRS = [("red", "yellow"), ("yellow", "red"), ("blue", "red"), ("pink", "orange"), ("lime", "blue")]
+
+
+def noisy(clip, random):
+    """With noise of a standard deviation of 0.03."""
+    return np.clip(clip + random.normal(0, 0.03, clip.shape), 0, 1)
+
+
+def blurred(clip, _):
+    """Blurred by a quarter, a half and a quarter of three neighbours, both ways."""
+    wide = np.pad(clip, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    rows = (wide[:, :-2] + 2 * wide[:, 1:-1] + wide[:, 2:]) / 4
+    return (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 4
+
+
+def unchanged(clip, _):
+    return clip
+
+
+def draw(distance, darkness, hues=("red",), radius=13.0):
+    """A clip of any outline, pattern and hues (in vertical bands one after another) that moves to the right."""
+    x = np.arange(64)[None, None, :] - (31.5 + np.linspace(-8, 8, 9))[:, None, None]
+    y = np.broadcast_to(np.arange(64)[None, :, None] - 31.5, (9, 64, 64))
+    inside = np.clip(0.5 - distance(x, y, radius), 0, 1)[..., None]
+    dark = np.broadcast_to(darkness(x, y), y.shape)[..., None]
+    band = np.broadcast_to(np.clip((x / radius + 1) / 2 * len(hues), 0, len(hues) - 1).astype(int), y.shape)
+    bright, deep = (np.array([world.hsv_to_rgb(world.HUES[hue], 0.85, v) for hue in hues])[band] for v in (0.95, 0.3))
+    return world.GROUND + inside * (bright + dark * (deep - bright) - world.GROUND)
+
+
+def outline_of(shape):
+    return lambda x, y, radius: world._distance(shape, x, y, radius)
+
+
+def pattern_of(name):
+    return lambda x, y: world._darkness(name, x, y)
+
+
+def place(clip, kind, a, b):
+    return measuring.prototypes().between(measuring.measure(clip), kind, a, b)
+
+
+class TestNames:
+    @pytest.mark.parametrize(("change", "count"), [(unchanged, 200), (noisy, 60), (blurred, 60)])
+    def test_at_least_99_of_100_are_right(self, change, count):
+        random = np.random.default_rng(SEED)
+        right = dict.fromkeys(measuring.KINDS, 0)
+        for _ in range(count):
+            scene = world.Scene.draw(random)
+            names = measuring.prototypes().names(measuring.measure(change(world.render(scene, random), random)))
+            for kind in right:
+                right[kind] += names[kind] == getattr(scene, kind)
+        assert all(number >= 0.99 * count for number in right.values()), right
+
+    def test_an_object_that_stays_has_no_motion(self):
+        clip = draw(outline_of("star"), pattern_of("plain"))
+        still = np.repeat(clip[4:5], 9, axis=0)
+        assert measuring.prototypes().names(measuring.measure(still)) == {
+            "hue": "red", "shape": "star", "pattern": "plain", "motion": None,
+        }  # fmt: skip
+
+    def test_a_grey_object_has_no_hue(self):
+        grey = draw(outline_of("circle"), pattern_of("plain")).mean(axis=-1, keepdims=True).repeat(3, axis=-1)
+        found = measuring.measure(grey)
+        assert measuring.prototypes().names(found)["hue"] is None
+        assert measuring.prototypes().between(found, "hue", "red", "blue") is None
+
+
+class TestMeasurement:
+    def test_area_hue_and_travel_of_a_known_disc(self):
+        found = measuring.measure(draw(outline_of("circle"), pattern_of("plain"), ["violet"]))
+        assert found.area == pytest.approx(np.pi * 13**2, rel=0.04)  # the edge's soft pixels count as more than half
+        assert found.hue == pytest.approx(270, abs=0.1)
+        assert found.chroma == pytest.approx(0.95 * 0.85, abs=0.03)  # and are paler
+        np.testing.assert_allclose(found.travel, [16, 0], atol=0.05)
+        np.testing.assert_allclose(found.outline, 1, atol=0.03)
+
+    def test_waves_are_found_whatever_their_phase(self):
+        def wave(x, y):
+            turn = 2 * np.pi / world.PERIOD
+            return 0.5 + 0.25 * np.cos(turn * x + 1.0) - 0.125 * np.sin(turn * (x - y))
+
+        found = measuring.measure(draw(outline_of("triangle"), wave))
+        np.testing.assert_allclose(found.pattern, 0.65 * np.array([0.25, 0, 0, 0.125]), atol=1e-6)
+
+    def test_a_frame_without_the_object_does_not_count(self):
+        clip = draw(outline_of("square"), pattern_of("striped"))
+        whole = measuring.measure(clip)
+        clip[3] = world.GROUND
+        found = measuring.measure(clip)
+        np.testing.assert_allclose(found.travel, whole.travel, atol=0.05)
+        np.testing.assert_allclose(found.pattern, whole.pattern, atol=0.01)
+
+    @pytest.mark.parametrize("level", [world.GROUND, 0.0])
+    def test_an_empty_or_a_full_picture_shows_nothing(self, level):
+        found = measuring.measure(np.full((9, 64, 64, 3), level))
+        assert found is None
+        assert set(measuring.prototypes().names(found).values()) == {None}
+        assert measuring.prototypes().between(found, "shape", "circle", "star") is None
+
+    def test_the_object_may_touch_the_border(self):
+        clip = np.roll(draw(outline_of("circle"), pattern_of("plain")), -16, axis=2)
+        assert np.isfinite(measuring.measure(clip).outline).all()
+
+
+class TestPureFeatures:
+    def test_each_is_at_its_own_end_and_none_is_a_mixture(self):
+        """Nor is a third feature of the same kind: a circle is no mixture of a triangle and a star."""
+        random = np.random.default_rng(SEED)
+        asked = mixed = 0
+        for _ in range(60):
+            scene = world.Scene.draw(random)
+            found = measuring.measure(world.render(scene, random))
+            for kind, pairs in (("hue", HUE_PAIRS), ("shape", SHAPE_PAIRS), ("pattern", PATTERN_PAIRS)):
+                for a, b in pairs:
+                    where = measuring.prototypes().between(found, kind, a, b)
+                    own = getattr(scene, kind)
+                    if own in (a, b):
+                        assert where.t == pytest.approx(float(own == b), abs=0.15)
+                        assert not where.both
+                    elif kind != "hue":
+                        asked, mixed = asked + 1, mixed + where.both
+        assert mixed <= 0.01 * asked
+
+
+class TestPrototypes:
+    def test_they_can_be_of_any_clips(self):
+        scene = world.Scene("star", "lime", "striped", "large", "up")
+        clip = draw(outline_of("circle"), pattern_of("dotted"))
+        found = measuring.Prototypes.measured([(scene, clip), (scene, clip)])
+        np.testing.assert_allclose(found.outlines["star"], measuring.measure(clip).outline)
+        np.testing.assert_allclose(found.patterns["striped"], measuring.measure(clip).pattern)
+
+    def test_a_clip_that_shows_nothing_is_named(self):
+        scene = world.Scene("star", "lime", "striped", "large", "up")
+        with pytest.raises(ValueError, match="a large striped lime star moves up"):
+            measuring.Prototypes.measured([(scene, np.zeros((9, 64, 64, 3)))])
+
+
+class TestMixtures:
+    @pytest.mark.parametrize(("a", "b"), HUE_PAIRS)
+    def test_half_and_half_of_two_hues(self, a, b):
+        where = place(draw(outline_of("circle"), pattern_of("plain"), [a, b]), "hue", a, b)
+        assert where.t == pytest.approx(0.5, abs=0.05)
+        assert where.both
+
+    def test_hues_beyond_the_arc_are_beyond_its_ends(self):
+        def coordinate(hue):
+            return place(draw(outline_of("circle"), pattern_of("plain"), [hue]), "hue", "pink", "orange").t
+
+        assert [coordinate(hue) for hue in ("pink", "red", "orange")] == pytest.approx([0, 0.5, 1], abs=0.01)
+        assert coordinate("lime") == pytest.approx(2, abs=0.01)
+        assert coordinate("violet") == pytest.approx(-1, abs=0.01)
+
+    @pytest.mark.parametrize(("a", "b"), SHAPE_PAIRS)
+    def test_outlines_between_two_shapes(self, a, b):
+        def between(x, y, radius):
+            return (outline_of(a)(x, y, radius) + outline_of(b)(x, y, radius)) / 2
+
+        where = place(draw(between, pattern_of("plain")), "shape", a, b)
+        assert where.t == pytest.approx(0.5, abs=0.15)
+        assert where.both
+
+    @pytest.mark.parametrize(("a", "b"), PATTERN_PAIRS)
+    def test_patterns_between_two(self, a, b):
+        def between(x, y):
+            return (pattern_of(a)(x, y) + pattern_of(b)(x, y)) / 2
+
+        where = place(draw(outline_of("square"), between), "pattern", a, b)
+        assert where.t == pytest.approx(0.5, abs=0.05)
+        assert where.both
+
+    @pytest.mark.parametrize(("a", "b"), PATTERN_PAIRS)
+    def test_one_pattern_on_either_half(self, a, b):
+        def halves(x, y):
+            return np.where(x < 0, pattern_of(a)(x, y), pattern_of(b)(x, y))
+
+        assert place(draw(outline_of("square"), halves), "pattern", a, b).both
+
+    def test_swapping_the_features_turns_the_line_around(self):
+        clip = draw(outline_of("star"), pattern_of("dotted"))
+        there, back = (place(clip, "shape", *pair) for pair in (("circle", "star"), ("star", "circle")))
+        assert (there.t, there.off) == pytest.approx((1 - back.t, back.off))

@@ -1,0 +1,109 @@
+"""The script that trains the demo model: a few of its steps, stopped and continued, and the folder that it writes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from demo_scripts import FOLDER, import_demo_script
+from safetensors.torch import load_file
+from transformers import AutoTokenizer
+
+from richspace_core.model_folder import CogVideoXFolder
+
+train, world = import_demo_script("train"), import_demo_script("world")
+
+SHORT = train.Plan(steps=4, batch=1, rate=1e-3, warm_up=2, fall=0.5, average=0.5)
+SEED = 3
+
+
+def vae_stage(folder, seed=SEED):
+    return train.VaeStage(SHORT, folder / "vae.safetensors", seed)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """A run from start to end: the weights that it kept."""
+    return vae_stage(tmp_path_factory.mktemp("straight")).run().state_dict()
+
+
+def assert_equal(some, others):
+    assert some.keys() == others.keys()
+    for name, weight in some.items():
+        assert torch.equal(weight, others[name]), name
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(straight, tmp_path):
+    vae_stage(tmp_path).run(stop=3)  # in the middle of the clips, after the single frames
+    assert_equal(vae_stage(tmp_path).run().state_dict(), straight)
+
+
+def test_another_seed_gives_another_model(straight, tmp_path):
+    other = vae_stage(tmp_path, seed=SEED + 1).run(stop=1).state_dict()
+    assert not torch.equal(other["encoder.conv_in.conv.weight"], straight["encoder.conv_in.conv.weight"])
+
+
+def test_the_rate_rises_stays_and_falls():
+    plan = replace(SHORT, steps=100, warm_up=10, fall=0.3)
+    rates = np.array([plan.rate_at(step) for step in range(100)]) / plan.rate
+    assert (np.diff(rates[:10]) > 0).all()
+    assert (rates[9:71] == 1).all()
+    assert (np.diff(rates[70:]) < 0).all()
+    assert 0 < rates[99] < 0.05
+
+
+def test_the_loss_falls(tmp_path):
+    plan = replace(SHORT, steps=12, batch=2)
+    train.VaeStage(plan, tmp_path / "vae.safetensors", SEED).run()
+    stage = train.VaeStage(plan, tmp_path / "vae.safetensors", SEED)
+    untrained = stage.loss(0).item()
+    stage._resume()
+    assert stage.loss(0).item() < 0.9 * untrained
+
+
+def test_the_whole_script_writes_a_folder_that_the_pack_takes(tmp_path):
+    def run(out):
+        stages = ("vae_plan", "refinement_plan", "transformer_plan")
+        plans = {stage: replace(SHORT, steps=2, batch=2) for stage in stages}
+        train.train(tmp_path / out, tmp_path / f"{out}-work", seed=SEED, clips=4, **plans)
+        return CogVideoXFolder.open(tmp_path / out)
+
+    folder, again = run("one"), run("two")
+    assert (folder.video_size().width, folder.video_size().height, folder.video_size().frames) == (64, 64, 9)
+    assert folder.text_length >= 64
+    for file in folder.path.rglob("*.safetensors"):
+        assert_equal(load_file(file), load_file(again.path / file.relative_to(folder.path)))
+        assert all(torch.isfinite(weight).all() for weight in load_file(file).values())
+
+
+def test_the_bundled_folder_has_this_script_s_configuration(tmp_path):
+    folder = CogVideoXFolder.open(FOLDER)
+    wanted = {"transformer": train.TRANSFORMER, "vae": train.VAE, "scheduler": train.SCHEDULER}
+    for part, config in wanted.items():
+        said = getattr(folder, part)
+        assert {key: list(value) if isinstance(value, tuple) else value for key, value in config.items()} == {
+            key: said[key] for key in config
+        }
+    train.write_tokenizer(tmp_path)
+    for file in tmp_path.iterdir():
+        assert file.read_bytes() == (FOLDER / "tokenizer" / file.name).read_bytes(), file.name
+
+
+def test_the_tokenizer_knows_every_sentence_of_the_world(tmp_path):
+    train.write_tokenizer(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path, local_files_only=True)
+    random = np.random.default_rng(0)
+    sentences = [world.describe(world.Scene.draw(random), random) for _ in range(500)]
+    ids = tokenizer(sentences).input_ids
+    assert {token for sentence in ids for token in sentence} == {*range(len(tokenizer))} - {0, 2, 3}  # </s> and words
+    assert tokenizer.decode(ids[0], skip_special_tokens=True) == sentences[0]
+    assert max(map(len, ids)) < train.TEXT_LENGTH / 2  # most of a prompt is padding, as it is with CogVideoX
+
+
+def test_no_sentence_names_two_of_a_kind():
+    random = np.random.default_rng(1)
+    kinds = world.HUES, world.SHAPES, {*world.PATTERNS, *world.PATTERNS.values()}
+    for _ in range(2000):
+        words = world.describe(world.Scene.draw(random), random).replace(",", "").replace(".", "").split()
+        for kind in kinds:
+            assert sum(word in kind for word in words) <= 1
