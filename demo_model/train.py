@@ -14,8 +14,6 @@ The configurations follow the published CogVideoX-2B; whatever is smaller than t
 from __future__ import annotations
 
 import argparse
-import io
-import json
 import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sentencepiece
+import published_form
 import torch
 import world
 from diffusers import (
@@ -32,15 +30,15 @@ from diffusers import (
     CogVideoXPipeline,
     CogVideoXTransformer3DModel,
 )
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from sentencepiece import sentencepiece_model_pb2
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 from transformers import AutoTokenizer, T5Config, T5EncoderModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 HERE = Path(__file__).resolve().parent
 DEFAULT_SEED = 0
@@ -109,20 +107,6 @@ VAE: dict[str, Any] = {
     "use_post_quant_conv": False,
 }
 
-SCHEDULER: dict[str, Any] = {  # all as published
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "clip_sample": False,
-    "set_alpha_to_one": True,
-    "steps_offset": 0,
-    "prediction_type": "v_prediction",
-    "rescale_betas_zero_snr": True,
-    "snr_shift_scale": 3.0,
-    "timestep_spacing": "trailing",
-}
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -138,16 +122,17 @@ class Plan:
     fall: float
     average: float  # decay of the running mean of the weights, which is what is kept
 
-    def rate_at(self, step: int) -> float:
-        """The learning rate of a step."""
+    def share_at(self, step: int) -> float:
+        """What part of its full learning rate a step has."""
         rising = (step + 1) / self.warm_up
         falling = (self.steps - step) / (self.fall * self.steps)
-        return self.rate * min(1.0, rising, falling)
+        return min(1.0, rising, falling)
 
 
 VAE_PLAN = Plan(steps=1000, batch=4, rate=8e-4, warm_up=20, fall=0.4, average=0.99)
 REFINEMENT_PLAN = Plan(steps=500, batch=4, rate=6e-4, warm_up=20, fall=0.7, average=0.99)
-TRANSFORMER_PLAN = Plan(steps=2800, batch=32, rate=8e-4, warm_up=100, fall=0.3, average=0.998)
+TRANSFORMER_PLAN = Plan(steps=4400, batch=16, rate=8e-4, warm_up=100, fall=0.5, average=0.998)
+MATRIX_RATE = 3e-3  # of Muon, for the matrices of the denoiser's and the text encoder's layers
 CLIPS = 6_000  # that are encoded once, for the last stage
 PICTURES_FIRST = 0.4  # share of the autoencoder's steps on single frames, four times as many: more scenes a second
 KL_WEIGHT = 3e-4
@@ -171,14 +156,19 @@ class Stage(ABC):
     def __init__(self, module: nn.Module, plan: Plan, file: Path) -> None:
         self.module, self.plan, self.file = module, plan, file
         self.average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(plan.average))
-        self.optimizer = torch.optim.AdamW(
-            module.parameters(), lr=plan.rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
-        )
+        self.optimizers = self.new_optimizers()
         self.log = file.with_suffix(".csv")
 
     @abstractmethod
     def loss(self, step: int) -> Tensor:
         """The loss on a step's own batch, a scalar."""
+
+    def new_optimizers(self) -> list[torch.optim.Optimizer]:
+        """What moves the weights: all of them by AdamW."""
+        return [self._adam(self.module.parameters())]
+
+    def _adam(self, weights: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(weights, lr=self.plan.rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
 
     def run(self, stop: int | None = None) -> nn.Module:
         """Train from where the file says, or from the start, and return the averaged network.
@@ -200,22 +190,24 @@ class Stage(ABC):
         return self.average.module.eval()
 
     def _step(self, step: int) -> float:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.plan.rate_at(step)
         self.module.train()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.module.zero_grad()
         loss = self.loss(step)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group.setdefault("initial_lr", group["lr"]) * self.plan.share_at(step)
+            optimizer.step()
         self.average.update_parameters(self.module)
         return loss.item()
 
     def _save(self, step: int, loss: float) -> None:
         state = {f"module.{key}": value for key, value in self.module.state_dict().items()}
         state |= {f"average.{key}": value for key, value in self.average.state_dict().items()}
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            state |= {f"optimizer.{index}.{key}": value for key, value in moments.items()}
+        for place, optimizer in enumerate(self.optimizers):
+            for index, moments in optimizer.state_dict()["state"].items():
+                state |= {f"optimizer.{place}.{index}.{key}": value for key, value in moments.items()}
         unfinished = self.file.with_suffix(".part")
         save_file({key: value.contiguous().clone() for key, value in state.items()}, unfinished, {"step": str(step)})
         unfinished.replace(self.file)
@@ -225,18 +217,17 @@ class Stage(ABC):
     def _resume(self) -> int:
         if not self.file.is_file():
             return 0
-        from safetensors import safe_open
-
         with safe_open(self.file, framework="pt") as saved:
             step = int(saved.metadata()["step"])
-        state = load_file(self.file)
+            state = {key: saved.get_tensor(key) for key in saved.keys()}  # noqa: SIM118 (no mapping)
         self.module.load_state_dict(_below("module", state))
         self.average.load_state_dict(_below("average", state))
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in _below("optimizer", state).items():
-            index, _, name = key.partition(".")
-            moments.setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
+        for place, optimizer in enumerate(self.optimizers):
+            moments: dict[int, dict[str, Tensor]] = {}
+            for key, value in _below(f"optimizer.{place}", state).items():
+                index, _, name = key.partition(".")
+                moments.setdefault(int(index), {})[name] = value
+            optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
         return step
 
 
@@ -317,10 +308,23 @@ class TransformerStage(Stage):
     ) -> None:
         torch.manual_seed(seed)
         self.seed, self.tokenizer, self.scenes, self.means, self.deviations = seed, tokenizer, scenes, means, deviations
-        self.scheduler = CogVideoXDDIMScheduler(**SCHEDULER)
+        self.scheduler = CogVideoXDDIMScheduler(**published_form.SCHEDULER)
         self.text_encoder = T5EncoderModel(T5Config(vocab_size=len(tokenizer), **TEXT_ENCODER))
         self.transformer = CogVideoXTransformer3DModel(**TRANSFORMER)
         super().__init__(nn.ModuleList([self.text_encoder, self.transformer]), plan, file)
+
+    def new_optimizers(self) -> list[torch.optim.Optimizer]:
+        """The layers' matrices by Muon, which needs half of the time that AdamW needs; everything else by AdamW."""
+        named = list(self.module.named_parameters())
+        matrices = {name for name, weight in named if weight.ndim == 2 and ("_blocks." in name or ".layer." in name)}
+        matrices = {name for name in matrices if "relative_attention_bias" not in name}
+        muon = torch.optim.Muon(
+            [weight for name, weight in named if name in matrices],
+            lr=MATRIX_RATE,
+            weight_decay=0.0,
+            adjust_lr_fn="match_rms_adamw",
+        )
+        return [muon, self._adam(weight for name, weight in named if name not in matrices)]
 
     def loss(self, step: int) -> Tensor:
         """Mean squared error of the velocity."""
@@ -357,6 +361,8 @@ def tokenize(tokenizer: Any, texts: Sequence[str]) -> Tensor:
 def encode_clips(vae: nn.Module, count: int, file: Path, seed: int) -> tuple[list[world.Scene], Tensor, Tensor]:
     """Render and encode the clips of the last stage, or read them from `file`.
 
+    They are steady ones: where a pattern may lie anywhere, a denoiser of this size draws none of them right.
+
     Returns:
         The scenes, and the mean and standard deviation of each one's latents, float16 ``[n, t, c, h, w]``.
     """
@@ -367,7 +373,8 @@ def encode_clips(vae: nn.Module, count: int, file: Path, seed: int) -> tuple[lis
         for start in tqdm(range(0, count, 8), desc="clips", unit="batch", mininterval=2):
             several = slice(start, start + 8)
             clips = [
-                world.render(scene, random) for scene, random in zip(scenes[several], randoms[several], strict=True)
+                world.render(scene, random, steady=True)
+                for scene, random in zip(scenes[several], randoms[several], strict=True)
             ]
             with torch.inference_mode():
                 posterior = vae.encode(to_video(np.stack(clips))).latent_dist
@@ -379,70 +386,9 @@ def encode_clips(vae: nn.Module, count: int, file: Path, seed: int) -> tuple[lis
 
 
 def write_tokenizer(folder: Path) -> None:
-    """Write a tokenizer that knows the little world's words and nothing else, in CogVideoX's form.
-
-    Every word is one piece; another word is unknown, which `closed_vocabulary` in its configuration announces.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "spiece.model").write_bytes(_sentencepiece_of(world.VOCABULARY))
-    special = {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
-    write_json(folder / "special_tokens_map.json", special)
-    settings = {
-        "tokenizer_class": "T5Tokenizer",
-        **special,
-        "extra_ids": 0,
-        "legacy": True,
-        "model_max_length": TEXT_LENGTH,
-        "closed_vocabulary": True,
-    }
-    write_json(folder / "tokenizer_config.json", settings)
-
-
-def _sentencepiece_of(words: Sequence[str]) -> bytes:
-    """A SentencePiece model with exactly these words and signs; ids as T5's: padding 0, end 1, unknown 2."""
-    trained = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(words),
-        model_writer=trained,
-        model_type="unigram",
-        vocab_size=len(words),
-        hard_vocab_limit=False,
-        normalization_rule_name="nmt_nfkc_cf",  # folds case: "Red" is "red"
-        pad_id=0,
-        eos_id=1,
-        unk_id=2,
-        bos_id=-1,
-        num_threads=1,
-        minloglevel=2,
-    )
-    model = sentencepiece_model_pb2.ModelProto.FromString(trained.getvalue())
-    del model.pieces[3:]  # what was learned: word parts, with which no word would be unknown
-    start = "\u2581"  # SentencePiece's mark of a word's start; alone, it stands before a sign that stands alone
-    model.pieces.add(piece=start, score=-10.0)
-    for word in words:
-        model.pieces.add(piece=start + word if word.isalpha() else word, score=-1.0)
-    model.trainer_spec.vocab_size = len(model.pieces)
-    return bytes(model.SerializeToString(deterministic=True))
-
-
-def save_pipeline(pipeline: CogVideoXPipeline, folder: Path) -> None:
-    """Save everything but the tokenizer as a diffusers folder, in float16.
-
-    The pipeline's own `save_pretrained` would write a `tokenizer.json` too, which no published CogVideoX has.
-    """
-    for name in ("text_encoder", "transformer", "vae"):
-        getattr(pipeline, name).half().save_pretrained(folder / name, safe_serialization=True)
-    # Where the caller names no type, transformers 5 loads the text encoder in its config's one while diffusers loads
-    # the rest in float32, and the two must meet.
-    config = folder / "text_encoder" / "config.json"
-    write_json(config, json.loads(config.read_text()) | {"dtype": "float32"})
-    pipeline.scheduler.save_pretrained(folder / "scheduler")
-    pipeline.save_config(folder)
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` as indented JSON with a newline at the end, the same bytes on every system."""
-    path.write_bytes((json.dumps(content, indent=2) + "\n").encode())
+    """Write a tokenizer that knows the little world's words and nothing else, in CogVideoX's form."""
+    pieces = published_form.closed_sentencepiece(world.VOCABULARY)
+    published_form.write_tokenizer(folder, pieces, TEXT_LENGTH, closed_vocabulary=True)
 
 
 def train(
@@ -478,7 +424,7 @@ def train(
         transformer_plan, work / "denoiser.safetensors", seed, tokenizer, scenes, means * scale, deviations * scale
     )
     text_encoder, transformer = stage.run()
-    save_pipeline(
+    published_form.save_pipeline(
         CogVideoXPipeline(
             tokenizer=tokenizer, text_encoder=text_encoder, transformer=transformer, vae=vae, scheduler=stage.scheduler
         ),

@@ -80,20 +80,22 @@ class Scene:
         return f"a {self.size} {self.pattern} {self.hue} {self.shape} moves {self.motion}"
 
 
-def render(scene: Scene, random: Generator) -> Clip:
+def render(scene: Scene, random: Generator, *, steady: bool = False) -> Clip:
     """Draw a scene.
 
     Args:
         scene: What to show.
         random: Chooses the exact size, place and length of way.
+        steady: Whether only the size is left to chance: the way's middle is the picture's, and its length exact.
 
     Returns:
         float32 ``[FRAMES, SIDE, SIDE, 3]`` in 0..1.
     """
     radius = random.uniform(*SIZES[scene.size])
     direction = np.array(MOTIONS[scene.motion])
-    middle = SIDE / 2 - 0.5 + random.uniform(-WANDER, WANDER, size=2)
-    way = np.linspace(-0.5, 0.5, FRAMES) * TRAVEL * random.uniform(0.9, 1.1)
+    off, stretch = (np.zeros(2), 1.0) if steady else (random.uniform(-WANDER, WANDER, size=2), random.uniform(0.9, 1.1))
+    middle = SIDE / 2 - 0.5 + off
+    way = np.linspace(-0.5, 0.5, FRAMES) * TRAVEL * stretch
     centres = middle + way[:, None] * direction  # [t, 2]
     pixels = np.arange(SIDE)
     x = pixels[None, None, :] - centres[:, 0, None, None]  # [t, 1, w], pixels right of the object's centre

@@ -13,7 +13,7 @@ from diffusers import (
     CogVideoXPipeline,
     CogVideoXTransformer3DModel,
 )
-from random_models import SCHEDULER
+from random_models import published_form
 from safetensors.torch import load_file
 from tiny_models import DEMO_MODEL
 from transformers import T5EncoderModel, T5Tokenizer
@@ -84,7 +84,7 @@ class TestFolder:
 
     def test_scheduler_is_the_one_of_cogvideox_2b(self, demo):
         config = demo.scheduler.config
-        assert {name: config[name] for name in SCHEDULER} == SCHEDULER
+        assert {name: config[name] for name in published_form.SCHEDULER} == published_form.SCHEDULER
         assert demo.scheduler.alphas_cumprod[-1] == 0  # the last training step is pure noise
 
     def test_own_size_is_what_the_card_says(self, demo):

@@ -116,6 +116,19 @@ class TestMeasurement:
         assert np.isfinite(measuring.measure(clip).outline).all()
 
 
+class TestSteadyClips:
+    @pytest.mark.parametrize("motion", world.MOTIONS)
+    def test_only_the_size_is_left_to_chance(self, motion):
+        scene = world.Scene("circle", "red", "checked", "large", motion)
+        clips = [world.render(scene, np.random.default_rng(seed), steady=True) for seed in (1, 2)]
+        assert not np.array_equal(*clips)
+        for clip in clips:
+            found = measuring.measure(clip)
+            assert found.travel == pytest.approx(world.TRAVEL * np.array(world.MOTIONS[motion]), abs=0.05)
+            middle = clip[world.FRAMES // 2]
+            assert middle == pytest.approx(middle[::-1, ::-1], abs=1e-6)  # the object's middle is the picture's
+
+
 class TestPureFeatures:
     def test_each_is_at_its_own_end_and_none_is_a_mixture(self):
         """Nor is a third feature of the same kind: a circle is no mixture of a triangle and a star."""

@@ -45,7 +45,7 @@ def test_another_seed_gives_another_model(straight, tmp_path):
 
 def test_the_rate_rises_stays_and_falls():
     plan = replace(SHORT, steps=100, warm_up=10, fall=0.3)
-    rates = np.array([plan.rate_at(step) for step in range(100)]) / plan.rate
+    rates = np.array([plan.share_at(step) for step in range(100)])
     assert (np.diff(rates[:10]) > 0).all()
     assert (rates[9:71] == 1).all()
     assert (np.diff(rates[70:]) < 0).all()
@@ -78,7 +78,7 @@ def test_the_whole_script_writes_a_folder_that_the_pack_takes(tmp_path):
 
 def test_the_bundled_folder_has_this_script_s_configuration(tmp_path):
     folder = CogVideoXFolder.open(FOLDER)
-    wanted = {"transformer": train.TRANSFORMER, "vae": train.VAE, "scheduler": train.SCHEDULER}
+    wanted = {"transformer": train.TRANSFORMER, "vae": train.VAE, "scheduler": train.published_form.SCHEDULER}
     for part, config in wanted.items():
         said = getattr(folder, part)
         assert {key: list(value) if isinstance(value, tuple) else value for key, value in config.items()} == {

@@ -11,16 +11,20 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 FOLDER = ROOT / "demo_model"
+SHARED = "world", "published_form"
 
 
 def import_demo_script(name: str) -> ModuleType:
     """Imports demo_model/NAME.py, once, without putting its folder on sys.path.
 
-    `world` keeps its name, by which the others import it; they take a longer one (`demo_model_measure`), since
-    their own are too common.
+    The `SHARED` ones keep their names, by which the others import them; those take a longer one
+    (`demo_model_measure`), since their own are too common.
     """
-    for each in ("world", name):
-        unique = each if each == "world" else f"demo_model_{each}"
-        if unique not in sys.modules:
-            import_file(unique, FOLDER / f"{each}.py", package_folder=FOLDER)
-    return sys.modules["world" if name == "world" else f"demo_model_{name}"]
+    for each in (*SHARED, name):
+        if _module_name(each) not in sys.modules:
+            import_file(_module_name(each), FOLDER / f"{each}.py", package_folder=FOLDER)
+    return sys.modules[_module_name(name)]
+
+
+def _module_name(script: str) -> str:
+    return script if script in SHARED else f"demo_model_{script}"

@@ -8,26 +8,25 @@ still has every kind of layer, and no two that are equal by accident. `tiny_mode
 from __future__ import annotations
 
 import hashlib
-import io
 import itertools
-import json
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import sentencepiece
 import torch
+from demo_scripts import import_demo_script
 from diffusers import (
     AutoencoderKLCogVideoX,
     CogVideoXDDIMScheduler,
     CogVideoXPipeline,
     CogVideoXTransformer3DModel,
 )
-from sentencepiece import sentencepiece_model_pb2
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+published_form = import_demo_script("published_form")
 
 Model = TypeVar("Model", bound=torch.nn.Module)
 
@@ -98,20 +97,6 @@ VAE: dict[str, Any] = {
     "force_upcast": True,
     "use_quant_conv": False,
     "use_post_quant_conv": False,
-}
-
-SCHEDULER: dict[str, Any] = {  # all as published
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "clip_sample": False,
-    "set_alpha_to_one": True,
-    "steps_offset": 0,
-    "prediction_type": "v_prediction",
-    "rescale_betas_zero_snr": True,
-    "snr_shift_scale": 3.0,
-    "timestep_spacing": "trailing",
 }
 
 # Random layers attend so evenly that a prompt would not be seen in the video, and a random decoder paints in pure
@@ -218,7 +203,6 @@ whisper whistle whole why wide wild will window wing winter wire wise with withi
 work world would wrap write wrong yard year yes yesterday yet you your zoom
 """
 TURNS = 4  # so many times each subject meets each frame, with other words in the gaps
-WORD_START = "\u2581"  # SentencePiece's mark
 PRINTABLE_ASCII = "".join(map(chr, range(33, 127)))
 
 
@@ -238,76 +222,27 @@ def training_sentences() -> Iterator[str]:
     yield from EVERYDAY_WORDS.split()
 
 
-def train_sentencepiece(**options: str) -> bytes:
-    """Train the SentencePiece model and return the bytes of its `spiece.model`.
+def train_sentencepiece() -> bytes:
+    """The bytes of a `spiece.model` of `VOCABULARY_SIZE` pieces.
 
-    Ids follow T5: padding 0, end of sequence 1, unknown 2. T5 has no byte fallback, so every printable ASCII character
-    is required to be a piece of its own and no English prompt is unknown.
-
-    Args:
-        options: Further settings of SentencePiece's trainer.
-
-    Returns:
-        A serialised SentencePiece model of `VOCABULARY_SIZE` pieces, the three special ones included.
+    T5 has no byte fallback, so every printable ASCII character is required to be a piece of its own and no English
+    prompt is unknown.
     """
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=training_sentences(),
-        model_writer=model,
-        model_type="unigram",
-        vocab_size=VOCABULARY_SIZE,
-        required_chars=PRINTABLE_ASCII,
-        character_coverage=1.0,
-        pad_id=0,
-        eos_id=1,
-        unk_id=2,
-        bos_id=-1,
-        num_threads=1,  # with more, sums are taken in any order and the pieces may differ
-        minloglevel=2,
-        **options,
+    return published_form.train_sentencepiece(
+        [*training_sentences()], VOCABULARY_SIZE, required_chars=PRINTABLE_ASCII, character_coverage=1.0
     )
-    return model.getvalue()
 
 
 def write_tokenizer(folder: Path) -> None:
-    """Write a tokenizer folder in the form in which CogVideoX publishes it: `spiece.model` and no `tokenizer.json`."""
-    _write_tokenizer(folder, train_sentencepiece())
+    """Write a tokenizer folder as CogVideoX-2B has it."""
+    more = {"additional_special_tokens": [], "sp_model_kwargs": {}, "clean_up_tokenization_spaces": True}
+    published_form.write_tokenizer(folder, train_sentencepiece(), TEXT_LENGTH, **more)
 
 
 def write_closed_tokenizer(folder: Path, words: Sequence[str]) -> None:
     """Write a tokenizer folder that knows some words in any case, comma and full stop, and says that this is all."""
-    model = sentencepiece_model_pb2.ModelProto.FromString(train_sentencepiece(normalization_rule_name="nmt_nfkc_cf"))
-    special = list(model.pieces[:3])
-    del model.pieces[:]
-    model.pieces.extend(special)
-    for piece in (WORD_START, *(WORD_START + word for word in words), ",", "."):
-        model.pieces.add(piece=piece, score=-1.0)
-    model.trainer_spec.vocab_size = len(model.pieces)
-    _write_tokenizer(folder, model.SerializeToString(), closed_vocabulary=True)
-
-
-def _write_tokenizer(folder: Path, pieces: bytes, **more: bool) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "spiece.model").write_bytes(pieces)
-    special = {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
-    write_json(folder / "special_tokens_map.json", special)
-    settings = {
-        "tokenizer_class": "T5Tokenizer",
-        **special,
-        "extra_ids": 0,
-        "additional_special_tokens": [],
-        "legacy": True,
-        "model_max_length": TEXT_LENGTH,
-        "sp_model_kwargs": {},
-        "clean_up_tokenization_spaces": True,
-        **more,
-    }
-    write_json(folder / "tokenizer_config.json", settings)
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` as indented JSON with a newline at the end, the same bytes on every system."""
-    path.write_bytes((json.dumps(content, indent=2) + "\n").encode())
+    pieces = published_form.closed_sentencepiece([*words, ",", "."])
+    published_form.write_tokenizer(folder, pieces, TEXT_LENGTH, closed_vocabulary=True)
 
 
 def _with_random_weights(model: Model, name: str, seed: int) -> Model:
@@ -382,18 +317,3 @@ def build_pipeline(
         vae=build_vae(vae, seed=seed),
         scheduler=CogVideoXDDIMScheduler(**scheduler),
     )
-
-
-def save_pipeline(pipeline: CogVideoXPipeline, folder: Path) -> None:
-    """Save everything but the tokenizer as a diffusers folder, in float16.
-
-    The pipeline's own `save_pretrained` would write a `tokenizer.json` too, which no published CogVideoX has.
-
-    Args:
-        pipeline: From `build_pipeline`; its weights are rounded to float16 in place.
-        folder: Where to write; already holds `tokenizer/`.
-    """
-    for name in ("text_encoder", "transformer", "vae"):
-        getattr(pipeline, name).half().save_pretrained(folder / name, safe_serialization=True)
-    pipeline.scheduler.save_pretrained(folder / "scheduler")
-    pipeline.save_config(folder)

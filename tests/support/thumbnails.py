@@ -57,15 +57,15 @@ def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image])
 def _draw_strip(picture: Image.Image, frames: Sequence[Image.Image], rows: tuple[int, int]) -> None:
     """Frames side by side over the whole width, between two rows; what is too high is cut above and below."""
     top, bottom = rows
-    count = min(FRAMES, len(frames))
-    width = (SIDE - 2 * _MARGIN - (count - 1) * _GAP) // count
-    for place in range(count):
+    if len(frames) == 1:  # a picture of its own, which is shown whole
+        size = (SIDE - 2 * _MARGIN, bottom - top)
+        whole = ImageOps.contain(frames[0].convert("RGB"), size, Image.Resampling.LANCZOS)
+        picture.paste(whole, ((SIDE - whole.width) // 2, top))
+        return
+    width = (SIDE - 2 * _MARGIN - (FRAMES - 1) * _GAP) // FRAMES
+    for place in range(FRAMES):
         frame = frames[round(place * (len(frames) - 1) / (FRAMES - 1))].convert("RGB")
         height = round(frame.height * width / frame.width)
-        if count == 1:  # a picture of its own, which is shown whole
-            whole = ImageOps.contain(frame, (width, bottom - top), Image.Resampling.LANCZOS)
-            picture.paste(whole, ((SIDE - whole.width) // 2, top))
-            return
         frame = frame.resize((width, height), Image.Resampling.BICUBIC)
         cut = max(0, height - (bottom - top)) // 2
         shown = frame.crop((0, cut, width, height - cut))

@@ -24,7 +24,7 @@ Kind = Literal["2b", "5b", "1.5"]  # CogVideoX-2B, CogVideoX-5B and CogVideoX1.5
 KINDS: tuple[Kind, ...] = ("2b", "5b", "1.5")
 
 TEXT_LENGTH, TEXT_ENCODER = random_models.TEXT_LENGTH, random_models.TEXT_ENCODER
-_TRANSFORMER, _VAE, _SCHEDULER = random_models.TRANSFORMER, random_models.VAE, random_models.SCHEDULER
+_TRANSFORMER, _VAE, _SCHEDULER = random_models.TRANSFORMER, random_models.VAE, random_models.published_form.SCHEDULER
 
 TRANSFORMERS: dict[Kind, dict[str, Any]] = {
     "2b": _TRANSFORMER,
@@ -105,5 +105,5 @@ def save_tiny_folder(path: Path, kind: Kind = "2b", seed: int = 0) -> Path:
         `path`.
     """
     random_models.write_tokenizer(path / "tokenizer")
-    random_models.save_pipeline(tiny_pipeline(kind, seed), path)
+    random_models.published_form.save_pipeline(tiny_pipeline(kind, seed), path)
     return path

@@ -1,0 +1,129 @@
+"""The form in which CogVideoX is published, for models that a script makes: noise schedule, tokenizer, folder."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from diffusers import CogVideoXPipeline
+
+#: CogVideoX-2B's own settings, arguments of `CogVideoXDDIMScheduler`.
+SCHEDULER: dict[str, Any] = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "set_alpha_to_one": True,
+    "steps_offset": 0,
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "snr_shift_scale": 3.0,
+    "timestep_spacing": "trailing",
+}
+
+WORD_START = "\u2581"  # SentencePiece's mark; a piece of its own before a sign that stands alone
+
+
+def write_tokenizer(folder: Path, pieces: bytes, text_length: int, **more: Any) -> None:
+    """Write a tokenizer folder: `spiece.model` and two configurations, and no `tokenizer.json`.
+
+    Args:
+        folder: Where to write.
+        pieces: A serialised SentencePiece model.
+        text_length: Tokens of the longest prompt.
+        more: Further entries of the configuration.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "spiece.model").write_bytes(pieces)
+    special = {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    write_json(folder / "special_tokens_map.json", special)
+    settings = {
+        "tokenizer_class": "T5Tokenizer",
+        **special,
+        "extra_ids": 0,
+        "legacy": True,
+        "model_max_length": text_length,
+        **more,
+    }
+    write_json(folder / "tokenizer_config.json", settings)
+
+
+def train_sentencepiece(sentences: Sequence[str], size: int, **options: Any) -> bytes:
+    """Train a SentencePiece model; ids as T5's: padding 0, end of sequence 1, unknown 2.
+
+    Args:
+        sentences: What it learns its pieces from.
+        size: Number of pieces, the three special ones included.
+        options: Further settings of SentencePiece's trainer.
+
+    Returns:
+        The bytes of a `spiece.model`, always the same for the same arguments.
+    """
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(sentences),
+        model_writer=model,
+        model_type="unigram",
+        vocab_size=size,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        num_threads=1,  # with more, sums are taken in any order and the pieces may differ
+        minloglevel=2,
+        **options,
+    )
+    return model.getvalue()
+
+
+def closed_sentencepiece(words: Sequence[str]) -> bytes:
+    """A SentencePiece model with exactly these words, in any case, and signs. Anything else is unknown to it.
+
+    Whoever writes a tokenizer of it says so in the configuration: `closed_vocabulary=True`.
+    """
+    trained = train_sentencepiece(
+        words,
+        len(words),
+        hard_vocab_limit=False,
+        normalization_rule_name="nmt_nfkc_cf",  # folds case: "Red" is "red"
+    )
+    model = sentencepiece_model_pb2.ModelProto.FromString(trained)
+    del model.pieces[3:]  # what was learned: word parts, with which no word would be unknown
+    model.pieces.add(piece=WORD_START, score=-10.0)
+    for word in words:
+        model.pieces.add(piece=WORD_START + word if word.isalpha() else word, score=-1.0)
+    model.trainer_spec.vocab_size = len(model.pieces)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def save_pipeline(pipeline: CogVideoXPipeline, folder: Path) -> None:
+    """Save everything but the tokenizer as a diffusers folder, in float16.
+
+    The pipeline's own `save_pretrained` would write a `tokenizer.json` too, which no published CogVideoX has.
+
+    Args:
+        pipeline: Its weights are rounded to float16 in place.
+        folder: Where to write; already holds `tokenizer/`.
+    """
+    for name in ("text_encoder", "transformer", "vae"):
+        getattr(pipeline, name).half().save_pretrained(folder / name, safe_serialization=True)
+    # Where the caller names no type, transformers 5 loads the text encoder in its config's one while diffusers loads
+    # the rest in float32, and the two must meet.
+    config = folder / "text_encoder" / "config.json"
+    write_json(config, json.loads(config.read_text()) | {"dtype": "float32"})
+    pipeline.scheduler.save_pretrained(folder / "scheduler")
+    pipeline.save_config(folder)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write `content` as indented JSON with a newline at the end, the same bytes on every system."""
+    path.write_bytes((json.dumps(content, indent=2) + "\n").encode())
