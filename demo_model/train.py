@@ -236,6 +236,12 @@ def _below(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
 
 
+def _generators(seed: int, stream: int, step: int) -> tuple[np.random.Generator, torch.Generator]:
+    """A step's own random numbers, which do not depend on the steps before it: numpy's and torch's."""
+    random = np.random.default_rng([seed, stream, step])
+    return random, torch.Generator().manual_seed(int(random.integers(2**62)))
+
+
 class VaeStage(Stage):
     """The video autoencoder: rebuild rendered clips, with latents near a unit normal distribution.
 
@@ -253,8 +259,7 @@ class VaeStage(Stage):
 
     def loss(self, step: int) -> Tensor:
         """Absolute and squared error, the object's pixels counted more, and the divergence from a unit normal one."""
-        random = np.random.default_rng([self.seed, _VAE_STAGE if self.is_new else _REFINEMENT_STAGE, step])
-        generator = torch.Generator().manual_seed(int(random.integers(2**62)))
+        random, generator = _generators(self.seed, _VAE_STAGE if self.is_new else _REFINEMENT_STAGE, step)
         clips = to_video(np.stack(list(self._clips(step, random))))
         posterior = self.module.encode(clips).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=generator)
@@ -333,8 +338,7 @@ class TransformerStage(Stage):
 
     def loss(self, step: int) -> Tensor:
         """Mean squared error of the velocity."""
-        random = np.random.default_rng([self.seed, _TRANSFORMER_STAGE, step])
-        generator = torch.Generator().manual_seed(int(random.integers(2**62)))
+        random, generator = _generators(self.seed, _TRANSFORMER_STAGE, step)
         chosen = random.integers(len(self.scenes), size=self.plan.batch)
         texts = [world.describe(self.scenes[index], random) for index in chosen]
         texts = ["" if random.random() < EMPTY_PROMPTS else text for text in texts]
