@@ -19,13 +19,16 @@ Prompt = dict[str, dict[str, Any]]  # node id: its class_type, inputs, and title
 
 
 def change(prompt: Prompt, title: str, name: str, value: str) -> None:
-    """Give an input of the node of that title another value: a number or true or false if it reads so, else a text."""
+    """Give an input of the node of that title another value of the same kind: a text, a number, true or false."""
     nodes = [node for node in prompt.values() if node["_meta"]["title"] == title]
     if len(nodes) != 1 or name not in nodes[0]["inputs"]:
         known = [f"  {node['_meta']['title']}: {', '.join(node['inputs'])}" for node in prompt.values()]
         sys.exit(f"No node is called {title!r} and has an input {name!r}. There are:\n" + "\n".join(known))
-    old = nodes[0]["inputs"][name]
-    nodes[0]["inputs"][name] = value if isinstance(old, str) else json.loads(value)
+    try:
+        is_text = isinstance(nodes[0]["inputs"][name], str)
+        nodes[0]["inputs"][name] = value if is_text else json.loads(value)
+    except json.JSONDecodeError:
+        sys.exit(f"{title}: {name} is no text, so {value!r} cannot be its value.")
 
 
 async def make(server: str, prompt: Prompt, folder: Path) -> None:

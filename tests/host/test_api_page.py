@@ -70,6 +70,7 @@ def test_a_seed_is_a_video(queue):
     [
         (["No such title", "text", "x"], "Guide: the mixture in words: text"),
         (["Sample the video", "sed", "1"], "No node is called 'Sample the video' and has an input 'sed'"),
+        (["Sample the video", "seed", "seven"], "Sample the video: seed is no text, so 'seven' cannot be its value."),
         (["Sample the video", "steps", "0"], "Sample the video: Value 0 smaller than min"),
         (["A: circle", "text", "a flying teapot"], "A: circle failed: "),
     ],
