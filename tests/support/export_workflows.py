@@ -51,12 +51,13 @@ def write_api_file(frontend: Frontend, file: Path) -> dict[str, Any]:
     return prompt
 
 
-def on_the_demo_model(prompt: Mapping[str, Any]) -> dict[str, Any]:
+def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -> dict[str, Any]:
     """A workflow on the bundled model: as it is if made for that, else with few steps and with prompts that it knows.
 
-    Different texts become different prompts, in the order in which they come; an empty one stays empty.
+    Different texts become different prompts, in the order in which they come; an empty one stays empty. Without
+    `keep_its_own` that happens to the demo's workflows, too: an earlier version's model may have known other words.
     """
-    if any(node["inputs"].get("model") == DEMO for node in prompt.values()):
+    if keep_its_own and any(node["inputs"].get("model") == DEMO for node in prompt.values()):
         return dict(prompt)
     changes = {"RichSpaceLoadCogVideoX": {"model": DEMO}, "RichSpaceCogVideoXSample": {"steps": STEPS}}
     texts = dict.fromkeys(node["inputs"].get("text") for node in prompt.values())
