@@ -41,6 +41,11 @@ SURFACE = {
         ["a: CONDITIONING", "b: CONDITIONING", "index: INT = 15", "steps: INT = 30"],
         ["mixture: CONDITIONING"],
     ),
+    "RichSpaceInterpolationSweep": (
+        "RichSpace/mix",
+        ["a: CONDITIONING", "b: CONDITIONING", "steps: INT = 30", "count: INT = 5", "candidates: STRING = ''"],
+        ["mixtures: CONDITIONING", "indices: INT", "labels: STRING"],
+    ),
     "RichSpaceChainedFinder": (
         "RichSpace/mix",
         [
@@ -80,8 +85,35 @@ SURFACE = {
         ["frames: IMAGE"],
     ),
     "RichSpaceScorePlot": ("RichSpace/view", ["scores: RICHSPACE_SCORES"], ["plot: IMAGE"]),
+    "RichSpaceContactSheet": (
+        "RichSpace/view",
+        ["frames: IMAGE", "columns: INT = 5", "frame_width: INT = 256", "labels: STRING"],
+        ["sheet: IMAGE"],
+    ),
+    "RichSpaceSaveEmbedding": (
+        "RichSpace/files",
+        ["conditioning: CONDITIONING", "filename_prefix: STRING = 'RichSpace'", "scores: RICHSPACE_SCORES"],
+        ["conditioning: CONDITIONING"],
+    ),
+    "RichSpaceLoadEmbedding": (
+        "RichSpace/files",
+        ["file: COMBO"],
+        ["conditioning: CONDITIONING", "about: STRING"],
+    ),
 }
-OUTPUT_NODES = {"RichSpaceCosineScore", "RichSpaceOptimalInterpolate", "RichSpaceChainedFinder"}
+OUTPUT_NODES = {
+    "RichSpaceCosineScore",
+    "RichSpaceOptimalInterpolate",
+    "RichSpaceChainedFinder",
+    "RichSpaceContactSheet",
+    "RichSpaceSaveEmbedding",
+}
+# Inputs that take a whole list at once, and outputs that are lists: everything behind them runs once for each item.
+LISTS = {
+    "RichSpaceCogVideoXDecode": (False, ["frames"]),
+    "RichSpaceInterpolationSweep": (False, ["mixtures", "indices", "labels"]),
+    "RichSpaceContactSheet": (True, []),
+}
 OPTIONS = {
     ("RichSpaceLoadCogVideoX", "dtype"): ["auto", "float32", "bfloat16", "float16"],
     ("RichSpaceCogVideoXSample", "scheduler"): ["auto", "DDIM", "DPM"],
@@ -114,6 +146,8 @@ def test_surface_is_what_saved_workflows_know(nodes_by_id, node_id):
     outputs = [f"{output.display_name}: {output.io_type}" for output in schema.outputs]
     assert (schema.category, inputs, outputs) == SURFACE[node_id]
     assert schema.is_output_node == (node_id in OUTPUT_NODES)
+    lists = [output.display_name for output in schema.outputs if output.is_output_list]
+    assert (schema.is_input_list, lists) == LISTS.get(node_id, (False, []))
 
 
 @pytest.mark.parametrize(("node_id", "name"), OPTIONS)
