@@ -40,7 +40,7 @@ class MixtureRecord:
         truncated: The same on the prompts' own tokens.
 
     Raises:
-        RichSpaceError: If `index` is not one of the candidates.
+        EmbeddingError: If `index` is not one of the candidates.
     """
 
     a: str
@@ -51,7 +51,10 @@ class MixtureRecord:
     truncated: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        require_index(self.index, self.steps)
+        try:
+            require_index(self.index, self.steps)
+        except RichSpaceError as error:
+            raise EmbeddingError(error.argument, expected=error.expected, got=error.got, hint=error.hint) from error
 
     @property
     def summary(self) -> str:
@@ -85,7 +88,8 @@ class SavedEmbedding:
     pack_version: str = ""
 
     def __post_init__(self) -> None:
-        rows = TextEmbedding(self.values, self.token_count or self.values.shape[0]).values.shape[0]
+        count = len(self.values) if self.token_count is None else self.token_count
+        rows = len(TextEmbedding(self.values, count).values)
         require_finite(_EMBEDDING, self.values)
         if self.pooled_output is not None:
             require_finite(_POOLED, self.pooled_output)
@@ -152,8 +156,8 @@ def load_embedding(file: Path) -> SavedEmbedding:
             _require_format(file, metadata, list(content.keys()))
             tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a mapping
         return _put_together(tensors, json.loads(metadata[_ABOUT]))
-    except RichSpaceError as error:
-        raise error if error.argument == file.name else error.within(file.name) from error
+    except EmbeddingError as error:
+        raise (error if error.argument == file.name else error.within(file.name)) from error
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise EmbeddingError(
             file.name,
