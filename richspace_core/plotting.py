@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from .candidates import shares
 from .errors import RichSpaceError
 from .finder import OptimalInterpolation, Scores
 
@@ -107,10 +108,8 @@ class ScorePanel:
 
     @property
     def _choice(self) -> str:
-        steps = self.scores.steps
-        decimals = max(0, math.ceil(math.log10(steps)) - 2)  # 999 of 1000 is not 100% A
-        share = round(100 * self.chosen / steps, decimals)
-        return f"{self.chosen} of {steps}: {share:.{decimals}f}% A, {100 - share:.{decimals}f}% B"
+        share_a, share_b = shares(self.chosen, self.scores.steps)
+        return f"{self.chosen} of {self.scores.steps}: {share_a} A, {share_b} B"
 
     @property
     def _by_hand(self) -> str:

@@ -18,6 +18,7 @@ from PIL import Image
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 RENDERERS = ("classic", "nodes-2")
 FINDER = "RichSpaceOptimalInterpolate"
+RESULT_PICTURES = ("SaveImage", "RichSpaceContactSheet")  # where a workflow's result is a picture and no video
 # Colours of the score plot: its title and its grounds, of which the nodes have little before.
 ORANGE, GROUND, FIELD = (0xF5, 0xA8, 0x1C), (0x1E, 0x1E, 0x24), (0x25, 0x25, 0x2D)
 
@@ -120,7 +121,7 @@ def test_the_whole_graph_is_in_the_window(visit):
 def test_the_video_appears(visit):
     assert visit.entry["status"]["completed"]
     if not any(node["type"] == "SaveVideo" for node in visit.ran.nodes):
-        (pictures,) = (node["id"] for node in visit.ran.nodes if node["type"] == "SaveImage")
+        (pictures,) = (node["id"] for node in visit.ran.nodes if node["type"] in RESULT_PICTURES)
         assert visit.entry["outputs"][pictures]["images"]  # `wait_for_outputs` has seen them shown
         return
     (video,) = visit.frontend.videos()

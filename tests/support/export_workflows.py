@@ -79,13 +79,18 @@ def title_of(file: Path) -> str:
 
 
 def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) -> None:
-    """Run a workflow on the demo model and draw its picture: the last finder's scores and what was saved."""
+    """Run a workflow on the demo model and draw its picture: the last finder's scores, and the video or the picture."""
     prompt = on_the_demo_model(prompt)
     entry = server.run(prompt)
     finders = [name for name, node in prompt.items() if node["class_type"] == "RichSpaceOptimalInterpolate"]
     (plot,) = output_files({"outputs": {"last": entry["outputs"][finders[-1]]}})
-    saved = [shown for shown in output_files(entry) if shown["type"] == "output"]
-    result = max(saved, key=lambda shown: shown["filename"].endswith(".mp4"))  # or the picture
+    results = [
+        shown
+        for name, output in entry["outputs"].items()
+        if name not in finders
+        for shown in output_files({"outputs": {name: output}})
+    ]
+    result = max(results, key=lambda shown: (shown["filename"].endswith(".mp4"), shown["type"] == "output"))
     content = server.view(result)
     frames = read_frames(content) if result["filename"].endswith(".mp4") else [Image.open(io.BytesIO(content))]
     picture = draw_thumbnail(title_of(file), Image.open(io.BytesIO(server.view(plot))), frames)
