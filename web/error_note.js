@@ -1,0 +1,27 @@
+/** The message of an error, in the node that failed. */
+
+const NAME = "richspace-error";
+const LINE = 17;
+
+/** Show a message in a node until its errors are cleared. */
+export function showError(node, message) {
+  clearErrors([node]);
+  const note = document.createElement("div");
+  note.className = "richspace-error";
+  note.setAttribute("role", "alert");
+  note.textContent = message;
+  const lines = () => Math.ceil(message.length / Math.max(20, node.size[0] / 6.5));
+  const getMinHeight = () => 28 + LINE * lines();
+  const widget = node.addDOMWidget(NAME, NAME, note, { serialize: false, hideOnZoom: false, getMinHeight });
+  widget.serialize = false;
+  node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
+  node.setDirtyCanvas(true, true);
+}
+
+/** Take the messages out of some nodes. */
+export function clearErrors(nodes) {
+  for (const node of nodes) {
+    const widget = node.widgets?.find(({ name }) => name === NAME);
+    if (widget) node.removeWidget(widget);
+  }
+}
