@@ -2,6 +2,8 @@
 
 const NAME = "richspace-error";
 const LINE = 17;
+const LETTER = 7;
+const MOST_LINES = 12; // the rest is scrolled to
 
 /** Show a message in a node until its errors are cleared. */
 export function showError(node, message) {
@@ -10,9 +12,10 @@ export function showError(node, message) {
   note.className = "richspace-error";
   note.setAttribute("role", "alert");
   note.textContent = message;
-  const lines = () => Math.ceil(message.length / Math.max(20, node.size[0] / 6.5));
-  const getMinHeight = () => 28 + LINE * lines();
-  const widget = node.addDOMWidget(NAME, NAME, note, { serialize: false, hideOnZoom: false, getMinHeight });
+  const lines = () => Math.ceil(message.length / Math.max(20, node.size[0] / LETTER));
+  const height = () => Math.min(MOST_LINES, lines()) * LINE + 36;
+  const options = { serialize: false, hideOnZoom: false, getMinHeight: height, getMaxHeight: height };
+  const widget = node.addDOMWidget(NAME, NAME, note, options);
   widget.serialize = false;
   node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
   node.setDirtyCanvas(true, true);

@@ -14,7 +14,8 @@ const JOBS = 4; // each is fetched with its whole workflow
  */
 export async function outputsOfLastRuns(nodes) {
   const found = new Map();
-  const { jobs = [] } = await fetchJson(`/jobs?status=completed,failed,cancelled&limit=${JOBS}`);
+  const of = `workflow_id=${app.rootGraph.id}&status=completed,failed,cancelled&limit=${JOBS}`;
+  const { jobs = [] } = await fetchJson(`/jobs?${of}`);
   if (!jobs.length) return found;
   const { output: prompt } = await app.graphToPrompt();
   for (const { id } of jobs) {
