@@ -120,7 +120,6 @@ class RichSpaceCosineScore(io.ComfyNode):
             search_aliases=["cosine", "similarity", "score", "curve", "plot"],
             inputs=[*_prompt_inputs(), _guide_input(), _steps_input()],
             outputs=[_scores_output()],
-            hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
@@ -167,7 +166,6 @@ class RichSpaceOptimalInterpolate(io.ComfyNode):
                 io.Float.Output(display_name="weight", tooltip="The share of A in it: index divided by steps."),
                 _scores_output(),
             ],
-            hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
@@ -324,7 +322,6 @@ class RichSpaceChainedFinder(io.ComfyNode):
                 io.Conditioning.Output(display_name="mixture", tooltip="All prompts, for a sampler's positive input."),
                 Scores.Output(display_name="scores", tooltip="Every stage's scores, for RichSpace Score Plot."),
             ],
-            hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
@@ -421,10 +418,17 @@ def _stages(stages: GrowingList, further: Mapping[int, GrowingList | None]) -> d
 
 
 def _report(node: type[io.ComfyNode], panels: Sequence[ScorePanel]) -> dict[str, Any]:
-    """Show the verdicts and the curves on a node."""
-    verdicts = tuple("\n".join((panel.verdict, *panel.remarks)) for panel in panels)
-    show_text(node, "\n".join(verdicts))
-    return {**ui.PreviewImage(score_picture(panels), cls=node).as_dict(), "text": verdicts}
+    """Show the curves and the verdicts on a node.
+
+    The page draws them from `richspace` where it runs this pack's script (``web/``); the picture says the same to
+    every other page and to the history. `richspace` has one entry for each time the node is run in a prompt, with a
+    panel for each stage.
+    """
+    return {
+        **ui.PreviewImage(score_picture(panels), cls=node).as_dict(),
+        "text": tuple("\n".join((panel.verdict, *panel.remarks)) for panel in panels),
+        "richspace": ([panel.as_json() for panel in panels],),
+    }
 
 
 NODES: list[type[io.ComfyNode]] = [

@@ -19,7 +19,7 @@ WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 RENDERERS = ("classic", "nodes-2")
 FINDER = "RichSpaceOptimalInterpolate"
 RESULT_PICTURES = ("SaveImage", "RichSpaceContactSheet")  # where a workflow's result is a picture and no video
-# Colours of the score plot: its title and its grounds, of which the nodes have little before.
+# Colours of the score curves: their title and its grounds, of which the nodes have little before.
 ORANGE, GROUND, FIELD = (0xF5, 0xA8, 0x1C), (0x1E, 0x1E, 0x24), (0x25, 0x25, 0x2D)
 
 
@@ -149,7 +149,8 @@ def test_the_verdicts_are_read_on_the_finders(visit):
         if node["type"] == FINDER:
             (verdict,) = visit.entry["outputs"][node["id"]]["text"]
             assert " of 30: " in verdict
-            assert visit.frontend.page.get_by_text(verdict, exact=True).first.is_visible()
+            for line in verdict.splitlines():
+                assert visit.frontend.page.get_by_text(line, exact=True).first.is_visible()
 
 
 def test_nothing_is_complained_of_after_the_run(visit):

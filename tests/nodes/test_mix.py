@@ -1,5 +1,6 @@
 """The finder's nodes against the core library, and what they say about input that cannot be mixed."""
 
+import json
 import math
 from pathlib import Path
 
@@ -472,10 +473,18 @@ class TestWhatTheNodesShow:
         assert len(shown["text"]) == 2
         assert all(" of 10: " in verdict for verdict in shown["text"])
 
-    @pytest.mark.parametrize("finder", FINDERS[1:])
-    def test_the_verdict_is_on_the_node_while_the_rest_runs(self, nodes_by_id, prompts, shown, finder):
-        ui = self.ui_of(nodes_by_id[finder], **prompts)
-        assert shown == [(NODE_ID, ui["text"][0])]
+    @pytest.mark.parametrize("index", [0, 3])
+    def test_the_numbers_of_the_curves_for_the_page(self, optimal, prompts, index):
+        (scores,) = results(optimal, **prompts, index=index)[3]
+        ((panel,),) = self.ui_of(optimal, **prompts, index=index)["richspace"]
+        assert panel == json.loads(json.dumps(scores.as_json()))
+        assert panel["chosen"] == (index or panel["best"])
+        assert len(panel["curves"]["sum"]) == panel["steps"]
+
+    def test_the_numbers_of_every_stage(self, chained):
+        first, *rest = random_prompts(count=5)
+        (panels,) = self.ui_of(chained, first=first, stages=stages_of(*rest), steps=10)["richspace"]
+        assert [panel["steps"] for panel in panels] == [10, 10]
 
     def test_the_foot_s_coefficient_is_on_its_node(self, nodes_by_id, prompts, shown):
         _, coefficient = results(nodes_by_id["RichSpacePerpendicularFoot"], **prompts)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 WINDOW: ViewportSize = {"width": 1920, "height": 1080}
 READY_MS = 120_000  # about 6 s on two cores
 SETTLED_MS = 60_000  # patience for a cold or busy machine; a page usually settles in a second
+DRAFT_MS = 2_500
 ATTEMPTS = 3
 
 # Software rendering, no sandbox (a container's root may have none), and nothing that asks the network on its own.
@@ -78,6 +79,7 @@ _CUT_TEXTS = """() => [...document.querySelectorAll("textarea, .tiptap, .comfy-m
 _IS_SHOWN = """() => app.graph.nodes.every(node => {
     const output = app.nodeOutputs[node.id];
     if (!output?.images) return !node.constructor.nodeData?.output_node;
+    if (node.hideOutputImages) return document.querySelector(".richspace-chart svg"); // drawn by the pack's script
     const page = document.querySelector(`[data-node-id="${node.id}"]`);
     if (output.animated?.[0]) return [...document.querySelectorAll("video")].some(video => video.readyState >= 2);
     const pictures = page ? [...page.querySelectorAll("img")] : node.imgs ?? [];
@@ -209,6 +211,19 @@ class Frontend:
             }""",
             [title, name, value],
         )
+
+    def reload(self) -> None:
+        """Reload the page as it is, and wait until its graph is shown again."""
+        # The frontend keeps the open workflow for this when nothing has changed in it for a moment.
+        self.page.wait_for_timeout(DRAFT_MS)
+        self._open()
+        self.page.wait_for_function("() => app.graph.nodes.length", timeout=SETTLED_MS)
+        self.settle()
+
+    def widget(self, title: str, name: str) -> Any:
+        """The value of a widget of the node of a title."""
+        find = "([title, name]) => app.graph.nodes.find(it => it.title === title).widgets.find(it => it.name === name)"
+        return self.page.evaluate(f"given => ({find})(given)?.value", [title, name])
 
     def open_blank(self) -> None:
         """Open an empty graph, as the menu's "New" does."""
