@@ -321,7 +321,7 @@ def check_types() -> int:
     link_folder(lint / package, ROOT)
     packages = [f"{package}.{name}" for name in ("nodes", "richspace_core") if any((ROOT / name).glob("*.py"))]
     # With these comes what they import from tests/support.
-    modules = [f"{package}.dev", "run_demo", "run_host", "export_workflows"]
+    modules = [f"{package}.dev", "run_demo", "run_host", "export_workflows", "node_texts"]
     targets = [word for name in packages for word in ("-p", name)] + [word for name in modules for word in ("-m", name)]
     return call_tool("mypy", "--config-file", ROOT / "pyproject.toml", *targets, cwd=lint, MYPYPATH=str(SUPPORT))
 
@@ -363,6 +363,11 @@ def command_workflows(options: argparse.Namespace) -> int:
     return call_tool("python", script, *flags, COMFYUI_PATH=str(host), CHROMIUM_PATH=browser)
 
 
+def command_texts(_: argparse.Namespace) -> int:
+    """Complete the nodes' texts under locales/ with all that follows from the schemas and from what is translated."""
+    return call_tool("python", SUPPORT / "node_texts.py", COMFYUI_PATH=str(set_up("test")))
+
+
 def command_lint(options: argparse.Namespace) -> int:
     """Run the lints only."""
     set_up("test")
@@ -394,6 +399,7 @@ COMMANDS = (
     command_test,
     command_host,
     command_workflows,
+    command_texts,
     command_oldest,
     command_bench,
     command_lint,

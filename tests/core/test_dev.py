@@ -21,7 +21,7 @@ from programs import Progress, ToolError, child, run_logged
 
 STANDARD_LIBRARY_ONLY = [ROOT / "dev.py", *(SUPPORT / f"{name}.py" for name in ("checkout", "oldest", "programs"))]
 NAP = "import time; time.sleep(60)"
-COMMANDS = ["demo", "test", "host", "workflows", "oldest", "bench", "lint", "setup"]
+COMMANDS = ["demo", "test", "host", "workflows", "texts", "oldest", "bench", "lint", "setup"]
 posix = pytest.mark.skipif(os.name == "nt", reason="uses shell scripts, links or signals of POSIX")
 
 
