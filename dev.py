@@ -323,7 +323,7 @@ def check_types() -> int:
     link_folder(lint / package, ROOT)
     packages = [f"{package}.{name}" for name in ("nodes", "richspace_core") if any((ROOT / name).glob("*.py"))]
     # With these comes what they import from tests/support.
-    modules = [f"{package}.dev", "run_demo", "run_host", "export_workflows", "surface"]
+    modules = [f"{package}.dev", "run_demo", "run_host", "export_workflows", "surface", "node_texts"]
     targets = [word for name in packages for word in ("-p", name)] + [word for name in modules for word in ("-m", name)]
     return call_tool("mypy", "--config-file", ROOT / "pyproject.toml", *targets, cwd=lint, MYPYPATH=str(SUPPORT))
 
@@ -371,6 +371,11 @@ def command_surface(_: argparse.Namespace) -> int:
     return call_tool("python", SUPPORT / "surface.py", COMFYUI_PATH=str(set_up()))
 
 
+def command_texts(_: argparse.Namespace) -> int:
+    """Complete the nodes' texts under locales/ with all that follows from the schemas and from what is translated."""
+    return call_tool("python", SUPPORT / "node_texts.py", COMFYUI_PATH=str(set_up("test")))
+
+
 def command_lint(options: argparse.Namespace) -> int:
     """Run the lints only."""
     set_up("test")
@@ -403,6 +408,7 @@ COMMANDS = (
     command_host,
     command_workflows,
     command_surface,
+    command_texts,
     command_oldest,
     command_bench,
     command_lint,

@@ -24,7 +24,7 @@ STANDARD_LIBRARY_ONLY = [
     *(SUPPORT / f"{name}.py" for name in ("checkout", "comfy_cli", "oldest", "programs", "side_packages")),
 ]
 NAP = "import time; time.sleep(60)"
-COMMANDS = ["demo", "test", "host", "workflows", "surface", "oldest", "bench", "lint", "setup"]
+COMMANDS = ["demo", "test", "host", "workflows", "surface", "texts", "oldest", "bench", "lint", "setup"]
 posix = pytest.mark.skipif(os.name == "nt", reason="uses shell scripts, links or signals of POSIX")
 
 
