@@ -217,7 +217,6 @@ def test_without_the_script_the_picture_remains(open_page, renderer):
         assert chart(frontend).count() == 0
         find = "app.graph.nodes.find(it => it.type === 'RichSpaceOptimalInterpolate')"
         if renderer:
-            picture = frontend.page.evaluate(f"{find}.id").__str__()
             finder = frontend.page.evaluate(f"{find}.id")
             assert frontend.page.locator(f'[data-node-id="{finder}"] img').first.is_visible()
         else:
