@@ -92,7 +92,7 @@ def closed_sentencepiece(words: Sequence[str]) -> bytes:
     """
     trained = train_sentencepiece(
         words,
-        len(words),
+        1000,  # more than there can be of so few words; what is learned does not matter
         hard_vocab_limit=False,
         normalization_rule_name="nmt_nfkc_cf",  # folds case: "Red" is "red"
     )

@@ -116,7 +116,7 @@ class TestVideos:
         for clip in (first, second):
             assert np.isfinite(clip).all()
             assert clip.std(axis=(1, 2)).mean(axis=-1).min() > 0.01  # no frame is blank
-        assert np.abs(first - second).mean() > 1e-3
+        assert np.abs(first - second).mean() > 0.05
 
     def test_decoding_in_tiles_keeps_the_size(self, demo):
         tile = demo.vae.tile_latent_min_height, demo.vae.tile_latent_min_width
@@ -143,18 +143,20 @@ class TestWorld:
     """That it was trained: what is asserted here held with a wide margin."""
 
     @pytest.mark.parametrize(
-        ("hue", "shape", "motion"),
+        ("hue", "shape", "pattern", "motion"),
         [
-            ("red", "circle", "right"),
-            ("blue", "square", "left"),
-            ("green", "star", "up"),
-            ("magenta", "circle", "down"),
+            ("red", "circle", "plain", "right"),
+            ("blue", "square", "plain", "left"),
+            ("green", "star", "plain", "up"),
+            ("magenta", "circle", "plain", "down"),
+            ("red", "square", "striped", "right"),
+            ("red", "square", "dotted", "right"),
         ],
     )
-    def test_hue_and_motion_are_those_of_the_prompt(self, demo, hue, shape, motion):
-        clip = render(demo, encode(demo, f"a large plain {hue} {shape} moves {motion}"), steps=20)
+    def test_what_is_drawn_is_what_the_prompt_says(self, demo, hue, shape, pattern, motion):
+        clip = render(demo, encode(demo, f"a large {pattern} {hue} {shape} moves {motion}"), steps=20)
         names = measure.prototypes().names(measure.measure(clip))
-        assert (names["hue"], names["motion"]) == (hue, motion)
+        assert names == {"hue": hue, "shape": shape, "pattern": pattern, "motion": motion}
 
     def test_a_mixture_has_both_hues(self, demo):
         cyan, blue = (encode(demo, f"a large plain {hue} square moves right") for hue in ("cyan", "blue"))

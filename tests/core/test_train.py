@@ -21,6 +21,15 @@ def vae_stage(folder, seed=SEED):
     return train.VaeStage(SHORT, folder / "vae.safetensors", seed)
 
 
+def transformer_stage(folder):
+    random, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
+    scenes = [world.Scene.draw(random) for _ in range(4)]
+    means = torch.randn(len(scenes), 3, 8, 16, 16, generator=generator)
+    tokenizer = AutoTokenizer.from_pretrained(FOLDER / "tokenizer", local_files_only=True)
+    file = folder / "denoiser.safetensors"
+    return train.TransformerStage(SHORT, file, SEED, tokenizer, scenes, means, torch.full_like(means, 0.1))
+
+
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory):
     """A run from start to end: the weights that it kept."""
@@ -36,6 +45,20 @@ def assert_equal(some, others):
 def test_a_run_that_was_stopped_goes_on_where_it_was(straight, tmp_path):
     vae_stage(tmp_path).run(stop=3)  # in the middle of the clips, after the single frames
     assert_equal(vae_stage(tmp_path).run().state_dict(), straight)
+
+
+def test_two_optimizers_go_on_where_they_were_too(tmp_path):
+    for name in ("straight", "stopped"):
+        (tmp_path / name).mkdir()
+    transformer_stage(tmp_path / "stopped").run(stop=2)
+    stopped = transformer_stage(tmp_path / "stopped").run()
+    assert_equal(stopped.state_dict(), transformer_stage(tmp_path / "straight").run().state_dict())
+
+
+def test_every_weight_has_one_optimizer(tmp_path):
+    stage = transformer_stage(tmp_path)
+    held = [id(weight) for each in stage.optimizers for group in each.param_groups for weight in group["params"]]
+    assert sorted(held) == sorted(map(id, stage.module.parameters()))
 
 
 def test_another_seed_gives_another_model(straight, tmp_path):
