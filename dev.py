@@ -4,6 +4,7 @@
 Everything they make lies in `.dev/` beside this file (delete it to start again):
 
     .dev/venv        a virtual environment with torch, the host's requirements and this pack
+    .dev/comfy-cli   the registry's command, for the tests
     .dev/host        a real ComfyUI, unless COMFYUI_PATH names one
     .dev/run         the servers' base directories (models, input, output)
     .dev/artifacts   what the demo and the tests leave to look at
@@ -33,6 +34,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parent / "tests" / "support"))
 
 from checkout import DEV, HOST, HOST_VERSION, LOGS, ROOT, SUPPORT, VENV, find_host, link_folder
+from comfy_cli import install_comfy_cli
 from oldest import TESTS as OLDEST_TESTS
 from oldest import install_oldest
 from programs import ToolError, call, end_on_sigterm, run_logged
@@ -321,7 +323,7 @@ def check_types() -> int:
     link_folder(lint / package, ROOT)
     packages = [f"{package}.{name}" for name in ("nodes", "richspace_core") if any((ROOT / name).glob("*.py"))]
     # With these comes what they import from tests/support.
-    modules = [f"{package}.dev", "run_demo", "run_host", "export_workflows"]
+    modules = [f"{package}.dev", "run_demo", "run_host", "export_workflows", "surface", "node_texts"]
     targets = [word for name in packages for word in ("-p", name)] + [word for name in modules for word in ("-m", name)]
     return call_tool("mypy", "--config-file", ROOT / "pyproject.toml", *targets, cwd=lint, MYPYPATH=str(SUPPORT))
 
@@ -348,6 +350,7 @@ def command_test(options: argparse.Namespace) -> int:
     """Run the lints and every tier of the tests. What follows -- goes to pytest."""
     host = set_up("test")
     browser = get_browser()
+    install_comfy_cli(venv_program("python"))
     print(f"ComfyUI: {host}\nBrowser: {browser}")
     # Not `python -m pytest`, which would put this folder on sys.path, where nodes/ hides the host's nodes.py.
     pytest = functools.partial(call_tool, "pytest", *options.rest, COMFYUI_PATH=str(host), CHROMIUM_PATH=browser)
@@ -361,6 +364,16 @@ def command_workflows(options: argparse.Namespace) -> int:
     flags = ["--thumbnails"] if options.thumbnails else []
     script = SUPPORT / "export_workflows.py"
     return call_tool("python", script, *flags, COMFYUI_PATH=str(host), CHROMIUM_PATH=browser)
+
+
+def command_surface(_: argparse.Namespace) -> int:
+    """Write down in tests/surface.json what was added to the nodes; refuses what would break saved workflows."""
+    return call_tool("python", SUPPORT / "surface.py", COMFYUI_PATH=str(set_up()))
+
+
+def command_texts(_: argparse.Namespace) -> int:
+    """Complete the nodes' texts under locales/ with all that follows from the schemas and from what is translated."""
+    return call_tool("python", SUPPORT / "node_texts.py", COMFYUI_PATH=str(set_up("test")))
 
 
 def command_lint(options: argparse.Namespace) -> int:
@@ -394,6 +407,8 @@ COMMANDS = (
     command_test,
     command_host,
     command_workflows,
+    command_surface,
+    command_texts,
     command_oldest,
     command_bench,
     command_lint,

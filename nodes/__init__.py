@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from . import cogvideox, encode, mix, view
+from . import cogvideox, embedding_files, encode, mix, view
 from .host_api import ComfyExtension, io
+from .replacements import register_replacements
 
 
 class RichSpaceExtension(ComfyExtension):
     """Everything the pack adds to ComfyUI."""
 
+    async def on_load(self) -> None:
+        """Called once by the host, before the nodes are asked for."""
+        embedding_files.register_folder()
+        await register_replacements()
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """The nodes, in the order of their topics."""
-        return [*encode.NODES, *mix.NODES, *cogvideox.NODES, *view.NODES]
+        return [*encode.NODES, *mix.NODES, *cogvideox.NODES, *view.NODES, *embedding_files.NODES]

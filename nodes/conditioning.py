@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..richspace_core import EmbeddingError, PromptError, TextEmbedding
+from ..richspace_core.embedding_file import MixtureRecord, SavedEmbedding
 
 Conditioning: TypeAlias = list[list[Any]]
 
@@ -127,3 +128,25 @@ def blend(a: Prompt, b: Prompt, mix: Callable[[Tensor, Tensor], Tensor], text: s
 def as_conditioning(prompt: Prompt) -> Conditioning:
     """The host's CONDITIONING of a prompt."""
     return [[prompt.embedding.values[None], dict(prompt.extras)]]
+
+
+def to_saved(prompt: Prompt, *, mixtures: tuple[MixtureRecord, ...], pack_version: str) -> SavedEmbedding:
+    """What a file keeps of a prompt, with where it came from; other keys of the host's dictionary stay behind."""
+    return SavedEmbedding(
+        prompt.embedding.values,
+        token_count=prompt.embedding.token_count if prompt.counted else None,
+        text=prompt.text,
+        pooled_output=prompt.extras.get(_POOLED),
+        attention_mask=prompt.extras.get(_MASK),
+        mixtures=mixtures,
+        pack_version=pack_version,
+    )
+
+
+def from_saved(saved: SavedEmbedding) -> Conditioning:
+    """The host's CONDITIONING of what a file kept."""
+    extras = {_POOLED: saved.pooled_output}
+    if saved.attention_mask is not None:
+        extras[_MASK] = saved.attention_mask
+    conditioning = [[saved.values[None], extras]]
+    return conditioning if saved.token_count is None else with_note(conditioning, saved.token_count, saved.text)

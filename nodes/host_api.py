@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfy_api.v0_0_2 import ComfyExtension, io, ui
+from comfy_api.v0_0_2 import ComfyAPI, ComfyExtension, io, ui
 
 CogVideoX = io.Custom("RICHSPACE_COGVIDEOX")
 """A `models.CogVideoXModel`."""
@@ -13,7 +13,7 @@ T5 = io.Custom("RICHSPACE_T5")
 Scores = io.Custom("RICHSPACE_SCORES")
 """A tuple of `richspace_core.plotting.ScorePanel`, one for each finder."""
 
-__all__ = ["T5", "CogVideoX", "ComfyExtension", "Scores", "io", "show_text", "ui"]
+__all__ = ["T5", "CogVideoX", "ComfyAPI", "ComfyExtension", "Scores", "io", "show_text", "ui"]
 
 
 def show_text(node: type[io.ComfyNode], text: str) -> None:

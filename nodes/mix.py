@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from torch import Tensor
 
 from ..richspace_core import RichSpaceError, find_optimal, foot_coefficient, interpolate
+from ..richspace_core.candidates import evenly_spread, label, parse_candidates
 from ..richspace_core.geometry import point_on_line, require_index
 from ..richspace_core.plotting import ScorePanel
 from .conditioning import Conditioning, Prompt, as_conditioning, blend, from_conditioning, require_words
@@ -119,7 +120,6 @@ class RichSpaceCosineScore(io.ComfyNode):
             search_aliases=["cosine", "similarity", "score", "curve", "plot"],
             inputs=[*_prompt_inputs(), _guide_input(), _steps_input()],
             outputs=[_scores_output()],
-            hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
@@ -166,7 +166,6 @@ class RichSpaceOptimalInterpolate(io.ComfyNode):
                 io.Float.Output(display_name="weight", tooltip="The share of A in it: index divided by steps."),
                 _scores_output(),
             ],
-            hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
@@ -222,6 +221,65 @@ class RichSpaceInterpolate(io.ComfyNode):
         return io.NodeOutput(as_conditioning(_mix(prompt_a, prompt_b, index, steps)))
 
 
+class RichSpaceInterpolationSweep(io.ComfyNode):
+    """Several candidates, to choose by eye."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What the host shows."""
+        return io.Schema(
+            node_id="RichSpaceInterpolationSweep",
+            display_name="RichSpace Interpolation Sweep",
+            category="RichSpace/mix",
+            description="Mixes two prompts with several weights at once. Everything behind this node runs once for "
+            "each mixture: one press of Run makes a strip of videos from nearly B to exactly A.",
+            search_aliases=["sweep", "strip", "candidates", "xy plot", "grid", "compare", "interpolate", "list"],
+            inputs=[
+                *_prompt_inputs(),
+                _steps_input(),
+                io.Int.Input(
+                    "count",
+                    default=5,
+                    min=1,
+                    max=1000,
+                    tooltip="How many candidates, evenly spread from the first to the last. Each makes a video.",
+                ),
+                io.String.Input(
+                    "candidates",
+                    default="",
+                    placeholder="empty: evenly spread",
+                    tooltip="Candidates of your own instead of the evenly spread ones: numbers and ranges such as "
+                    "1, 8, 15-18. 1 is nearly B, the number of steps is exactly A.",
+                ),
+            ],
+            outputs=[
+                io.Conditioning.Output(
+                    display_name="mixtures",
+                    is_output_list=True,
+                    tooltip="One mixture after another, for a sampler's positive input.",
+                ),
+                io.Int.Output(
+                    display_name="indices", is_output_list=True, tooltip="The candidates taken, counted from 1."
+                ),
+                io.String.Output(
+                    display_name="labels",
+                    is_output_list=True,
+                    tooltip="What each one is, such as 15 of 30: 50% A; for RichSpace Contact Sheet.",
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, a: Conditioning, b: Conditioning, steps: int, count: int, candidates: str) -> io.NodeOutput:
+        """Mix two prompts with each weight."""
+        prompt_a, prompt_b = _read(a=a, b=b)
+        indices = parse_candidates(candidates, steps) if candidates.strip() else evenly_spread(count, steps)
+        show_text(cls, f"{len(indices)} of {steps} candidates: {', '.join(map(str, indices))}")
+        mixtures = [as_conditioning(_mix(prompt_a, prompt_b, index, steps)) for index in indices]
+        return io.NodeOutput(mixtures, indices, [label(index, steps) for index in indices])
+
+
 class RichSpaceChainedFinder(io.ComfyNode):
     """Three prompts and more in one node."""
 
@@ -264,7 +322,6 @@ class RichSpaceChainedFinder(io.ComfyNode):
                 io.Conditioning.Output(display_name="mixture", tooltip="All prompts, for a sampler's positive input."),
                 Scores.Output(display_name="scores", tooltip="Every stage's scores, for RichSpace Score Plot."),
             ],
-            hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
@@ -361,10 +418,17 @@ def _stages(stages: GrowingList, further: Mapping[int, GrowingList | None]) -> d
 
 
 def _report(node: type[io.ComfyNode], panels: Sequence[ScorePanel]) -> dict[str, Any]:
-    """Show the verdicts and the curves on a node."""
-    verdicts = tuple("\n".join((panel.verdict, *panel.remarks)) for panel in panels)
-    show_text(node, "\n".join(verdicts))
-    return {**ui.PreviewImage(score_picture(panels), cls=node).as_dict(), "text": verdicts}
+    """Show the curves and the verdicts on a node.
+
+    The page draws them from `richspace` where it runs this pack's script (``web/``); the picture says the same to
+    every other page and to the history. `richspace` has one entry for each time the node is run in a prompt, with a
+    panel for each stage.
+    """
+    return {
+        **ui.PreviewImage(score_picture(panels), cls=node).as_dict(),
+        "text": tuple("\n".join((panel.verdict, *panel.remarks)) for panel in panels),
+        "richspace": ([panel.as_json() for panel in panels],),
+    }
 
 
 NODES: list[type[io.ComfyNode]] = [
@@ -372,5 +436,6 @@ NODES: list[type[io.ComfyNode]] = [
     RichSpaceCosineScore,
     RichSpaceOptimalInterpolate,
     RichSpaceInterpolate,
+    RichSpaceInterpolationSweep,
     RichSpaceChainedFinder,
 ]

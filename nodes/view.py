@@ -1,4 +1,4 @@
-"""Pictures of what the finder saw."""
+"""Pictures to judge by: what the finder saw, and several videos side by side."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from ..richspace_core.contact_sheet import draw_contact_sheet
 from ..richspace_core.plotting import ScorePanel, plot_scores
-from .host_api import Scores, io
+from .host_api import Scores, io, ui
 
 
 def score_picture(panels: Sequence[ScorePanel]) -> Tensor:
@@ -38,4 +39,50 @@ class RichSpaceScorePlot(io.ComfyNode):
         return io.NodeOutput(score_picture(scores))
 
 
-NODES: list[type[io.ComfyNode]] = [RichSpaceScorePlot]
+class RichSpaceContactSheet(io.ComfyNode):
+    """Several videos in one picture."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What the host shows."""
+        return io.Schema(
+            node_id="RichSpaceContactSheet",
+            display_name="RichSpace Contact Sheet",
+            category="RichSpace/view",
+            description="Shows a few frames of each of several videos, one labelled row a video, to choose by eye.",
+            search_aliases=["contact sheet", "strip", "grid", "compare videos", "xy plot", "preview"],
+            inputs=[
+                io.Image.Input("frames", tooltip="A list of videos, as RichSpace CogVideoX Decode gives it."),
+                io.Int.Input(
+                    "columns", default=5, min=1, max=64, tooltip="Frames of each video, evenly far apart in time."
+                ),
+                io.Int.Input(
+                    "frame_width",
+                    default=256,
+                    min=64,
+                    max=1024,
+                    advanced=True,
+                    tooltip="Pixels. Every frame is enlarged or reduced to this width.",
+                ),
+                io.String.Input(
+                    "labels",
+                    optional=True,
+                    force_input=True,
+                    tooltip="A list with what to write above each video, as RichSpace Interpolation Sweep gives it.",
+                ),
+            ],
+            outputs=[io.Image.Output(display_name="sheet", tooltip="One picture, which the node shows too.")],
+            is_input_list=True,
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(
+        cls, frames: list[Tensor], columns: list[int], frame_width: list[int], labels: list[str] | None = None
+    ) -> io.NodeOutput:
+        """Draw the sheet."""
+        sheet = draw_contact_sheet(frames, labels or [], columns=columns[0], frame_width=frame_width[0])[None]
+        return io.NodeOutput(sheet, ui=ui.PreviewImage(sheet, cls=cls))
+
+
+NODES: list[type[io.ComfyNode]] = [RichSpaceScorePlot, RichSpaceContactSheet]

@@ -2,6 +2,12 @@
 
 Every message has the same four parts, so that a person can act on it: which argument, what was expected,
 what came, and (where there is something to do) what to do.
+
+Example:
+    >>> raise RichSpaceError("steps", expected="an integer >= 1", got="0", hint="Use 30, as the paper does.")
+    Traceback (most recent call last):
+    ...
+    RichSpaceError: steps: expected an integer >= 1, got 0. Use 30, as the paper does.
 """
 
 from __future__ import annotations
@@ -20,13 +26,14 @@ class RichSpaceError(ValueError):
         expected: What would have been accepted.
         got: What came instead.
         hint: What to do about it; may be empty.
-
-    Example:
-        >>> raise RichSpaceError("steps", expected="an integer >= 1", got="0", hint="Use 30, as the paper does.")
-        Traceback (most recent call last):
-        ...
-        richspace_core.errors.RichSpaceError: steps: expected an integer >= 1, got 0. Use 30, as the paper does.
     """
+
+    # Python and ComfyUI write a class's module before its name, unless it is this one. ComfyUI's module names are
+    # paths on the user's disk, and a person who reads a message wants neither.
+    __module__ = "builtins"
+
+    def __init_subclass__(cls) -> None:
+        cls.__module__ = RichSpaceError.__module__
 
     def __init__(self, argument: str, *, expected: str, got: str, hint: str = "") -> None:
         self.argument = argument

@@ -95,6 +95,11 @@ class OptimalInterpolation:
         """Where the guide's foot lies on the line through the full embeddings: 0 is A, 1 is B."""
         return self.full.foot
 
+    @property
+    def contrast(self) -> float:
+        """How much the prompts' words differ: the length of B - A, as a share of the longer of A and B."""
+        return self.truncated.contrast
+
     @cached_property
     def continuous_weight(self) -> float:
         """The share of A in [0, 1] with the highest total score, were the weight not one of k; found when asked for."""

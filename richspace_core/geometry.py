@@ -230,6 +230,12 @@ class LineGram:
         """Position of the perpendicular foot: 0 is A, 1 is B."""
         return float(self.guide.sum() / self.direction.sum())
 
+    @property
+    def contrast(self) -> float:
+        """The length of B - A, as a share of the longer of A and B: 0 where they are equal, at most 2."""
+        end = self.start + 2 * self.slope + self.direction  # <b, b>
+        return float((self.direction.sum() / torch.maximum(self.start.sum(), end.sum())).sqrt())
+
     def scores(self, positions: Tensor) -> Tensor:
         """Similarity to the foot of the points at `positions`, float64 ``[p]`` -> float64 ``[p]``."""
         t = positions[:, None]  # [p, 1] against rows [n]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from .candidates import shares
 from .errors import RichSpaceError
 from .finder import OptimalInterpolation, Scores
 
@@ -39,6 +40,10 @@ _MARGIN, _LINE = 22, 29
 _TITLE_SIZE, _SIZE = 31, 22
 #: The least height of a panel, as a share of its width, that leaves room for the curves below a full header.
 _LEAST_ASPECT = 0.5
+#: Prompts whose embeddings differ by less than this share of their length are said to be almost the same.
+_LEAST_CONTRAST = 0.05
+#: A mixture with less than this share of one prompt is said to be nearly pure.
+_LEAST_SHARE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +59,7 @@ class ScorePanel:
         name_a: What the first prompt says, for the right end of the axis; cut short where it is long.
         name_b: What the second prompt says, for the left end.
         guide_count: Number of guides whose mean guided.
+        contrast: How much the prompts differ: the length of B - A, as a share of the longer of A and B.
 
     Raises:
         RichSpaceError: If `chosen` is not one of the candidates.
@@ -67,6 +73,7 @@ class ScorePanel:
     name_a: str = "A"
     name_b: str = "B"
     guide_count: int = 1
+    contrast: float = 1.0
 
     def __post_init__(self) -> None:
         chosen, steps = self.chosen, self.scores.steps
@@ -98,6 +105,7 @@ class ScorePanel:
             name_a=name_a,
             name_b=name_b,
             guide_count=result.guide_count,
+            contrast=result.contrast,
         )
 
     @property
@@ -106,11 +114,49 @@ class ScorePanel:
         return ", ".join(filter(None, (self._choice, self._by_hand)))
 
     @property
+    def remarks(self) -> list[str]:
+        """What one should know about the choice, beside the verdict; often nothing."""
+        uncounted = "" if self.counted else "scored on the full embedding (no token counts)"
+        alike = "A and B are almost the same: every mixture looks alike" if self.contrast < _LEAST_CONTRAST else ""
+        return [remark for remark in (uncounted, alike, self._about_the_guide) if remark]
+
+    def as_json(self) -> dict[str, Any]:
+        """The panel in plain JSON, for a page that draws it by itself.
+
+        Returns:
+            steps: Number of candidates k.
+            chosen: The candidate taken, 1..k.
+            best: The finder's own choice, 1..k.
+            choices: Each candidate in words, ``14 of 30: 47% A, 53% B``; entry 0 belongs to candidate 1.
+            curves: Name to scores of the candidates, the one that decides first: `sum`, `full` and `truncated`, or
+                without token counts the one `similarity`.
+            optimum: The share of A, in [0, 1], with the highest score.
+            guide: The share of A at the guide's foot: below 0 it is beyond B, above 1 beyond A.
+            remarks: As `remarks`.
+            prompts: What A and B say.
+        """
+        scores = self.scores
+        parts = {"sum": scores.total, "full": scores.full, "truncated": scores.truncated}
+        curves = parts if self.counted else {"similarity": scores.full}
+        return {
+            "steps": scores.steps,
+            "chosen": self.chosen,
+            "best": scores.best_index,
+            "choices": [self._in_words(index) for index in range(1, scores.steps + 1)],
+            "curves": {name: curve.tolist() for name, curve in curves.items()},
+            "optimum": self.continuous_weight,
+            "guide": 1 - self.foot_coefficient,
+            "remarks": self.remarks,
+            "prompts": {"A": self.name_a, "B": self.name_b},
+        }
+
+    def _in_words(self, index: int) -> str:
+        share_a, share_b = shares(index, self.scores.steps)
+        return f"{index} of {self.scores.steps}: {share_a} A, {share_b} B"
+
+    @property
     def _choice(self) -> str:
-        steps = self.scores.steps
-        decimals = max(0, math.ceil(math.log10(steps)) - 2)  # 999 of 1000 is not 100% A
-        share = round(100 * self.chosen / steps, decimals)
-        return f"{self.chosen} of {steps}: {share:.{decimals}f}% A, {100 - share:.{decimals}f}% B"
+        return self._in_words(self.chosen)
 
     @property
     def _by_hand(self) -> str:
@@ -118,19 +164,18 @@ class ScorePanel:
         return "" if self.chosen == best else f"picked by hand (the finder says {best})"
 
     @property
-    def remarks(self) -> list[str]:
-        """What one should know about the choice, beside the verdict; often nothing."""
-        uncounted = "" if self.counted else "scored on the full embedding (no token counts)"
-        return [remark for remark in (uncounted, self._about_the_guide) if remark]
-
-    @property
     def _about_the_guide(self) -> str:
-        # One line for both, since each line of the picture's header costs the curves some room.
+        # One line for all of it, since each line of the picture's header costs the curves some room.
         beyond = "A" if self.foot_coefficient < 0 else "B" if self.foot_coefficient > 1 else ""
+        share = self.scores.best_index / self.scores.steps
+        pure = "A" if share > 1 - _LEAST_SHARE else "B" if share < _LEAST_SHARE else ""
         several = self.guide_count > 1
+        guide = f"the mean of {self.guide_count} guides" if several else "the guide"
         if beyond:
-            return f"{f'the mean of {self.guide_count} guides' if several else 'the guide'} points beyond {beyond}"
-        return f"guided by the mean of {self.guide_count} guides" if several else ""
+            return f"{guide} points beyond {beyond}" + (f": nearly pure {pure} is best" if pure else "")
+        if pure:
+            return f"{guide} is closest to pure {pure}"
+        return f"guided by {guide}" if several else ""
 
 
 def plot_scores(panels: Sequence[ScorePanel], *, width: int = 768, height: int = 448) -> Tensor:

@@ -18,7 +18,8 @@ from PIL import Image
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 RENDERERS = ("classic", "nodes-2")
 FINDER = "RichSpaceOptimalInterpolate"
-# Colours of the score plot: its title and its grounds, of which the nodes have little before.
+RESULT_PICTURES = ("SaveImage", "RichSpaceContactSheet")  # where a workflow's result is a picture and no video
+# Colours of the score curves: their title and its grounds, of which the nodes have little before.
 ORANGE, GROUND, FIELD = (0xF5, 0xA8, 0x1C), (0x1E, 0x1E, 0x24), (0x25, 0x25, 0x2D)
 
 
@@ -120,7 +121,7 @@ def test_the_whole_graph_is_in_the_window(visit):
 def test_the_video_appears(visit):
     assert visit.entry["status"]["completed"]
     if not any(node["type"] == "SaveVideo" for node in visit.ran.nodes):
-        (pictures,) = (node["id"] for node in visit.ran.nodes if node["type"] == "SaveImage")
+        (pictures,) = (node["id"] for node in visit.ran.nodes if node["type"] in RESULT_PICTURES)
         assert visit.entry["outputs"][pictures]["images"]  # `wait_for_outputs` has seen them shown
         return
     (video,) = visit.frontend.videos()
@@ -148,7 +149,8 @@ def test_the_verdicts_are_read_on_the_finders(visit):
         if node["type"] == FINDER:
             (verdict,) = visit.entry["outputs"][node["id"]]["text"]
             assert " of 30: " in verdict
-            assert visit.frontend.page.get_by_text(verdict, exact=True).first.is_visible()
+            for line in verdict.splitlines():
+                assert visit.frontend.page.get_by_text(line, exact=True).first.is_visible()
 
 
 def test_nothing_is_complained_of_after_the_run(visit):

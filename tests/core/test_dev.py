@@ -19,9 +19,12 @@ from comfy_server import PromptError, describe_refusal, raise_for_status
 from host_events import Event
 from programs import Progress, ToolError, child, run_logged
 
-STANDARD_LIBRARY_ONLY = [ROOT / "dev.py", *(SUPPORT / f"{name}.py" for name in ("checkout", "oldest", "programs"))]
+STANDARD_LIBRARY_ONLY = [
+    ROOT / "dev.py",
+    *(SUPPORT / f"{name}.py" for name in ("checkout", "comfy_cli", "oldest", "programs", "side_packages")),
+]
 NAP = "import time; time.sleep(60)"
-COMMANDS = ["demo", "test", "host", "workflows", "oldest", "bench", "lint", "setup"]
+COMMANDS = ["demo", "test", "host", "workflows", "surface", "texts", "oldest", "bench", "lint", "setup"]
 posix = pytest.mark.skipif(os.name == "nt", reason="uses shell scripts, links or signals of POSIX")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
 from richspace_core.errors import EmbeddingError, ModelFolderError, PromptError, RichSpaceError, SamplingError
@@ -44,3 +46,9 @@ def test_the_host_may_format_it_across_a_traceback():
     with pytest.raises(EmbeddingError, match="stage 1, a") as caught:
         raise original.within("stage 1") from original
     assert caught.value.__cause__ is original
+
+
+@pytest.mark.parametrize("kind", [RichSpaceError, *CHILDREN])
+def test_no_path_is_read_before_the_message(kind):
+    error = kind("steps", expected="1", got="0")
+    assert "".join(traceback.format_exception_only(error)) == f"{kind.__name__}: steps: expected 1, got 0.\n"

@@ -1,5 +1,6 @@
 """The score picture: every mark is where the numbers say, and nothing outside the picture changes."""
 
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -113,6 +114,60 @@ def test_verdict_of_a_hand_picked_candidate():
     assert verdict == f"16 of 30: 53% A, 47% B, picked by hand (the finder says {result.index})"
 
 
+@pytest.mark.parametrize(
+    ("best", "steps", "foot", "remark"),
+    [
+        (15, 30, 0.5, []),
+        (28, 30, 0.1, []),
+        (29, 30, 0.1, ["the guide is closest to pure A"]),
+        (1, 30, 0.9, ["the guide is closest to pure B"]),
+        (1, 4, 0.7, []),  # a quarter of A is a mixture
+        (30, 30, -0.5, ["the guide points beyond A: nearly pure A is best"]),
+        (1, 30, 1.5, ["the guide points beyond B: nearly pure B is best"]),
+        (1, 4, 1.5, ["the guide points beyond B"]),
+    ],
+)
+def test_a_best_candidate_at_an_end_is_said(best, steps, foot, remark):
+    curve = torch.zeros(steps, dtype=torch.float64)
+    curve[best - 1] = 0.5
+    assert ScorePanel(Scores(curve, curve), steps // 2, 0.5, foot, counted=True).remarks == remark
+
+
+@pytest.mark.parametrize(("noise", "said"), [(1.0, False), (0.1, False), (0.03, True), (1e-4, True)])
+@pytest.mark.parametrize("counted", [False, True])
+def test_prompts_that_are_almost_the_same(noise, said, counted):
+    panel = ScorePanel.of(found(noise=noise), counted=counted)
+    assert ("A and B are almost the same: every mixture looks alike" in panel.remarks) is said
+
+
+def test_every_remark_at_once_fits_into_the_picture():
+    curve = torch.linspace(0, 1, 30, dtype=torch.float64)
+    panel = ScorePanel(Scores(curve, curve), 3, 1.0, -0.5, counted=False, guide_count=8, contrast=0.01)
+    figure = figure_of(panel)
+    notes = marks(figure, "note")
+    assert [note.get_text() for note in notes] == [panel.verdict.partition(", ")[2].partition(", ")[2], *panel.remarks]
+    assert len(notes) == 4
+    for note in notes:
+        assert note.get_window_extent().x1 <= 768
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_a_panel_in_plain_json(counted):
+    result = found()
+    panel = ScorePanel.of(result, chosen=3, counted=counted, name_a="tiger", name_b="zebra")
+    data = json.loads(json.dumps(panel.as_json(), allow_nan=False))
+    assert (data["steps"], data["chosen"], data["best"]) == (30, 3, result.index)
+    assert data["optimum"] == result.continuous_weight
+    assert data["guide"] == 1 - result.foot_coefficient
+    assert data["prompts"] == {"A": "tiger", "B": "zebra"}
+    assert data["remarks"] == panel.remarks
+    assert len(data["choices"]) == 30
+    assert panel.verdict.startswith(data["choices"][2] + ", picked by hand")
+    scores = {"sum": result.scores.total, "full": result.scores.full, "truncated": result.scores.truncated}
+    expected = scores if counted else {"similarity": result.scores.full}
+    assert data["curves"] == {name: values.tolist() for name, values in expected.items()}
+
+
 @pytest.mark.parametrize("chosen", [0, -1, 31, 2.0, True, "3"])
 def test_chosen_must_be_a_candidate(chosen):
     with pytest.raises(RichSpaceError, match=r"chosen: expected a candidate between 1 and 30, got .*Candidates count"):
@@ -181,7 +236,7 @@ def test_optimum_and_foot_are_on_the_candidates_axis():
 @pytest.mark.parametrize(("mix", "beyond"), [(1.8, "A"), (-0.8, "B")])
 def test_foot_beyond_a_prompt_is_said_not_drawn(mix, beyond):
     figure = figure_of(ScorePanel.of(found(mix=mix)))
-    assert words(figure, "note") == [f"the guide points beyond {beyond}"]
+    assert words(figure, "note") == [f"the guide points beyond {beyond}: nearly pure {beyond} is best"]
     assert not marks(figure, "guide")
 
 

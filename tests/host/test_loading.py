@@ -2,19 +2,9 @@
 
 import pytest
 from checkout import PACK_FOLDER
+from surface import read_surface
 
-NODES = {
-    "RichSpaceT5Encode",
-    "RichSpacePerpendicularFoot",
-    "RichSpaceCosineScore",
-    "RichSpaceOptimalInterpolate",
-    "RichSpaceInterpolate",
-    "RichSpaceChainedFinder",
-    "RichSpaceLoadCogVideoX",
-    "RichSpaceCogVideoXSample",
-    "RichSpaceCogVideoXDecode",
-    "RichSpaceScorePlot",
-}
+NODES = read_surface()["nodes"].keys()
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,8 @@ def test_a_workflow_makes_its_video(server, name):
         assert_is_a_video(video, OWN_VIDEO[prompt[loader]["inputs"]["model"]])
     finders = nodes_of(prompt, "RichSpaceOptimalInterpolate")
     pictures = pictures_of(server, entry)
-    assert len(pictures) == len(finders) + len(nodes_of(prompt, "SaveImage"))  # in every finder, and where saved
+    sheets = nodes_of(prompt, "SaveImage") + nodes_of(prompt, "RichSpaceContactSheet")
+    assert len(pictures) == len(finders) + len(sheets)  # in every finder, and where one is the result
     for picture in pictures:
         assert_is_a_plot(picture)
     for finder in finders:

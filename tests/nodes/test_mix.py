@@ -1,5 +1,6 @@
 """The finder's nodes against the core library, and what they say about input that cannot be mixed."""
 
+import json
 import math
 from pathlib import Path
 
@@ -132,6 +133,53 @@ class TestFootScoresAndHand:
             core.RichSpaceError, match=rf"^index: expected a candidate between 1 .* and 7 .* got {index}\."
         ):
             results(nodes_by_id["RichSpaceInterpolate"], **prompts, index=index, steps=7)
+
+
+class TestInterpolationSweep:
+    @pytest.fixture
+    def sweep(self, nodes_by_id):
+        return nodes_by_id["RichSpaceInterpolationSweep"]
+
+    @pytest.fixture
+    def pair(self, prompts):
+        return {name: prompts[name] for name in ("a", "b")}
+
+    @pytest.mark.parametrize(
+        ("settings", "expected"),
+        [
+            ({}, [1, 8, 15, 22, 30]),
+            ({"count": 3, "steps": 9}, [1, 5, 9]),
+            ({"count": 50, "steps": 4}, [1, 2, 3, 4]),
+            ({"candidates": "20, 3-5"}, [20, 3, 4, 5]),
+            ({"candidates": "  "}, [1, 8, 15, 22, 30]),
+        ],
+    )
+    def test_each_mixture_is_the_one_that_is_interpolated_by_hand(self, sweep, nodes_by_id, pair, settings, expected):
+        mixtures, indices, labels = results(sweep, **pair, **settings)
+        assert indices == expected
+        steps = settings.get("steps", 30)
+        hand = nodes_by_id["RichSpaceInterpolate"]
+        by_hand = [results(hand, **pair, index=index, steps=steps)[0] for index in expected]
+        assert identical(mixtures, by_hand)
+        assert [label.partition(":")[0] for label in labels] == [f"{index} of {steps}" for index in expected]
+
+    def test_a_label_gives_the_share(self, sweep, pair):
+        assert results(sweep, **pair, candidates="15")[2] == ["15 of 30: 50% A"]
+
+    def test_the_node_says_which_it_takes(self, sweep, pair, shown):
+        results(sweep, **pair)
+        assert shown == [(NODE_ID, "5 of 30 candidates: 1, 8, 15, 22, 30")]
+
+    def test_a_text_of_another_form_is_refused(self, sweep, core, pair):
+        with pytest.raises(
+            core.RichSpaceError, match=r'^candidates: expected numbers and ranges such as "1, 8, 15-18"'
+        ):
+            results(sweep, **pair, candidates="every 5")
+
+    def test_an_empty_prompt_is_refused(self, sweep, core, pair):
+        pair["b"] = conditioning(values_of(pair["b"]), 1, "")
+        with pytest.raises(core.PromptError, match=r"^b: expected a prompt with words"):
+            results(sweep, **pair)
 
 
 class TestChainedFinder:
@@ -425,10 +473,18 @@ class TestWhatTheNodesShow:
         assert len(shown["text"]) == 2
         assert all(" of 10: " in verdict for verdict in shown["text"])
 
-    @pytest.mark.parametrize("finder", FINDERS[1:])
-    def test_the_verdict_is_on_the_node_while_the_rest_runs(self, nodes_by_id, prompts, shown, finder):
-        ui = self.ui_of(nodes_by_id[finder], **prompts)
-        assert shown == [(NODE_ID, ui["text"][0])]
+    @pytest.mark.parametrize("index", [0, 3])
+    def test_the_numbers_of_the_curves_for_the_page(self, optimal, prompts, index):
+        (scores,) = results(optimal, **prompts, index=index)[3]
+        ((panel,),) = self.ui_of(optimal, **prompts, index=index)["richspace"]
+        assert panel == json.loads(json.dumps(scores.as_json()))
+        assert panel["chosen"] == (index or panel["best"])
+        assert len(panel["curves"]["sum"]) == panel["steps"]
+
+    def test_the_numbers_of_every_stage(self, chained):
+        first, *rest = random_prompts(count=5)
+        (panels,) = self.ui_of(chained, first=first, stages=stages_of(*rest), steps=10)["richspace"]
+        assert [panel["steps"] for panel in panels] == [10, 10]
 
     def test_the_foot_s_coefficient_is_on_its_node(self, nodes_by_id, prompts, shown):
         _, coefficient = results(nodes_by_id["RichSpacePerpendicularFoot"], **prompts)

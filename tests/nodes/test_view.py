@@ -1,9 +1,12 @@
-"""The score plot as an IMAGE."""
+"""The score plot and the contact sheet as an IMAGE."""
+
+from pathlib import Path
 
 import pytest
 import torch
 from conditionings import random_prompts
-from node_runs import results
+from node_runs import results, run_node
+from PIL import Image
 
 
 @pytest.fixture
@@ -42,3 +45,35 @@ def test_another_choice_is_another_picture(nodes_by_id):
         for index in (2, 9)
     ]
     assert not torch.equal(pictures[0][0], pictures[1][0])
+
+
+class TestContactSheet:
+    @pytest.fixture
+    def sheet(self, nodes_by_id):
+        return nodes_by_id["RichSpaceContactSheet"]
+
+    @pytest.fixture
+    def videos(self):
+        generator = torch.Generator().manual_seed(3)
+        return [torch.rand(9, 16, 24, 3, generator=generator) for _ in range(3)]
+
+    def test_the_sheet_is_the_core_s(self, sheet, core, videos):
+        draw = core.contact_sheet.draw_contact_sheet
+        labels = ["one", "two", "three"]
+        (image,) = results(sheet, frames=videos, labels=labels, columns=[4], frame_width=[96])
+        assert torch.equal(image, draw(videos, labels, columns=4, frame_width=96)[None])
+        (image,) = results(sheet, frames=videos, columns=[4], frame_width=[96])
+        assert torch.equal(image, draw(videos, columns=4, frame_width=96)[None])
+
+    def test_the_node_shows_it(self, sheet, videos):
+        import folder_paths
+
+        shown = run_node(sheet, frames=videos, columns=[2], frame_width=[96])
+        (picture,) = shown.ui.as_dict()["images"]
+        assert picture["type"] == "temp"
+        with Image.open(Path(folder_paths.get_temp_directory()) / picture["subfolder"] / picture["filename"]) as image:
+            assert image.size == (shown.result[0].shape[2], shown.result[0].shape[1])
+
+    def test_labels_that_do_not_go_with_the_videos_are_refused(self, sheet, core, videos):
+        with pytest.raises(core.RichSpaceError, match=r"^labels: expected a label for each of the 3 videos.*, got 2\."):
+            results(sheet, frames=videos, labels=["one", "two"], columns=[2], frame_width=[96])

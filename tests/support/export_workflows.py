@@ -51,12 +51,13 @@ def write_api_file(frontend: Frontend, file: Path) -> dict[str, Any]:
     return prompt
 
 
-def on_the_demo_model(prompt: Mapping[str, Any]) -> dict[str, Any]:
+def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -> dict[str, Any]:
     """A workflow on the bundled model: as it is if made for that, else with few steps and with prompts that it knows.
 
-    Different texts become different prompts, in the order in which they come; an empty one stays empty.
+    Different texts become different prompts, in the order in which they come; an empty one stays empty. Without
+    `keep_its_own` that happens to the demo's workflows, too: an earlier version's model may have known other words.
     """
-    if any(node["inputs"].get("model") == DEMO for node in prompt.values()):
+    if keep_its_own and any(node["inputs"].get("model") == DEMO for node in prompt.values()):
         return dict(prompt)
     changes = {"RichSpaceLoadCogVideoX": {"model": DEMO}, "RichSpaceCogVideoXSample": {"steps": STEPS}}
     texts = dict.fromkeys(node["inputs"].get("text") for node in prompt.values())
@@ -78,13 +79,18 @@ def title_of(file: Path) -> str:
 
 
 def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) -> None:
-    """Run a workflow on the demo model and draw its picture: the last finder's scores and what was saved."""
+    """Run a workflow on the demo model and draw its picture: the last finder's scores, and the video or the picture."""
     prompt = on_the_demo_model(prompt)
     entry = server.run(prompt)
     finders = [name for name, node in prompt.items() if node["class_type"] == "RichSpaceOptimalInterpolate"]
     (plot,) = output_files({"outputs": {"last": entry["outputs"][finders[-1]]}})
-    saved = [shown for shown in output_files(entry) if shown["type"] == "output"]
-    result = max(saved, key=lambda shown: shown["filename"].endswith(".mp4"))  # or the picture
+    results = [
+        shown
+        for name, output in entry["outputs"].items()
+        if name not in finders
+        for shown in output_files({"outputs": {name: output}})
+    ]
+    result = max(results, key=lambda shown: (shown["filename"].endswith(".mp4"), shown["type"] == "output"))
     content = server.view(result)
     frames = read_frames(content) if result["filename"].endswith(".mp4") else [Image.open(io.BytesIO(content))]
     picture = draw_thumbnail(title_of(file), Image.open(io.BytesIO(server.view(plot))), frames)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 WINDOW: ViewportSize = {"width": 1920, "height": 1080}
 READY_MS = 120_000  # about 6 s on two cores
 SETTLED_MS = 60_000  # patience for a cold or busy machine; a page usually settles in a second
+DRAFT_MS = 2_500
 ATTEMPTS = 3
 
 # Software rendering, no sandbox (a container's root may have none), and nothing that asks the network on its own.
@@ -68,6 +69,25 @@ _NODES = """() => app.graph.nodes.map(node => {
         widgets: (node.widgets ?? []).map(widget => widget.name),
     };
 })"""
+_TITLE = """([id]) => {
+    const page = document.querySelector(`[data-node-id="${id}"] [data-testid=node-title]`)?.getBoundingClientRect();
+    if (page) return [page.left + 20, page.top + page.height / 2];
+    const node = app.graph.getNodeById(id), {scale, offset} = app.canvas.ds;
+    const {left, top} = app.canvas.canvas.getBoundingClientRect();
+    return [left + scale * (node.pos[0] + offset[0] + 60), top + scale * (node.pos[1] + offset[1] - 15)];
+}"""
+_SOCKET = """([id, name]) => {
+    const node = app.graph.getNodeById(id), index = node.inputs.findIndex(input => input.name === name);
+    const slots = document.querySelectorAll(`[data-node-id="${id}"] .lg-slot--input:not(.lg-slot--dot-only)`);
+    if (slots.length) {
+        const place = node.inputs.filter(input => !input.widget).findIndex(input => input.name === name);
+        const box = slots[place].getBoundingClientRect();
+        return [box.left + 20, box.top + box.height / 2];
+    }
+    const {scale, offset} = app.canvas.ds, [x, y] = node.getInputPos(index);
+    const {left, top} = app.canvas.canvas.getBoundingClientRect();
+    return [left + scale * (x + offset[0] + 2), top + scale * (y + offset[1])];
+}"""
 _GROUPS = "() => app.graph.groups.map(group => ({title: group.title, box: [...group.boundingRect]}))"
 _CUT_TEXTS = """() => [...document.querySelectorAll("textarea, .tiptap, .comfy-markdown-content")]
     .filter(box => box.checkVisibility({visibilityProperty: true, opacityProperty: true}))
@@ -78,6 +98,7 @@ _CUT_TEXTS = """() => [...document.querySelectorAll("textarea, .tiptap, .comfy-m
 _IS_SHOWN = """() => app.graph.nodes.every(node => {
     const output = app.nodeOutputs[node.id];
     if (!output?.images) return !node.constructor.nodeData?.output_node;
+    if (node.hideOutputImages) return document.querySelector(".richspace-chart svg"); // drawn by the pack's script
     const page = document.querySelector(`[data-node-id="${node.id}"]`);
     if (output.animated?.[0]) return [...document.querySelectorAll("video")].some(video => video.readyState >= 2);
     const pictures = page ? [...page.querySelectorAll("img")] : node.imgs ?? [];
@@ -131,11 +152,13 @@ class Frontend:
         browser: where to open it.
         server: whose frontend it is.
         nodes_2: whether nodes are drawn by the "Nodes 2.0" renderer instead of the classic one.
+        language: what its user reads, such as "zh".
     """
 
-    def __init__(self, browser: Browser, server: ComfyServer, *, nodes_2: bool = False) -> None:
+    def __init__(self, browser: Browser, server: ComfyServer, *, nodes_2: bool = False, language: str = "en") -> None:
         self.server = server
         self.nodes_2 = nodes_2
+        self.language = language
         self.errors: set[str] = set()
         self._context = browser.new_context(viewport=WINDOW)
         self.page = self._context.new_page()
@@ -143,8 +166,9 @@ class Frontend:
         self.page.on("pageerror", lambda error: self.errors.add(str(error)))
 
     def __enter__(self) -> Self:
-        # The host keeps these: the renderer, and that somebody has been here before and needs no greeting.
+        # The host keeps these: renderer, language, and that somebody has been here before and needs no greeting.
         settings = {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": self.nodes_2}
+        settings["Comfy.Locale"] = self.language
         self.server.request("/settings", settings | {"Comfy.Minimap.Visible": False})  # it would hide a corner
         try:
             self._open()
@@ -209,6 +233,40 @@ class Frontend:
             }""",
             [title, name, value],
         )
+
+    def reload(self) -> None:
+        """Reload the page as it is, and wait until its graph is shown again."""
+        # The frontend keeps the open workflow for this when nothing has changed in it for a moment.
+        self.page.wait_for_timeout(DRAFT_MS)
+        self._open()
+        self.page.wait_for_function("() => app.graph.nodes.length", timeout=SETTLED_MS)
+        self.settle()
+
+    def widget(self, title: str, name: str) -> Any:
+        """The value of a widget of the node of a title."""
+        find = "([title, name]) => app.graph.nodes.find(it => it.title === title).widgets.find(it => it.name === name)"
+        return self.page.evaluate(f"given => ({find})(given)?.value", [title, name])
+
+    def add_node(self, node_id: str, place: tuple[int, int] = (0, 0)) -> str:
+        """Add a node at a place of the canvas without looking for it; returns its id in the graph."""
+        node = """([type, place]) => {
+            const node = LiteGraph.createNode(type);
+            node.pos = place;
+            app.graph.add(node);
+            return String(node.id);
+        }"""
+        added: str = self.page.evaluate(node, [node_id, place])
+        self.settle()
+        return added
+
+    def tooltip(self, node: str, socket: str | None = None) -> str:
+        """Point at a node's title, or at an input's socket, and read what comes up."""
+        place = self.page.evaluate(_SOCKET if socket else _TITLE, [node, socket])
+        self.page.mouse.move(0, 0)
+        self.page.mouse.move(*place, steps=3)
+        shown = self.page.locator(".node-tooltip:visible, .p-tooltip-text:visible").first
+        shown.wait_for(timeout=SETTLED_MS)
+        return shown.inner_text().strip()
 
     def open_blank(self) -> None:
         """Open an empty graph, as the menu's "New" does."""

@@ -61,6 +61,7 @@ def node_classes(pack: ModuleType) -> dict[str, Any]:
 
     async def node_list() -> list[Any]:
         extension = await pack.comfy_entrypoint()
+        await extension.on_load()
         nodes: list[Any] = await extension.get_node_list()
         return nodes
 

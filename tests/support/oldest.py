@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
 from typing import TYPE_CHECKING
 
-from checkout import DEV, LOGS, ROOT
-from programs import run_logged
+from checkout import DEV, ROOT
+from side_packages import install_beside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,16 +32,12 @@ def lower_bounds(requirements: str) -> list[str]:
 
 def install_oldest(python: Path) -> Path:
     """Install the oldest allowed libraries, unless just those are there; returns their folder."""
-    pins = [*lower_bounds((ROOT / "requirements.txt").read_text(encoding="utf-8")), *COMPANIONS]
-    note = FOLDER / "pins.txt"
-    if note.is_file() and note.read_text(encoding="utf-8").split() == pins:
-        return FOLDER
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    run_logged(
-        "Installing the oldest libraries that the pack allows",
-        [python, "-m", "pip", "install", "--no-deps", "--target", FOLDER, *pins],
-        log=LOGS / "install-oldest.log",
+    install_beside(
+        FOLDER,
+        [*lower_bounds((ROOT / "requirements.txt").read_text(encoding="utf-8")), *COMPANIONS],
+        python=python,
+        label="Installing the oldest libraries that the pack allows",
         advice="Some have no build for a new Python: use Python 3.11 or 3.12.",
+        flags=["--no-deps"],
     )
-    note.write_text("\n".join(pins), encoding="utf-8")
     return FOLDER

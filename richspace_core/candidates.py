@@ -1,0 +1,109 @@
+"""Which of the candidates between two prompts are meant, and what each is called.
+
+Reference:
+    RichSpace, Definition 5.1: candidate i of k is i/k of A and the rest of B.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from .errors import RichSpaceError
+from .geometry import require_index, require_steps
+
+_PART = re.compile(r"\s*(\d{1,9})\s*(?:[-\u2013]\s*(\d{1,9})\s*)?")  # a number or a range, with a hyphen or a dash
+_FORM = 'numbers and ranges such as "1, 8, 15-18"'
+
+
+def evenly_spread(count: int, steps: int) -> list[int]:
+    """Candidates that are evenly far apart, from the first to the last; a single one lies in the middle.
+
+    Args:
+        count: How many, at least 1; where there are fewer candidates, all of them.
+        steps: Number of candidates k.
+
+    Returns:
+        Indices in 1..k, each once, in order.
+
+    Raises:
+        RichSpaceError: If `count` or `steps` is below 1.
+
+    Example:
+        >>> evenly_spread(5, 30)
+        [1, 8, 15, 22, 30]
+        >>> evenly_spread(1, 30), evenly_spread(9, 3)
+        ([15], [1, 2, 3])
+    """
+    require_steps(steps)
+    if count < 1:
+        raise RichSpaceError("count", expected="at least 1 candidate", got=str(count))
+    if count == 1:
+        return [(steps + 1) // 2]
+    gaps = min(count, steps) - 1
+    return [1 + number * (steps - 1) // max(gaps, 1) for number in range(gaps + 1)]
+
+
+def parse_candidates(text: str, steps: int) -> list[int]:
+    """The candidates that a text names.
+
+    Args:
+        text: Numbers and ranges with commas between them. A range may run downwards.
+        steps: Number of candidates k.
+
+    Returns:
+        Indices in 1..k in the order of the text, each once.
+
+    Raises:
+        RichSpaceError: If the text has another form, or names a candidate that is not there.
+
+    Example:
+        >>> parse_candidates("30, 1, 15-18", 30)
+        [30, 1, 15, 16, 17, 18]
+    """
+    found: dict[int, None] = {}
+    for part in text.split(","):
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise RichSpaceError(
+                "candidates",
+                expected=_FORM,
+                got=repr(part.strip()) if part.strip() else "nothing beside a comma",
+                hint="Leave it empty to have them spread evenly.",
+            )
+        first = int(match[1])
+        last = int(match[2] or first)
+        _require_candidates(first, last, steps)
+        step = 1 if first <= last else -1
+        found.update(dict.fromkeys(range(first, last + step, step)))
+    return list(found)
+
+
+def _require_candidates(first: int, last: int, steps: int) -> None:
+    try:
+        require_index(first, steps)
+        require_index(last, steps)
+    except RichSpaceError as error:
+        raise error.within("candidates") from error
+
+
+def shares(index: int, steps: int) -> tuple[str, str]:
+    """The shares of A and B in a candidate, in percent; with decimals where there are more than 100 candidates.
+
+    Example:
+        >>> shares(14, 30), shares(999, 1000)
+        (('47%', '53%'), ('99.9%', '0.1%'))
+    """
+    decimals = max(0, math.ceil(math.log10(steps)) - 2)  # 999 of 1000 is not 100% A
+    share = round(100 * index / steps, decimals)
+    return f"{share:.{decimals}f}%", f"{100 - share:.{decimals}f}%"
+
+
+def label(index: int, steps: int) -> str:
+    """What a candidate is called below or above its video.
+
+    Example:
+        >>> label(15, 30)
+        '15 of 30: 50% A'
+    """
+    return f"{index} of {steps}: {shares(index, steps)[0]} A"

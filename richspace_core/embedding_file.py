@@ -1,0 +1,205 @@
+"""An embedding in a file, with where it came from: a look that can be shared without its text encoder.
+
+The file is plain safetensors. Its tensors are `embedding` and, where there are such, `pooled_output` and
+`attention_mask`, all to the last bit. Its metadata are the version of this format under `richspace_embedding`, and
+under `about` a JSON object with the rest of `SavedEmbedding`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from .candidates import label
+from .embedding import TextEmbedding, require_finite
+from .errors import EmbeddingError, RichSpaceError
+from .geometry import require_index
+
+#: The newest version of the format that is known here, and the one that is written.
+FORMAT_VERSION = 1
+
+_VERSION, _ABOUT = "richspace_embedding", "about"
+_EMBEDDING, _POOLED, _MASK = "embedding", "pooled_output", "attention_mask"
+
+
+@dataclass(frozen=True)
+class MixtureRecord:
+    """How two prompts were mixed: what a finder, or one stage of a chain, saw and took.
+
+    Args:
+        a: What the first prompt says.
+        b: What the second prompt says.
+        index: The candidate taken, 1..steps.
+        steps: Number of candidates.
+        full: Each candidate's similarity on the full embedding.
+        truncated: The same on the prompts' own tokens.
+
+    Raises:
+        EmbeddingError: If `index` is not one of the candidates.
+    """
+
+    a: str
+    b: str
+    index: int
+    steps: int
+    full: tuple[float, ...]
+    truncated: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        try:
+            require_index(self.index, self.steps)
+        except RichSpaceError as error:
+            raise EmbeddingError(error.argument, expected=error.expected, got=error.got, hint=error.hint) from error
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        return f"{label(self.index, self.steps)} (A: {self.a}, B: {self.b})"
+
+
+@dataclass(frozen=True, eq=False)
+class SavedEmbedding:
+    """An embedding, what belongs to it, and where it came from.
+
+    Args:
+        values: Floating point ``[n, d]``, finite.
+        token_count: Real tokens, end of sequence included; None where they were not counted.
+        text: The prompt or the mixture in words, if it is known.
+        pooled_output: What some text encoders give beside the embedding; floating point, finite.
+        attention_mask: Which tokens count, ``[..., n]``.
+        mixtures: How it was mixed, one for each finder in order; none where that is not known.
+        pack_version: Version of this pack that saved it.
+
+    Raises:
+        EmbeddingError: If a part has another form, does not fit the others, or is not finite.
+    """
+
+    values: Tensor
+    token_count: int | None = None
+    text: str = ""
+    pooled_output: Tensor | None = None
+    attention_mask: Tensor | None = None
+    mixtures: tuple[MixtureRecord, ...] = ()
+    pack_version: str = ""
+
+    def __post_init__(self) -> None:
+        count = len(self.values) if self.token_count is None else self.token_count
+        rows = len(TextEmbedding(self.values, count).values)
+        require_finite(_EMBEDDING, self.values)
+        if self.pooled_output is not None:
+            require_finite(_POOLED, self.pooled_output)
+        if self.attention_mask is not None and self.attention_mask.shape[-1:] != (rows,):
+            raise EmbeddingError(
+                _MASK, expected=f"one entry for each of {rows} tokens", got=f"{list(self.attention_mask.shape)}"
+            )
+
+    @property
+    def summary(self) -> str:
+        """What it is and where it came from, a few lines for people."""
+        rows, width = self.values.shape
+        count = "" if self.token_count is None else f", {self.token_count} of them the prompt's own"
+        lines = [
+            self.text,
+            *(mixture.summary for mixture in self.mixtures),
+            f"{rows} tokens{count}; width {width}, {str(self.values.dtype).removeprefix('torch.')}",
+            self.pack_version and f"saved by ComfyUI-RichSpace {self.pack_version}",
+        ]
+        return "\n".join(filter(None, lines))
+
+
+def save_embedding(file: Path, saved: SavedEmbedding) -> None:
+    """Write an embedding to a file, whose folder exists.
+
+    Args:
+        file: Where to; a file of that name is replaced.
+        saved: What to write.
+    """
+    from safetensors.torch import save_file
+
+    tensors = {_EMBEDDING: saved.values, _POOLED: saved.pooled_output, _MASK: saved.attention_mask}
+    about = {
+        "token_count": saved.token_count,
+        "text": saved.text,
+        "mixtures": [asdict(mixture) for mixture in saved.mixtures],
+        "pack_version": saved.pack_version,
+    }
+    save_file(
+        {name: tensor.cpu().clone().contiguous() for name, tensor in tensors.items() if tensor is not None},
+        file,
+        metadata={_VERSION: str(FORMAT_VERSION), _ABOUT: json.dumps(about, ensure_ascii=False)},
+    )
+
+
+def load_embedding(file: Path) -> SavedEmbedding:
+    """Read an embedding that `save_embedding` has written.
+
+    Args:
+        file: The file.
+
+    Returns:
+        What was saved, to the last bit, on the CPU.
+
+    Raises:
+        EmbeddingError: If the file is damaged, is something else, was written by a newer version of this pack, or
+            holds values that are not finite; the message names the file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="pt") as content:
+            metadata = content.metadata() or {}
+            _require_format(file, metadata, list(content.keys()))
+            tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a mapping
+        return _put_together(tensors, json.loads(metadata[_ABOUT]))
+    except EmbeddingError as error:
+        raise (error if error.argument == file.name else error.within(file.name)) from error
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise EmbeddingError(
+            file.name,
+            expected="a whole file of RichSpace Save Embedding",
+            got=f"a damaged one ({error})",
+            hint="Delete it, and save or download it again.",
+        ) from error
+
+
+def _require_format(file: Path, metadata: Mapping[str, str], names: list[str]) -> None:
+    version = metadata.get(_VERSION)
+    if version is None:
+        shown = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
+        raise EmbeddingError(
+            file.name,
+            expected="a file of RichSpace Save Embedding",
+            got=f"another kind of safetensors file, with {shown or 'nothing in it'}",
+            hint="Models, LoRAs and textual inversions have loaders of their own.",
+        )
+    if int(version) > FORMAT_VERSION:
+        raise EmbeddingError(
+            file.name,
+            expected=f"a file of format {FORMAT_VERSION}",
+            got=f"one of format {version}, which a newer version of ComfyUI-RichSpace has saved",
+            hint="Update ComfyUI-RichSpace.",
+        )
+
+
+def _put_together(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> SavedEmbedding:
+    """What a file says; whatever is missing or has another form raises the errors of plain Python."""
+    count = about["token_count"]
+    return SavedEmbedding(
+        values=tensors[_EMBEDDING],
+        token_count=None if count is None else int(count),
+        text=str(about["text"]),
+        pooled_output=tensors.get(_POOLED),
+        attention_mask=tensors.get(_MASK),
+        mixtures=tuple(_mixture(mixture) for mixture in about["mixtures"]),
+        pack_version=str(about["pack_version"]),
+    )
+
+
+def _mixture(about: Mapping[str, Any]) -> MixtureRecord:
+    full, truncated = (tuple(map(float, about[name])) for name in ("full", "truncated"))
+    return MixtureRecord(str(about["a"]), str(about["b"]), int(about["index"]), int(about["steps"]), full, truncated)

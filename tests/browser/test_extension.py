@@ -1,0 +1,271 @@
+"""The pack's script in the page: score curves that are clicked, and errors that are read in the node."""
+
+import pytest
+from checkout import ARTIFACTS, PACK_FOLDER, ROOT
+from frontend import SETTLED_MS
+from playwright.sync_api import expect
+
+DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"
+FINDER = "Circle + square"
+LEFT, RIGHT = 36, 10  # of the chart, beside its field
+ADD = """([type, inputs]) => {
+    const node = LiteGraph.createNode(type);
+    node.pos = [850, 620];
+    app.graph.add(node);
+    for (const title of inputs) {
+        const free = node.inputs.findIndex(input => input.link == null && !input.widget);
+        app.graph.nodes.find(it => it.title === title).connect(0, node, free);
+    }
+}"""
+PROMPTS = ["A: circle", "B: square", "Guide: the mixture in words"]
+
+expect.set_options(timeout=SETTLED_MS)
+
+
+@pytest.fixture(params=[False, True], ids=["classic", "nodes-2"])
+def renderer(request):
+    return request.param
+
+
+@pytest.fixture
+def page(open_page, renderer):
+    """A page with the two-prompt demo, that has not been run."""
+    with open_page(nodes_2=renderer) as frontend:
+        frontend.drop(DEMO)
+        frontend.set_widget("Sample the video", "steps", 2)
+        yield frontend
+
+
+def shoot(frontend, name):
+    frontend.settle()
+    frontend.screenshot(ARTIFACTS / "browser" / f"{name}-{'nodes-2' if frontend.nodes_2 else 'classic'}.png")
+
+
+def run(frontend):
+    """Run the workflow; returns what its finder says of its curves."""
+    entry = frontend.run()
+    assert entry["status"]["completed"]
+    ((panel,),) = next(output["richspace"] for output in entry["outputs"].values() if "richspace" in output)
+    expect(choice(frontend)).to_have_text(panel["choices"][panel["chosen"] - 1])
+    frontend.wait_for_outputs()
+    return panel
+
+
+def choice(frontend):
+    return frontend.page.locator(".richspace-choice")
+
+
+def notes(frontend):
+    return frontend.page.locator(".richspace-note").all_inner_texts()
+
+
+def chart(frontend):
+    return frontend.page.locator(".richspace-chart")
+
+
+def point(frontend, index, steps=30):
+    """Where a candidate is in the chart: Playwright's position, in the chart's own pixels, and on the screen."""
+    box = chart(frontend).bounding_box()
+    own = frontend.page.evaluate("document.querySelector('.richspace-chart').clientWidth")
+    across = (index + 0.025 * steps) / (1.05 * steps)
+    at = LEFT + across * (own - LEFT - RIGHT)
+    return box["x"] + at * box["width"] / own, box["y"] + box["height"] / 3
+
+
+def click(frontend, index):
+    frontend.page.mouse.click(*point(frontend, index))
+
+
+def saved_video(frontend):
+    (video,) = frontend.videos()
+    return video["query"]
+
+
+def test_the_curves_are_in_the_node_after_a_run(page):
+    expect(page.page.locator(".richspace-hint")).to_have_count(1)
+    panel = run(page)
+    shoot(page, "scores")
+    assert panel["chosen"] == panel["best"]
+    for name in ("sum", "full", "truncated"):
+        points = page.page.locator(f".richspace-chart .curve.{name}").get_attribute("points").split()
+        assert len(points) == panel["steps"]
+    for mark in ("chosen", "optimum", "guide"):
+        assert page.page.locator(f".richspace-chart .{mark}").count() > 0
+    assert page.page.get_by_text(f"optimum {panel['optimum']:.1%} A").is_visible()
+    assert page.page.locator(".richspace-prompts").inner_text().split("\n") == [
+        "B: a large plain blue square moves right",
+        "A: a large plain red circle moves right",
+    ]
+    # The picture of the same is not shown beside them.
+    hidden = "app.graph.nodes.some(it => it.widgets?.some(w => w.name === '$$canvas-image-preview' && !w.hidden))"
+    assert not page.page.evaluate(hidden)
+    assert page.page.locator("[data-node-id] img[src*=ComfyUI_temp]").count() == 0
+
+
+def test_a_click_takes_a_candidate_and_the_next_run_mixes_it(page):
+    first = run(page)
+    before = saved_video(page)
+    click(page, 27)
+    assert page.widget(FINDER, "index") == 27
+    page.page.mouse.move(5, 500)
+    assert notes(page) == [f"picked by hand (the finder says {first['best']})", "run again to mix it"]
+    assert choice(page).inner_text() == first["choices"][26]
+    shoot(page, "scores-picked")
+    second = run(page)
+    assert second["chosen"] == 27
+    assert second["best"] == first["best"]
+    assert notes(page) == [f"picked by hand (the finder says {first['best']})"]
+    assert saved_video(page) != before
+    click(page, 27)
+    assert page.widget(FINDER, "index") == 0
+    click(page, 3)
+    assert page.widget(FINDER, "index") == 3
+    page.page.get_by_role("button", name="automatic").click()
+    assert page.widget(FINDER, "index") == 0
+    page.page.mouse.move(5, 500)
+    assert notes(page) == ["run again to mix it"]
+
+
+def test_the_pointer_and_the_keys(page):
+    panel = run(page)
+    page.page.mouse.move(*point(page, 10))
+    expect(choice(page)).to_have_text(f"{panel['choices'][9]} · {panel['curves']['sum'][9]:.4f}")
+    page.page.mouse.move(5, 500)
+    expect(choice(page)).to_have_text(panel["choices"][panel["best"] - 1])
+    chart(page).focus()
+    for key, index in [("ArrowRight", panel["best"] + 1), ("ArrowLeft", panel["best"]), ("Home", 1), ("End", 30)]:
+        page.page.keyboard.press(key)
+        assert page.widget(FINDER, "index") == index
+        assert chart(page).get_attribute("aria-valuetext") == panel["choices"][index - 1]
+    page.page.keyboard.press("0")
+    assert page.widget(FINDER, "index") == 0
+
+
+def test_other_steps_have_other_candidates(page):
+    run(page)
+    page.set_widget(FINDER, "steps", 12)
+    assert notes(page) == ["steps has changed: run again for its candidates"]
+    click(page, 3)
+    assert page.widget(FINDER, "index") == 0
+    assert run(page)["steps"] == 12
+    click(page, 3)
+    assert page.widget(FINDER, "index") != 0
+
+
+def test_it_is_there_again_after_a_reload(page):
+    panel = run(page)
+    click(page, 25)
+    page.reload()
+    expect(choice(page)).to_have_text(panel["choices"][24])
+    assert page.widget(FINDER, "index") == 25
+    shoot(page, "scores-reloaded")
+    # A prompt that was not run has no curves yet.
+    page.set_widget("B: square", "text", "a large plain green star moves right")
+    page.reload()
+    expect(page.page.locator(".richspace-hint")).to_have_count(1)
+
+
+def test_a_cached_run_keeps_it_and_another_one_replaces_it(page):
+    first = run(page)
+    assert run(page) == first
+    page.set_widget("B: square", "text", "a large plain green star moves right")
+    second = run(page)
+    assert second["curves"] != first["curves"]
+    assert "green star" in page.page.locator(".richspace-prompts").inner_text()
+    assert chart(page).count() == 1
+
+
+def test_it_survives_undo_and_another_tab(page):
+    panel = run(page)
+    click(page, 25)
+    page.page.wait_for_timeout(500)
+    page.page.mouse.click(1300, 850)  # empty canvas
+    page.page.keyboard.press("Control+z")
+    page.page.wait_for_function(f"() => {index_of(FINDER)} === 0", timeout=SETTLED_MS)
+    expect(choice(page)).to_have_text(panel["choices"][panel["best"] - 1])
+    page.open_blank()
+    expect(chart(page)).to_have_count(0)
+    page.page.get_by_text(DEMO.stem[:12]).first.click()
+    expect(choice(page)).to_have_text(panel["choices"][panel["best"] - 1])
+
+
+def index_of(title):
+    return f"app.graph.nodes.find(it => it.title === '{title}')?.widgets.find(it => it.name === 'index').value"
+
+
+def test_the_chained_finder_has_a_curve_for_each_stage(page):
+    page.page.evaluate(ADD, ["RichSpaceChainedFinder", [*PROMPTS, "A: circle", "Guide: the mixture in words"]])
+    page.page.evaluate(ADD, ["RichSpaceCosineScore", PROMPTS])
+    page.page.evaluate("app.graph.nodes.find(it => it.type === 'RichSpaceCosineScore').pos = [1350, 620]")
+    entry = page.run()
+    assert entry["status"]["completed"]
+    expect(page.page.locator(".richspace-panel")).to_have_count(4)  # the demo's, two stages, the scores
+    shoot(page, "scores-of-a-chain")
+    assert page.page.locator(".richspace-stage").all_inner_texts() == ["", "stage 1", "stage 2", ""]
+    assert page.page.locator(".richspace-pickable").count() == 1
+
+
+def test_without_the_script_the_picture_remains(open_page, renderer):
+    with open_page(nodes_2=renderer) as frontend:
+        frontend.page.route(f"**/extensions/{PACK_FOLDER}/*.js", lambda route: route.abort())
+        frontend.reload()
+        frontend.drop(DEMO)
+        frontend.set_widget("Sample the video", "steps", 2)
+        assert frontend.run()["status"]["completed"]
+        frontend.wait_for_outputs()
+        shoot(frontend, "scores-without-script")
+        assert chart(frontend).count() == 0
+        find = "app.graph.nodes.find(it => it.type === 'RichSpaceOptimalInterpolate')"
+        if renderer:
+            finder = frontend.page.evaluate(f"{find}.id")
+            assert frontend.page.locator(f'[data-node-id="{finder}"] img').first.is_visible()
+        else:
+            assert frontend.page.evaluate(f"{find}.imgs[0].naturalWidth") == 768
+
+
+def test_an_error_is_read_in_the_node_until_the_next_run(page):
+    run(page)
+    page.set_widget("B: square", "text", "")
+    assert page.run()["status"]["status_str"] == "error"
+    said = page.page.locator(".richspace-error")
+    expect(said).to_have_text("b: expected a prompt with words, got an empty one. Write what the video shall show.")
+    page.page.get_by_test_id("error-overlay-see-errors").click()
+    panel = page.page.get_by_test_id("runtime-error-panel")
+    expect(panel).to_contain_text("PromptError: b: expected a prompt with words")
+    shoot(page, "error-in-the-node")
+    before_the_message = panel.inner_text().partition("b: expected")[0]
+    assert "richspace_core" not in before_the_message
+    assert "Traceback" not in before_the_message
+    assert "File " not in before_the_message
+    assert chart(page).count() == 0  # the curves were those of another prompt
+    page.set_widget("B: square", "text", "a large plain blue square moves right")
+    run(page)
+    expect(said).to_have_count(0)
+
+
+def test_it_is_read_on_light_ground(page):
+    run(page)
+    page.page.evaluate("app.extensionManager.setting.set('Comfy.ColorPalette', 'light')")
+    page.page.wait_for_function("() => !document.documentElement.classList.contains('dark-theme')", timeout=SETTLED_MS)
+    try:
+        shoot(page, "scores-light")
+        for name in ("choice", "note", "legend", "prompts"):
+            for element in page.page.locator(f".richspace-{name}").all():
+                color, ground = element.evaluate("""it => [it, it.closest(".richspace-panel")].map((one, at) =>
+                    getComputedStyle(one)[at ? "backgroundColor" : "color"].match(/[0-9.]+/g).map(Number))""")
+                assert contrast(color, ground) > 4.5, name
+    finally:
+        page.page.evaluate("app.extensionManager.setting.set('Comfy.ColorPalette', 'dark')")
+        page.page.wait_for_function("() => document.documentElement.classList.contains('dark-theme')")
+
+
+def contrast(one, other):
+    """WCAG's contrast ratio of two colors."""
+
+    def luminance(color):
+        parts = [part / 255 for part in color[:3]]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted(map(luminance, (one, other)))
+    return (light + 0.05) / (dark + 0.05)

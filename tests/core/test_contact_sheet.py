@@ -1,0 +1,130 @@
+"""The contact sheet: which frames it shows, where, and with which words above."""
+
+import pytest
+import torch
+
+from richspace_core import RichSpaceError
+from richspace_core.contact_sheet import draw_contact_sheet
+
+BACKGROUND = torch.tensor([0x1E, 0x1E, 0x24]) / 255
+MARGIN, GAP = 16, 6
+
+
+def plain_video(shades, height=32, width=64, channels=3):
+    """A video of plain frames, one for each shade of grey."""
+    return torch.tensor(shades)[:, None, None, None].expand(-1, height, width, channels).clone()
+
+
+def ramp(count):
+    """Shades by which a frame's number can be told: the first is not the background, the last is white."""
+    return [0.4 + 0.6 * number / max(count - 1, 1) for number in range(count)]
+
+
+def shades_in(sheet, top, count, width, height):
+    """The shade in the middle of each frame of the row that begins at `top`."""
+    lefts = [MARGIN + column * (width + GAP) for column in range(count)]
+    return [float(sheet[top + height // 2, left + width // 2].mean()) for left in lefts]
+
+
+def line_of(width):
+    """Height of a label's line, as the sheet's width sets it."""
+    return round(1.6 * max(14, width // 40))
+
+
+def test_a_row_shows_frames_that_are_evenly_far_apart():
+    sheet = draw_contact_sheet([plain_video(ramp(9))], columns=5, frame_width=64)
+    line = line_of(sheet.shape[1])
+    assert shades_in(sheet, MARGIN + line, 5, 64, 32) == pytest.approx([ramp(9)[i] for i in (0, 2, 4, 6, 8)], abs=0.01)
+    assert sheet.shape == (2 * MARGIN + line + 32, 2 * MARGIN + 5 * 64 + 4 * GAP, 3)
+    assert sheet.dtype == torch.float32
+    assert 0 <= sheet.min() < sheet.max() <= 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_shorter_video_shows_all_that_it_has(count):
+    sheet = draw_contact_sheet([plain_video(ramp(count))], columns=5, frame_width=64)
+    shades = shades_in(sheet, MARGIN + line_of(sheet.shape[1]), 5, 64, 32)
+    assert shades[:count] == pytest.approx(ramp(count), abs=0.01)
+    assert shades[count:] == pytest.approx([float(BACKGROUND.mean())] * (5 - count), abs=0.01)
+
+
+def test_videos_of_other_sizes_and_lengths_have_frames_of_one_width():
+    videos = [plain_video(ramp(9)), plain_video([0.5] * 4, height=200, width=100)]
+    sheet = draw_contact_sheet(videos, columns=3, frame_width=128)
+    line = line_of(sheet.shape[1])
+    second = 2 * MARGIN + 2 * line + 64
+    assert shades_in(sheet, second, 3, 128, 256) == pytest.approx([0.5] * 3, abs=0.01)
+    assert sheet.shape[0] == second + 256 + MARGIN
+
+
+def test_a_picture_is_enlarged_without_losing_its_parts():
+    half = plain_video([0.0], height=64)
+    half[:, :, 32:, 0] = 1.0  # red on the right
+    sheet = draw_contact_sheet([half], columns=1, frame_width=512)
+    top = MARGIN + line_of(sheet.shape[1])
+    assert sheet[top + 100, MARGIN + 100].tolist() == pytest.approx([0, 0, 0], abs=0.01)
+    assert sheet[top + 100, MARGIN + 400].tolist() == pytest.approx([1, 0, 0], abs=0.01)
+
+
+def test_each_label_stands_above_its_row():
+    videos = [plain_video(ramp(3)), plain_video(ramp(3))]
+    sheets = [draw_contact_sheet(videos, labels, columns=3) for labels in (["one", "two"], ["one", "other"])]
+    changed = (sheets[0] != sheets[1]).any(dim=-1).any(dim=-1).nonzero().flatten()
+    line = line_of(sheets[0].shape[1])
+    second = 2 * MARGIN + line + 128
+    assert second <= int(changed.min()) <= int(changed.max()) < second + line
+
+
+def labelled(*labels, videos=1):
+    return draw_contact_sheet([plain_video(ramp(3))] * videos, labels, columns=3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected", "videos"),
+    [
+        ((), ("video 1", "video 2"), 2),
+        (("a", "b"), ("a (1)", "a (2)", "b (1)", "b (2)"), 4),
+        (("a",), ("a (1)", "a (2)", "a (3)"), 3),
+        (("two\n  lines",), ("two lines",), 1),
+    ],
+)
+def test_labels_are_numbered_where_they_made_several_videos(labels, expected, videos):
+    assert torch.equal(labelled(*labels, videos=videos), labelled(*expected, videos=videos))
+
+
+def test_a_label_that_is_too_long_is_cut_within_the_sheet():
+    long = labelled("very long " * 100)
+    assert torch.equal(long[:, -MARGIN:], BACKGROUND.expand(long.shape[0], MARGIN, 3))
+    assert not torch.equal(long, labelled("very long"))
+
+
+def test_half_types_values_out_of_range_and_a_fourth_channel_are_drawn():
+    video = plain_video(ramp(3))
+    expected = draw_contact_sheet([video])
+    with_alpha = torch.cat([video, torch.zeros(3, 32, 64, 1)], dim=-1)
+    assert torch.equal(draw_contact_sheet([with_alpha]), expected)
+    assert (draw_contact_sheet([video.half()]) - expected).abs().max() < 0.01
+    beyond = draw_contact_sheet([torch.cat([video[:1] * 0 - 1, video[:1] * 0 + 7])], columns=2)
+    assert torch.equal(beyond, draw_contact_sheet([plain_video([0.0, 1.0])], columns=2))
+
+
+class TestWhatCannotBeDrawn:
+    def test_no_video(self):
+        with pytest.raises(RichSpaceError, match=r"^frames: expected at least one video's frames, got none\."):
+            draw_contact_sheet([])
+
+    @pytest.mark.parametrize("shape", [(64, 64, 3), (0, 64, 64, 3), (3, 64, 64, 1), (3, 0, 64, 3)])
+    def test_something_else(self, shape):
+        message = r"^frames, video 2: expected pictures, \[frames, height, width, 3\], got float32 of shape .* Wire the"
+        with pytest.raises(RichSpaceError, match=message):
+            draw_contact_sheet([plain_video(ramp(3)), torch.zeros(shape)])
+
+    @pytest.mark.parametrize("count", [3, 4, 7])
+    def test_labels_that_do_not_go_with_the_videos(self, count):
+        message = rf"^labels: expected a label for each of the 5 videos.*, got {count}\. Wire the labels of"
+        with pytest.raises(RichSpaceError, match=message):
+            labelled(*"abcdefg"[:count], videos=5)
+
+    def test_no_column(self):
+        with pytest.raises(RichSpaceError, match=r"^columns: expected at least 1 frame"):
+            draw_contact_sheet([plain_video(ramp(3))], columns=0)

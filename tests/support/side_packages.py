@@ -1,0 +1,30 @@
+"""Packages that stand in a folder of their own, for PYTHONPATH: the virtual environment does not change."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from checkout import LOGS
+from programs import run_logged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def install_beside(
+    folder: Path, packages: Sequence[str], *, python: Path, label: str, advice: str, flags: Sequence[str] = ()
+) -> None:
+    """Installs packages, given as pip takes them, into `folder`, unless just these are there."""
+    note = folder / "packages.txt"
+    if note.is_file() and note.read_text(encoding="utf-8").split() == [*packages]:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    run_logged(
+        label,
+        [python, "-m", "pip", "install", *flags, "--target", folder, *packages],
+        log=LOGS / f"install-{folder.name}.log",
+        advice=advice,
+    )
+    note.write_text("\n".join(packages), encoding="utf-8")

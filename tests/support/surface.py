@@ -1,0 +1,154 @@
+"""`dev.py surface`: what saved workflows know of the pack, and whether they would still work.
+
+The surface is every node's id, inputs and outputs as the host tells them to the frontend, without the texts, and the
+ids that are replaced. tests/surface.json keeps it. What is added is written down by this command; what is taken away
+or changed is refused, since workflows that people have saved would break.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from checkout import ROOT
+from host_python import import_host, load_pack, node_classes
+from programs import ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import ModuleType
+
+SNAPSHOT = ROOT / "tests" / "surface.json"
+ADVICE = (
+    "Take the change back. Where a node has to be another one, give it a new id, leave the old one out, and add to "
+    "nodes/replacements.py how the new one takes its place in saved workflows. Only what no version was ever released "
+    "with may be taken out of tests/surface.json by hand."
+)
+
+#: What an input says of its looks, which may change.
+LOOKS = {"tooltip", "display_name", "advanced", "multiline", "placeholder", "display", "step", "round"}
+
+Surface: TypeAlias = "dict[str, dict[str, Any]]"
+
+
+def surface_of(pack: ModuleType) -> Surface:
+    """The pack's surface: {"nodes": {node id: ...}, "replacements": {old node id: new node id}}."""
+    replacements = importlib.import_module(f"{pack.__name__}.nodes.replacements").REPLACEMENTS
+    return {
+        "nodes": {name: describe_node(node.GET_NODE_INFO_V1()) for name, node in sorted(node_classes(pack).items())},
+        "replacements": {each.old_node_id: each.new_node_id for each in replacements},
+    }
+
+
+def describe_node(info: Mapping[str, Any]) -> dict[str, Any]:
+    """A node's inputs and outputs in their order, of what the host says of it."""
+    inputs = {
+        name: {"type": kind, "required": need == "required", **without_looks(options)}
+        for need in ("required", "optional")
+        for name, (kind, options) in info["input"].get(need, {}).items()
+    }
+    outputs = [
+        {"name": name, "type": kind, "is_list": is_list}
+        for name, kind, is_list in zip(info["output_name"], info["output"], info["output_is_list"], strict=True)
+    ]
+    flags = {name: info[name] for name in ("output_node", "is_input_list")}
+    return {"inputs": inputs, "outputs": outputs, **flags}
+
+
+def without_looks(value: Any) -> Any:
+    """An input's options, or any part of them, without what concerns only its looks."""
+    if isinstance(value, dict):
+        return {name: without_looks(part) for name, part in value.items() if name not in LOOKS}
+    return [without_looks(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def breaking_changes(before: Surface, now: Surface) -> list[str]:
+    """What workflows saved with one surface would miss in another, a line each."""
+    return [*_lost_replacements(before, now), *_changed_nodes(before, now)]
+
+
+def _lost_replacements(before: Surface, now: Surface) -> Iterator[str]:
+    for old in before["replacements"].keys() - now["replacements"].keys() - now["nodes"].keys():
+        yield f"{old}: is no longer replaced"
+
+
+def _changed_nodes(before: Surface, now: Surface) -> Iterator[str]:
+    for name, old in before["nodes"].items():
+        if name not in now["nodes"]:
+            if name not in now["replacements"]:
+                yield f"{name}: is gone"
+            continue
+        new = now["nodes"][name]
+        yield from (f"{name}: {line}" for line in _changed_inputs(old["inputs"], new["inputs"]))
+        if new["outputs"][: len(old["outputs"])] != old["outputs"]:  # links know them by their number
+            yield f"{name}: outputs were {_names(old)}, now {_names(new)}: new ones come last"
+        for flag in old.keys() - {"inputs", "outputs"}:
+            if new[flag] != old[flag]:
+                yield f"{name}: {flag} was {old[flag]}, now {new[flag]}"
+
+
+def _changed_inputs(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    for name, old in before.items():
+        if name not in now:
+            yield f"input {name} is gone"
+        elif not _still_means(old, now[name]):
+            yield f"input {name} was {json.dumps(old)}, now {json.dumps(now[name])}"
+    kept = [name for name in now if name in before]
+    if kept != list(now)[: len(kept)] or kept != [name for name in before if name in now]:
+        # A saved workflow has the widgets' values in a row, without names.
+        yield f"inputs were {', '.join(before)}, now {', '.join(now)}: new ones come last"
+    for name in now.keys() - before.keys():
+        if now[name]["required"]:
+            yield f"input {name} is new and required: a saved workflow does not have it"
+
+
+def _still_means(old: Any, new: Any, name: str = "") -> bool:
+    """Whether everything that was valid for an input, or for a part of its options, still is and means the same."""
+    if isinstance(old, dict):
+        return old.keys() == new.keys() and all(_still_means(part, new[key], key) for key, part in old.items())
+    if isinstance(old, list):  # of choices, or of the names in a growing list
+        return [item for item in new if item in old] == old
+    if name in ("min", "required"):
+        return bool(new <= old)
+    if name == "max":
+        return bool(new >= old)
+    if name == "type":  # several are joined by commas
+        return set(old.split(",")) <= set(new.split(","))
+    return bool(new == old)
+
+
+def _names(node: Mapping[str, Any]) -> str:
+    return ", ".join(f"{output['name']} ({output['type']})" for output in node["outputs"])
+
+
+def read_surface(file: Path = SNAPSHOT) -> Surface:
+    """The surface that a file keeps."""
+    return dict(json.loads(file.read_text(encoding="utf-8")))
+
+
+def renew() -> None:
+    """Writes down what was added; raises ToolError if anything was taken away or changed."""
+    with tempfile.TemporaryDirectory() as base:
+        import_host(Path(base))
+        now = surface_of(load_pack())
+    if SNAPSHOT.exists() and (changes := breaking_changes(read_surface(), now)):
+        raise ToolError("\n".join(["Saved workflows would break:", *(f"  {line}" for line in changes), ADVICE]))
+    SNAPSHOT.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> int:
+    """Renews the snapshot; returns the exit status."""
+    try:
+        renew()
+    except ToolError as error:
+        sys.stderr.write(f"\n{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
