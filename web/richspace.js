@@ -51,6 +51,7 @@ app.registerExtension({
 
   /** A graph was opened, by a reload too, or restored by undo: its nodes are new, but have been run before. */
   async afterConfigureGraph() {
+    replaceOldViews();
     this.onNodeOutputsUpdated(app.nodeOutputs);
     const empty = [...everyNode()].filter((node) => views.get(node)?.isEmpty);
     if (!empty.length) return;
@@ -63,6 +64,15 @@ app.registerExtension({
     for (const node of everyNode()) views.get(node)?.show(outputs[locatorOf(node)]?.richspace);
   },
 });
+
+/** Nodes 2.0 goes on showing the element of a node of the same id that undo has put a new one in the place of. */
+function replaceOldViews() {
+  for (const shown of document.querySelectorAll("[data-node-id] .richspace-scores")) {
+    const { nodeId } = shown.closest("[data-node-id]").dataset;
+    const current = views.get(app.canvas.graph.getNodeById(nodeId))?.element;
+    if (current && current !== shown) shown.replaceWith(current);
+  }
+}
 
 /** Do something more after a method of an object, whether it has that method or not. */
 function chain(object, name, addition) {

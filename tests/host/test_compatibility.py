@@ -113,7 +113,8 @@ class TestStockConditioningNodes:
 
 class TestSavedEmbeddings:
     @pytest.fixture(scope="class")
-    def saved(self, server):
+    @classmethod
+    def saved(cls, server):
         """The name under which the loader offers a mixture that was saved, and its video."""
         prompt = video_prompt(seed=51)
         names = {"conditioning": ["mix", 0], "scores": ["mix", 3]}

@@ -62,5 +62,5 @@ def test_a_prompt_with_the_old_node_is_that_with_the_new_one(renamed):
 def test_without_an_entry_an_unknown_node_is_refused(server):
     assert "RichSpaceBlend" not in server.get("/node_replacements")
     refused = with_mixer("RichSpaceBlend", first=["a", 0], second=["b", 0], amount=12)
-    with pytest.raises(PromptError, match="RichSpaceBlend"):
+    with pytest.raises(PromptError, match="'mix' not found"):
         server.queue(refused)

@@ -332,7 +332,8 @@ class TestFurtherGuides:
         beyond = 2 * values_of(prompts[end]) - values_of(prompts[other])
         prompts["guide"] = conditioning(beyond, 4, "beyond")
         (text,) = run_node(optimal, **prompts, guides=further_guides(prompts["guide"])).ui["text"]
-        assert text.partition("\n")[2] == f"the mean of 2 guides points beyond {end.upper()}"
+        end = end.upper()
+        assert text.partition("\n")[2] == f"the mean of 2 guides points beyond {end}: nearly pure {end} is best"
 
     def test_without_a_token_count_leave_the_full_embedding_alone(self, optimal, prompts):
         uncounted = conditioning(values_of(prompts["guide"]))

@@ -167,9 +167,13 @@ class Frontend:
 
     def __enter__(self) -> Self:
         # The host keeps these: renderer, language, and that somebody has been here before and needs no greeting.
-        settings = {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": self.nodes_2}
-        settings["Comfy.Locale"] = self.language
-        self.server.request("/settings", settings | {"Comfy.Minimap.Visible": False})  # it would hide a corner
+        settings = {
+            "Comfy.TutorialCompleted": True,
+            "Comfy.VueNodes.Enabled": self.nodes_2,
+            "Comfy.Locale": self.language,
+            "Comfy.Minimap.Visible": False,  # it would hide a corner
+        }
+        self.server.request("/settings", settings)
         try:
             self._open()
         except BaseException:

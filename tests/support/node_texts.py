@@ -73,9 +73,9 @@ def complete(texts: Texts, schema: Any) -> Texts:
     written = texts["inputs"]
     inputs: dict[str, Texts] = {}
     for field in schema.inputs:
-        first, *others = growing_slots(field) or [None]
-        inputs |= {name: written[name] for name in (field.id, first) if name in written}
-        inputs |= {slot: written[first] for slot in others if first in written}
+        slots = growing_slots(field)
+        inputs |= {name: written[name] for name in (field.id, *slots[:1]) if name in written}
+        inputs |= {slot: written[slots[0]] for slot in slots[1:] if slots[0] in written}
     aliases = {
         key_of(written[field.id]["name"]): {"tooltip": written[field.id]["tooltip"]}
         for field in schema.inputs
