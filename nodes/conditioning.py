@@ -3,6 +3,9 @@
 A conditioning is a list of ``[tensor of [batch, tokens, width], dictionary]``. This pack adds one key to the
 dictionary, `richspace`, with the number of real tokens and the prompt; whatever else is in there stays. The host
 caches conditionings, so nothing here changes one in place.
+
+The host's own nodes that make another tensor (Conditioning Average, Concat, Zero Out) copy the dictionary along, with a
+note that no longer holds. So a note knows its tensor, and counts for no other.
 """
 
 from __future__ import annotations
@@ -21,6 +24,18 @@ Conditioning: TypeAlias = list[list[Any]]
 
 _KEY = "richspace"
 _POOLED, _MASK = "pooled_output", "attention_mask"
+
+
+class _Note(dict[str, Any]):
+    """What is known of one tensor: `token_count` and `text`."""
+
+    def __init__(self, values: Tensor, token_count: int, text: str) -> None:
+        super().__init__(token_count=token_count, text=text)
+        self._values = values
+
+    def is_about(self, values: Tensor) -> bool:
+        """Whether `values` are the tensor that this was written for."""
+        return values is self._values
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +86,8 @@ def from_conditioning(name: str, conditioning: Conditioning | None) -> Prompt:
             hint="Mix one prompt at a time: batches cannot be matched up." if isinstance(values, Tensor) else "",
         )
     note = extras.get(_KEY)
+    if isinstance(note, _Note) and not note.is_about(values):
+        note = None
     count = int(note["token_count"]) if note else values.shape[1]
     try:
         embedding = TextEmbedding(values[0], count)
@@ -90,13 +107,12 @@ def require_words(**prompts: Prompt) -> None:
 
 def with_note(conditioning: Conditioning, token_count: int, text: str) -> Conditioning:
     """A copy of a conditioning that says how many of its tokens are the prompt's own, and what the prompt was."""
-    note = {"token_count": token_count, "text": text}
-    return [[values, {**extras, _KEY: note}] for values, extras in conditioning]
+    return [[values, {**extras, _KEY: _Note(values, token_count, text)}] for values, extras in conditioning]
 
 
 def to_conditioning(embedding: TextEmbedding, text: str) -> Conditioning:
     """Make a conditioning of an embedding whose tokens were counted."""
-    return with_note([[embedding.values[None], {_POOLED: None}]], embedding.token_count, text)
+    return as_conditioning(Prompt(embedding, True, text, {_POOLED: None}))
 
 
 def blend(a: Prompt, b: Prompt, mix: Callable[[Tensor, Tensor], Tensor], text: str) -> Prompt:
@@ -113,21 +129,21 @@ def blend(a: Prompt, b: Prompt, mix: Callable[[Tensor, Tensor], Tensor], text: s
     """
     count = max(a.embedding.token_count, b.embedding.token_count)
     embedding = TextEmbedding(mix(a.embedding.values, b.embedding.values), count)
-    extras = {key: value for key, value in a.extras.items() if key not in (_POOLED, _MASK, _KEY)}
+    extras = {key: value for key, value in a.extras.items() if key not in (_POOLED, _MASK)}
     pooled_a, pooled_b = a.extras.get(_POOLED), b.extras.get(_POOLED)
     extras[_POOLED] = pooled_a if pooled_a is None or pooled_b is None else mix(pooled_a, pooled_b)
     mask_a, mask_b = a.extras.get(_MASK), b.extras.get(_MASK)
     if mask_a is not None and mask_b is not None:
         extras[_MASK] = torch.maximum(mask_a, mask_b)  # one without a mask attends to everything
     counted = a.counted and b.counted
-    if counted:
-        extras[_KEY] = {"token_count": count, "text": text}
     return Prompt(embedding, counted, text if counted else "", extras)
 
 
 def as_conditioning(prompt: Prompt) -> Conditioning:
     """The host's CONDITIONING of a prompt."""
-    return [[prompt.embedding.values[None], dict(prompt.extras)]]
+    extras = {key: value for key, value in prompt.extras.items() if key != _KEY}
+    conditioning = [[prompt.embedding.values[None], extras]]
+    return with_note(conditioning, prompt.embedding.token_count, prompt.text) if prompt.counted else conditioning
 
 
 def to_saved(prompt: Prompt, *, mixtures: tuple[MixtureRecord, ...], pack_version: str) -> SavedEmbedding:
@@ -148,5 +164,4 @@ def from_saved(saved: SavedEmbedding) -> Conditioning:
     extras = {_POOLED: saved.pooled_output}
     if saved.attention_mask is not None:
         extras[_MASK] = saved.attention_mask
-    conditioning = [[saved.values[None], extras]]
-    return conditioning if saved.token_count is None else with_note(conditioning, saved.token_count, saved.text)
+    return as_conditioning(Prompt(saved.embedding, saved.token_count is not None, saved.text, extras))

@@ -88,8 +88,7 @@ class SavedEmbedding:
     pack_version: str = ""
 
     def __post_init__(self) -> None:
-        count = len(self.values) if self.token_count is None else self.token_count
-        rows = len(TextEmbedding(self.values, count).values)
+        rows = len(self.embedding.values)
         require_finite(_EMBEDDING, self.values)
         if self.pooled_output is not None:
             require_finite(_POOLED, self.pooled_output)
@@ -97,6 +96,11 @@ class SavedEmbedding:
             raise EmbeddingError(
                 _MASK, expected=f"one entry for each of {rows} tokens", got=f"{list(self.attention_mask.shape)}"
             )
+
+    @property
+    def embedding(self) -> TextEmbedding:
+        """The values with their token count; every row counts where tokens were not counted."""
+        return TextEmbedding(self.values, len(self.values) if self.token_count is None else self.token_count)
 
     @property
     def summary(self) -> str:

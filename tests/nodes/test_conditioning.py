@@ -1,5 +1,7 @@
 """CONDITIONING in and out: what is read, what travels on beside the embedding, and that inputs stay as they are."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from conditionings import conditioning, extras_of, frozen, identical, random_prompts, values_of
@@ -103,6 +105,12 @@ class TestWhatTravelsBeside:
         assert values_of(mix(a, b)).dtype == dtype
 
 
+def own_prompts(nodes_by_id):
+    """Prompts whose notes this pack has written itself: each mixed with itself, which changes nothing but that."""
+    node = nodes_by_id["RichSpaceInterpolate"]
+    return [results(node, a=prompt, b=prompt, index=4, steps=4)[0] for prompt in random_prompts()]
+
+
 class TestWithoutTokenCounts:
     def test_the_full_embedding_alone_decides_and_the_panel_says_so(self, nodes_by_id, core):
         a, b, guide = random_prompts(counted=False)
@@ -126,6 +134,34 @@ class TestWithoutTokenCounts:
         ((panel,),) = results(nodes_by_id["RichSpaceCosineScore"], a=a, b=b, guide=guide)
         assert panel.counted
         assert not torch.equal(panel.scores.full, panel.scores.truncated)
+
+    @pytest.mark.parametrize("node", ["ConditioningAverage", "ConditioningConcat", "ConditioningZeroOut"])
+    def test_what_a_stock_node_has_made_of_it_is_no_longer_the_tensor_that_was_counted(self, nodes_by_id, node):
+        import nodes as host
+
+        a, b, guide = own_prompts(nodes_by_id)
+        changed = {
+            "ConditioningAverage": lambda: host.ConditioningAverage().addWeighted(a, b, 0.25),
+            "ConditioningConcat": lambda: host.ConditioningConcat().concat(a, b),
+            "ConditioningZeroOut": lambda: host.ConditioningZeroOut().zero_out(a),
+        }[node]()[0]
+        assert extras_of(changed)["richspace"] == extras_of(a)["richspace"]  # which would be wrong here
+        others = {"a": changed, "b": changed} if node == "ConditioningConcat" else {"a": changed, "b": b}
+        (mixture,) = results(nodes_by_id["RichSpaceInterpolate"], **others, index=1, steps=4)
+        assert "richspace" not in extras_of(mixture)
+
+    @pytest.mark.parametrize("keep", ["the same list", "a copy", "another range"])
+    def test_the_count_stays_with_the_tensor(self, nodes_by_id, keep):
+        import nodes as host
+
+        a, b, _ = own_prompts(nodes_by_id)
+        kept = {
+            "the same list": lambda: a,
+            "a copy": lambda: deepcopy(a),
+            "another range": lambda: host.ConditioningSetTimestepRange().set_range(a, 0.0, 0.5)[0],
+        }[keep]()
+        (mixture,) = results(nodes_by_id["RichSpaceInterpolate"], a=kept, b=b, index=1, steps=4)
+        assert extras_of(mixture)["richspace"]["token_count"] == 4
 
     def test_the_picture_shows_the_difference(self, nodes_by_id):
         pictures = []
