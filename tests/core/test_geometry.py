@@ -335,6 +335,21 @@ class TestLineGram:
         assert head.foot == alone.foot
         assert torch.equal(head.scores(candidate_positions(9)), alone.scores(candidate_positions(9)))
 
+    @laws
+    @given(lines(), wide_dtypes)
+    def test_the_contrast_is_the_distance_as_a_share_of_the_longer(self, line, dtype):
+        a, b, guide = double(line)
+        lengths = [float(torch.linalg.matrix_norm(matrix)) for matrix in (b - a, a, b)]
+        contrast = LineGram.measure(*cast(line, dtype)).contrast
+        assert contrast == pytest.approx(lengths[0] / max(lengths[1:]), rel=1e-6)  # float32 row sums
+        assert 0 < contrast <= 2 + 1e-6
+        assert contrast == pytest.approx(LineGram.measure(b, a, guide).contrast, rel=1e-6)
+
+    def test_the_contrast_of_nearly_the_same_and_of_opposites(self):
+        a, b, guide = random_line(8, 64, seed=2)
+        assert LineGram.measure(a, torch.lerp(a, b, 1e-3), guide).contrast < 1e-2
+        assert LineGram.measure(a, -a, guide).contrast == pytest.approx(2)
+
     def test_cosines_stay_within_one(self):
         # Parallel rows: rounding of three independent sums would take some of them past 1.
         for seed in range(30):

@@ -139,7 +139,7 @@ class TestWithoutTokenCounts:
     def test_what_a_stock_node_has_made_of_it_is_no_longer_the_tensor_that_was_counted(self, nodes_by_id, node):
         import nodes as host
 
-        a, b, guide = own_prompts(nodes_by_id)
+        a, b, _ = own_prompts(nodes_by_id)
         changed = {
             "ConditioningAverage": lambda: host.ConditioningAverage().addWeighted(a, b, 0.25),
             "ConditioningConcat": lambda: host.ConditioningConcat().concat(a, b),
