@@ -19,7 +19,7 @@ from ..richspace_core.sampling import (
 )
 from . import models
 from .conditioning import Conditioning, from_conditioning
-from .host_api import T5, CogVideoX, io, show_text
+from .host_api import T5, CogVideoX, io, report
 from .host_memory import Progress, retry_if_out_of_memory, to_host
 from .models import CogVideoXModel
 
@@ -59,7 +59,7 @@ class RichSpaceLoadCogVideoX(io.ComfyNode):
                 CogVideoX.Output(display_name="model", tooltip="For RichSpace CogVideoX Sample and Decode."),
                 T5.Output(display_name="text encoder", tooltip="For RichSpace Encode Prompt."),
             ],
-            hidden=[io.Hidden.unique_id],
+            has_intermediate_output=True,
         )
 
     @classmethod
@@ -72,9 +72,8 @@ class RichSpaceLoadCogVideoX(io.ComfyNode):
     @classmethod
     def execute(cls, model: str, dtype: str) -> io.NodeOutput:
         """Check the folder and hand its parts to the host."""
-        if model == models.DEMO:
-            show_text(cls, models.DEMO_NOTE)
-        return io.NodeOutput(*models.load(model, _DTYPES[dtype]))
+        said = report(models.DEMO_NOTE if model == models.DEMO else "")
+        return io.NodeOutput(*models.load(model, _DTYPES[dtype]), ui=said)
 
 
 class RichSpaceCogVideoXSample(io.ComfyNode):

@@ -13,7 +13,7 @@ from ..richspace_core import EmbeddingError
 from ..richspace_core.embedding_file import MixtureRecord, load_embedding, save_embedding
 from ..richspace_core.plotting import ScorePanel
 from .conditioning import Conditioning, from_conditioning, from_saved, to_saved
-from .host_api import Scores, io, show_text
+from .host_api import Scores, io, report
 
 FOLDER = "richspace_embeddings"
 """The folder's name below the host's models and below its output, and in extra_model_paths.yaml."""
@@ -86,7 +86,6 @@ class RichSpaceSaveEmbedding(io.ComfyNode):
             outputs=[
                 io.Conditioning.Output(display_name="conditioning", tooltip="What came in, for a sampler."),
             ],
-            hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
@@ -100,9 +99,8 @@ class RichSpaceSaveEmbedding(io.ComfyNode):
         folder, name, counter, *_ = folder_paths.get_save_image_path(filename_prefix, str(_output_folder()))
         file = Path(folder, f"{name}_{counter:05}_{_SUFFIX}")
         save_embedding(file, saved)
-        report = f"Saved as {file.relative_to(_output_folder()).as_posix()}\n{saved.summary}"
-        show_text(cls, report)
-        return io.NodeOutput(conditioning, ui={"text": (report,)})
+        said = report(f"Saved as {file.relative_to(_output_folder()).as_posix()}\n{saved.summary}")
+        return io.NodeOutput(conditioning, ui=said)
 
 
 class RichSpaceLoadEmbedding(io.ComfyNode):
@@ -132,7 +130,7 @@ class RichSpaceLoadEmbedding(io.ComfyNode):
                 ),
                 io.String.Output(display_name="about", tooltip="What it is and where it came from."),
             ],
-            hidden=[io.Hidden.unique_id],
+            has_intermediate_output=True,
         )
 
     @classmethod
@@ -156,8 +154,7 @@ class RichSpaceLoadEmbedding(io.ComfyNode):
                 hint=f"Put the file into models/{FOLDER} and refresh the page.",
             )
         saved = load_embedding(path)
-        show_text(cls, saved.summary)
-        return io.NodeOutput(from_saved(saved), saved.summary)
+        return io.NodeOutput(from_saved(saved), saved.summary, ui=report(saved.summary))
 
 
 NODES: list[type[io.ComfyNode]] = [RichSpaceSaveEmbedding, RichSpaceLoadEmbedding]

@@ -11,7 +11,7 @@ from ..richspace_core import PromptError, TextEmbedding
 from ..richspace_core.encoding import PromptCutWarning, TokenizedPrompt, encode_prompts, fit_tokens, require_known_words
 from . import host_memory
 from .conditioning import Conditioning, to_conditioning, with_note
-from .host_api import T5, io, show_text
+from .host_api import T5, io, report
 from .models import T5Encoder
 
 _logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class RichSpaceT5Encode(io.ComfyNode):
                     tooltip="Tokens of the prompt that the model reads, the end of the sentence included.",
                 ),
             ],
-            hidden=[io.Hidden.unique_id],
+            has_intermediate_output=True,
         )
 
     @classmethod
@@ -62,12 +62,11 @@ class RichSpaceT5Encode(io.ComfyNode):
         """Encode one prompt."""
         encode = _encode_with_t5 if isinstance(encoder, T5Encoder) else _encode_with_clip
         conditioning, tokens = encode(encoder, text)
-        report = f"{tokens.total_tokens} of {len(tokens.ids)} tokens"
-        if tokens.lost_words:
-            report += f'\nToo long. Lost: "{tokens.lost_words}"'
-            _logger.warning("RichSpace Encode Prompt: %s", report)
-        show_text(cls, report)
-        return io.NodeOutput(conditioning, tokens.token_count)
+        count = f"{tokens.total_tokens} of {len(tokens.ids)} tokens"
+        cut = f'Too long. Lost: "{tokens.lost_words}"' if tokens.lost_words else ""
+        if cut:
+            _logger.warning("RichSpace Encode Prompt: %s. %s", count, cut)
+        return io.NodeOutput(conditioning, tokens.token_count, ui=report(count, warning=cut))
 
 
 def _encode_with_t5(encoder: T5Encoder, text: str) -> tuple[Conditioning, TokenizedPrompt]:

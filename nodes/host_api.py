@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.v0_0_2 import ComfyAPI, ComfyExtension, io, ui
 
 CogVideoX = io.Custom("RICHSPACE_COGVIDEOX")
@@ -13,13 +15,16 @@ T5 = io.Custom("RICHSPACE_T5")
 Scores = io.Custom("RICHSPACE_SCORES")
 """A tuple of `richspace_core.plotting.ScorePanel`, one for each finder."""
 
-__all__ = ["T5", "CogVideoX", "ComfyAPI", "ComfyExtension", "Scores", "io", "show_text", "ui"]
+__all__ = ["T5", "CogVideoX", "ComfyAPI", "ComfyExtension", "Scores", "io", "report", "ui"]
 
 
-def show_text(node: type[io.ComfyNode], text: str) -> None:
-    """Show a line of text on a node that is being executed; it needs `io.Hidden.unique_id` in its schema."""
-    from server import PromptServer
+def report(text: str, *, warning: str = "") -> dict[str, Any]:
+    """What a node says on itself, for a NodeOutput's `ui`: the page shows it with this pack's script (``web/``).
 
-    server = getattr(PromptServer, "instance", None)
-    if server is not None and node.hidden is not None:
-        server.send_progress_text(text, node.hidden.unique_id)
+    In the schema of a node that is no output node belongs `has_intermediate_output=True`: with it the host says it
+    again when the result comes from its cache, and keeps it in the history.
+    """
+    return {
+        "text": ("\n".join(filter(None, (text, warning))),),
+        "richspace": ({"text": text, "warning": warning},),
+    }

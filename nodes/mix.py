@@ -13,7 +13,7 @@ from ..richspace_core.candidates import evenly_spread, label, parse_candidates
 from ..richspace_core.geometry import point_on_line, require_index
 from ..richspace_core.plotting import ScorePanel
 from .conditioning import Conditioning, Prompt, as_conditioning, blend, from_conditioning, require_words
-from .host_api import Scores, io, show_text, ui
+from .host_api import Scores, io, report, ui
 from .view import score_picture
 
 _PROMPTS_IN_A_CHAIN = 6
@@ -85,7 +85,7 @@ class RichSpacePerpendicularFoot(io.ComfyNode):
                     tooltip="Where it lies: 0 is A, 1 is B, below 0 or above 1 it is beyond them.",
                 ),
             ],
-            hidden=[io.Hidden.unique_id],
+            has_intermediate_output=True,
         )
 
     @classmethod
@@ -101,8 +101,8 @@ class RichSpacePerpendicularFoot(io.ComfyNode):
         foot = blend(
             prompt_a, prompt_b, mix, f"({prompt_guide.text}) seen from ({prompt_a.text}) and ({prompt_b.text})"
         )
-        show_text(cls, f"coefficient {coefficient:.4f} (0 is A, 1 is B)")
-        return io.NodeOutput(as_conditioning(foot), coefficient)
+        said = report(f"coefficient {coefficient:.4f} (0 is A, 1 is B)")
+        return io.NodeOutput(as_conditioning(foot), coefficient, ui=said)
 
 
 class RichSpaceCosineScore(io.ComfyNode):
@@ -267,7 +267,7 @@ class RichSpaceInterpolationSweep(io.ComfyNode):
                     tooltip="What each one is, such as 15 of 30: 50% A; for RichSpace Contact Sheet.",
                 ),
             ],
-            hidden=[io.Hidden.unique_id],
+            has_intermediate_output=True,
         )
 
     @classmethod
@@ -275,9 +275,10 @@ class RichSpaceInterpolationSweep(io.ComfyNode):
         """Mix two prompts with each weight."""
         prompt_a, prompt_b = _read(a=a, b=b)
         indices = parse_candidates(candidates, steps) if candidates.strip() else evenly_spread(count, steps)
-        show_text(cls, f"{len(indices)} of {steps} candidates: {', '.join(map(str, indices))}")
         mixtures = [as_conditioning(_mix(prompt_a, prompt_b, index, steps)) for index in indices]
-        return io.NodeOutput(mixtures, indices, [label(index, steps) for index in indices])
+        labels = [label(index, steps) for index in indices]
+        said = report(f"{len(indices)} of {steps} candidates: {', '.join(map(str, indices))}")
+        return io.NodeOutput(mixtures, indices, labels, ui=said)
 
 
 class RichSpaceChainedFinder(io.ComfyNode):

@@ -1,15 +1,26 @@
-/** What this pack adds to the page: score curves that can be clicked, and errors that are read where they happened. */
+/** What this pack adds to the page: what a node has found, in the node; errors, where they happened. */
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { clearErrors, showError } from "./error_note.js";
 import { everyNode, locatorOf, nodeOfExecution } from "./graph.js";
 import { outputsOfLastRuns } from "./last_run.js";
+import { ReportView } from "./report_view.js";
 import { ScoreView } from "./score_view.js";
 
-const WITH_SCORES = ["RichSpaceOptimalInterpolate", "RichSpaceChainedFinder", "RichSpaceCosineScore"];
+const VIEWS = {
+  RichSpaceChainedFinder: ScoreView,
+  RichSpaceCosineScore: ScoreView,
+  RichSpaceInterpolationSweep: ReportView,
+  RichSpaceLoadCogVideoX: ReportView,
+  RichSpaceLoadEmbedding: ReportView,
+  RichSpaceOptimalInterpolate: ScoreView,
+  RichSpacePerpendicularFoot: ReportView,
+  RichSpaceSaveEmbedding: ReportView,
+  RichSpaceT5Encode: ReportView,
+};
 
-/** @type {WeakMap<object, ScoreView>} the view of each node that has one */
+/** @type {WeakMap<object, ScoreView | ReportView>} the view of each node that has one */
 const views = new WeakMap();
 
 const stylesheet = document.createElement("link");
@@ -29,7 +40,7 @@ app.registerExtension({
   name: "RichSpace",
 
   beforeRegisterNodeDef(nodeType, nodeData) {
-    if (!WITH_SCORES.includes(nodeData.name)) return;
+    if (!(nodeData.name in VIEWS)) return;
     chain(nodeType.prototype, "onExecuted", function (output) {
       views.get(this)?.show(output?.richspace);
     });
@@ -37,15 +48,16 @@ app.registerExtension({
       views.get(this)?.refresh();
     });
     chain(nodeType.prototype, "onDrawBackground", function () {
-      views.get(this)?.hidePicture();
+      views.get(this)?.hidePicture?.();
     });
   },
 
   nodeCreated(node) {
-    if (!WITH_SCORES.includes(node.comfyClass)) return;
-    const view = new ScoreView(node);
+    const View = VIEWS[node.comfyClass];
+    if (!View) return;
+    const view = new View(node);
     views.set(node, view);
-    for (const widget of node.widgets)
+    for (const widget of node.widgets ?? [])
       if (["index", "steps"].includes(widget.name)) chain(widget, "callback", () => view.refresh());
   },
 
@@ -67,7 +79,7 @@ app.registerExtension({
 
 /** Nodes 2.0 goes on showing the element of a node of the same id that undo has put a new one in the place of. */
 function replaceOldViews() {
-  for (const shown of document.querySelectorAll("[data-node-id] .richspace-scores")) {
+  for (const shown of document.querySelectorAll("[data-node-id] .richspace-view")) {
     const { nodeId } = shown.closest("[data-node-id]").dataset;
     const current = views.get(app.canvas.graph.getNodeById(nodeId))?.element;
     if (current && current !== shown) shown.replaceWith(current);

@@ -1,6 +1,7 @@
 /** A node's score curves: what its last run found, and what its next run will take. */
 
 import { app } from "../../scripts/app.js";
+import { addToNode, fit, make } from "./dom.js";
 import { drawChart } from "./score_chart.js";
 
 const NAME = "richspace-scores";
@@ -14,10 +15,9 @@ export class ScoreView {
   constructor(node) {
     this.node = node;
     this.panels = [];
-    this.element = make("div", "richspace-scores");
+    this.element = make("div", "richspace-view richspace-scores");
     const getMinHeight = () => (this.panels.length ? this.panels.length * PANEL_HEIGHT : HINT_HEIGHT);
-    const widget = node.addDOMWidget(NAME, NAME, this.element, { serialize: false, hideOnZoom: false, getMinHeight });
-    widget.serialize = false;
+    addToNode(node, NAME, this.element, { getMinHeight });
     forwardToCanvas(this.element);
     this.clear();
   }
@@ -36,9 +36,7 @@ export class ScoreView {
     this.refresh();
     this.node.hideOutputImages = true; // Nodes 2.0
     this.hidePicture();
-    const { node } = this;
-    node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
-    node.setDirtyCanvas(true, true);
+    fit(this.node);
   }
 
   clear() {
@@ -224,12 +222,5 @@ function prompt(letter, { prompts }) {
 function row(className, ...children) {
   const element = make("div", className);
   element.append(...children);
-  return element;
-}
-
-function make(tag, className, text = "") {
-  const element = document.createElement(tag);
-  element.className = className;
-  element.textContent = text;
   return element;
 }

@@ -50,7 +50,7 @@ def run(frontend):
     """Run the workflow; returns what its finder says of its curves."""
     entry = frontend.run()
     assert entry["status"]["completed"]
-    ((panel,),) = next(output["richspace"] for output in entry["outputs"].values() if "richspace" in output)
+    ((panel,),) = next(it["richspace"] for it in entry["outputs"].values() if it.keys() >= {"richspace", "images"})
     expect(choice(frontend)).to_have_text(panel["choices"][panel["chosen"] - 1])
     frontend.wait_for_outputs()
     return panel
@@ -212,6 +212,39 @@ def test_the_chained_finder_has_a_curve_for_each_stage(page):
     shoot(page, "scores-of-a-chain")
     assert page.page.locator(".richspace-stage").all_inner_texts() == ["", "stage 1", "stage 2", ""]
     assert page.page.locator(".richspace-pickable").count() == 1
+
+
+def report(frontend, title):
+    """What the node of a title says below its widgets, and of that what is a warning."""
+    return frontend.page.evaluate(
+        """title => {
+            const { widgets } = app.graph.nodes.find(node => node.title === title);
+            const shown = widgets.find(widget => widget.name === "richspace-report")?.element;
+            if (!shown?.checkVisibility()) return null;
+            return [shown.innerText, shown.querySelector(".richspace-warning")?.innerText ?? ""];
+        }""",
+        title,
+    )
+
+
+def test_a_prompt_s_count_and_its_lost_words_are_on_its_node(page):
+    lost = "and a large plain yellow star moves right"
+    text = f"{' and '.join(['a large plain red circle moves right'] * 8)} {lost}"
+    page.set_widget("A: circle", "text", text)
+    page.page.mouse.click(*EMPTY_CANVAS)
+    run(page)
+    said, warning = report(page, "A: circle")
+    shoot(page, "prompt-cut")
+    assert said.startswith("72 of 64 tokens\n")
+    assert warning == f'Too long. Lost: "{lost}"'
+    expected = {title: report(page, title) for title in [*PROMPTS, "Load the model"]}
+    assert expected["B: square"] == ["8 of 64 tokens", ""]
+    assert expected["Load the model"][0].startswith("A tiny model for trying things out.")
+    run(page)  # from the cache
+    assert {title: report(page, title) for title in expected} == expected
+    page.reload()
+    page.page.wait_for_function("() => document.querySelectorAll('.richspace-report').length >= 4")
+    assert {title: report(page, title) for title in expected} == expected
 
 
 def test_without_the_script_the_picture_remains(open_page, renderer):

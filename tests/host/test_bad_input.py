@@ -250,7 +250,7 @@ class TestWarnings:
         text = f"a red circle moves right{' and right' * 40} and left."
         run = watch(server, change(mix_prompt(DEMO), "a", text=text))
         assert run.entry["status"]["completed"]
-        (text,) = run.texts("a")
+        (text,) = run.entry["outputs"]["a"]["text"]
         assert " of 64 tokens\nToo long. Lost: " in text
         assert text.endswith('and right and left."')
         assert "and right and left." in server.log.read_text(encoding="utf-8", errors="replace")

@@ -44,7 +44,7 @@ class TestLists:
 
     def test_the_sheet_is_shown_with_a_row_for_each(self, server):
         run = watch(server, sweep_prompt())
-        assert run.texts("sweep") == ["3 of 30 candidates: 1, 15, 30"]
+        assert run.entry["outputs"]["sweep"]["text"] == ["3 of 30 candidates: 1, 15, 30"]
         (file,) = run.entry["outputs"]["sheet"]["images"]
         width, height = Image.open(io.BytesIO(server.view(file))).size
         assert width == 2 * 16 + 3 * 96 + 2 * 6

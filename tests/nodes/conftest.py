@@ -1,7 +1,6 @@
 """The nodes' tier: the pack loaded as the host loads it, and its nodes executed in this process."""
 
 import importlib
-from types import SimpleNamespace
 
 import pytest
 from checkout import link_folder
@@ -44,17 +43,6 @@ def host_memory(pack):
 def models(pack):
     """The pack's module that finds models."""
     return importlib.import_module(f"{pack.__name__}.nodes.models")
-
-
-@pytest.fixture
-def shown(monkeypatch, host):  # noqa: ARG001 - the host's modules must be importable first
-    """[(node id, text)] that nodes show on themselves while they are executed."""
-    from server import PromptServer
-
-    texts = []
-    recorder = SimpleNamespace(send_progress_text=lambda text, node_id: texts.append((node_id, text)))
-    monkeypatch.setattr(PromptServer, "instance", recorder, raising=False)
-    return texts
 
 
 @pytest.fixture

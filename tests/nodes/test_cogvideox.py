@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 from conditionings import random_prompts
-from node_runs import results
+from node_runs import results, says
 from tiny_models import KINDS, TEXT_LENGTH
 
 PROMPT = "The tiger, moves gracefully through the forest, its fur flowing in the breeze."
@@ -358,11 +358,12 @@ class TestLoading:
         assert not uses
         assert management.loaded_models() == []
 
-    def test_the_demo_says_what_it_is(self, nodes_by_id, models, shown):
-        model, encoder = results(nodes_by_id["RichSpaceLoadCogVideoX"], model=models.DEMO)
+    def test_the_demo_says_what_it_is(self, nodes_by_id, models):
+        loader = nodes_by_id["RichSpaceLoadCogVideoX"]
+        model, encoder = results(loader, model=models.DEMO)
         known = {piece.removeprefix("▁") for piece in encoder.tokenizer.get_vocab() if piece[1:].isalpha()}
         implied = {"a", "an", "the", "with", "and", "goes", "stripes", "dots", "checks"}
-        assert known - implied <= set(re.findall(r"\w+", shown[0][1]))
+        assert known - implied <= set(re.findall(r"\w+", says(loader, model=models.DEMO)))
         assert (model.folder.video_size().width, model.folder.video_size().height) == (64, 64)
 
     def test_is_done_again_when_a_file_has_changed(self, nodes_by_id, diffusers_folder, tiny_folders):

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 from conditionings import conditioning, extras_of, identical, random_prompts, values_of
-from node_runs import NODE_ID, results, run_node
+from node_runs import results, says
 from safetensors.torch import save_file
 
 
@@ -96,11 +96,9 @@ class TestNames:
             results(save, conditioning=random_prompts()[0], filename_prefix="../../outside")
         assert not list(folders[0].parent.parent.rglob("*.safetensors"))
 
-    def test_the_node_says_where_and_what(self, save, shown):
-        ui = run_node(save, conditioning=random_prompts()[0]).ui
-        (text,) = ui["text"]
+    def test_the_node_says_where_and_what(self, save):
+        text = says(save, conditioning=random_prompts()[0])
         assert text.startswith("Saved as RichSpace_00001_.safetensors\nprompt 0\n")
-        assert shown == [(NODE_ID, text)]
 
     def test_several_entries_are_refused(self, save, core):
         a, b, _ = random_prompts()
@@ -132,9 +130,9 @@ class TestLoading:
         assert offered(load) == ["deep/look.safetensors"]
         results(load, file="deep/look.safetensors")
 
-    def test_the_node_says_what_it_is(self, load, other, shown):
+    def test_the_node_says_what_it_is(self, load, other):
         _, about = results(load, file=other.name)
-        assert shown == [(NODE_ID, about)]
+        assert says(load, file=other.name) == about
 
     def test_a_file_that_has_changed_is_read_again(self, load, other):
         before = load.fingerprint_inputs(other.name)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conditionings import extras_of, identical, values_of
 from host_clips import PUBLISHED_LENGTH, clip_without_weights, cogvideox_clip, use_the_host_s_tokenizer
-from node_runs import NODE_ID, results
+from node_runs import results, run_node, says
 from random_models import write_closed_tokenizer
 from tiny_models import TEXT_LENGTH
 
@@ -69,20 +69,22 @@ class TestWithThePacksOwnT5:
         _, count = results(encode, encoder=tiny, text="")
         assert count == 1
 
-    def test_a_prompt_that_is_too_long_names_the_lost_words(self, encode, tiny, pipeline_encoding, shown, caplog):
+    def test_a_prompt_that_is_too_long_names_the_lost_words(self, encode, tiny, pipeline_encoding, caplog):
         with caplog.at_level(logging.WARNING):
-            conditioning, count = results(encode, encoder=tiny, text=LONG)
+            run = run_node(encode, encoder=tiny, text=LONG)
+        conditioning, count = run.result
         assert count == TEXT_LENGTH
         assert torch.equal(values_of(conditioning), pipeline_encoding(LONG))
-        ((node_id, text),) = shown
         total = len(tiny.tokenizer(LONG, verbose=False)["input_ids"])
-        assert node_id == NODE_ID
-        assert text.startswith(f'{total} of {TEXT_LENGTH} tokens\nToo long. Lost: "')
-        assert text.endswith('tiger number 199"')
-        assert "tiger number 1 " not in text  # the model reads that
+        (said,) = run.ui["richspace"]
+        assert said["text"] == f"{total} of {TEXT_LENGTH} tokens"
+        assert said["warning"].startswith('Too long. Lost: "')
+        assert said["warning"].endswith('tiger number 199"')
+        assert "tiger number 1 " not in said["warning"]  # the model reads that
+        assert run.ui["text"] == (f"{said['text']}\n{said['warning']}",)
         assert "tiger number 199" in caplog.text
 
-    def test_a_prompt_that_fits_exactly_loses_nothing(self, encode, tiny, shown):
+    def test_a_prompt_that_fits_exactly_loses_nothing(self, encode, tiny):
         words = next(
             text
             for text in ("a" + " tiger" * repeat + " a" * rest for repeat in range(TEXT_LENGTH) for rest in range(3))
@@ -90,7 +92,7 @@ class TestWithThePacksOwnT5:
         )
         _, count = results(encode, encoder=tiny, text=words)
         assert count == TEXT_LENGTH
-        assert shown == [(NODE_ID, f"{TEXT_LENGTH} of {TEXT_LENGTH} tokens")]
+        assert says(encode, encoder=tiny, text=words) == f"{TEXT_LENGTH} of {TEXT_LENGTH} tokens"
 
     @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
     def test_a_half_type_comes_out_in_the_host_s_type(self, encode, load_model, pipeline_encoding, dtype):
@@ -157,10 +159,9 @@ class TestWithTheHostsClip:
         parsed = clip.encode_from_tokens_scheduled(clip.tokenize(PROMPTS["a weight"]))
         assert (values_of(ours) - values_of(parsed)).abs().max() > 0.01
 
-    def test_a_prompt_that_is_too_long_names_the_lost_words(self, encode, twins, shown):
-        reports = [results(encode, encoder=encoder, text=LONG)[1] for encoder in twins]
-        assert reports == [PUBLISHED_LENGTH, PUBLISHED_LENGTH]
-        (_, own), (_, host) = shown
+    def test_a_prompt_that_is_too_long_names_the_lost_words(self, encode, twins):
+        assert [results(encode, encoder=encoder, text=LONG)[1] for encoder in twins] == [PUBLISHED_LENGTH] * 2
+        own, host = (says(encode, encoder=encoder, text=LONG) for encoder in twins)
         assert own == host
         assert f" of {PUBLISHED_LENGTH} tokens\nToo long. Lost: " in host
         assert host.endswith('tiger number 199"')

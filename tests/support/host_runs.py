@@ -1,4 +1,4 @@
-"""A prompt's run as the frontend sees it: which nodes were executed, their progress, previews and texts."""
+"""A prompt's run as the frontend sees it: which nodes were executed, their progress, and previews."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from comfy_server import ComfyServer
     from host_events import Event
 
-PREVIEW, TEXT = 1, 3  # the host's numbers of the kinds of binary messages
+PREVIEW = 1  # the host's number of that kind of binary message
 
 
 @dataclass
@@ -46,20 +46,11 @@ class HostRun:
     @property
     def previews(self) -> list[Image.Image]:
         """The previews, in order."""
-        return [Image.open(io.BytesIO(content[4:])) for content in self._binary(PREVIEW)]  # 4 bytes say JPEG or PNG
-
-    def texts(self, node: str) -> list[str]:
-        """What a node showed on itself while it was executed."""
-        texts = []
-        for content in self._binary(TEXT):
-            (length,) = struct.unpack_from(">I", content)
-            name, text = content[4 : 4 + length].decode(), content[4 + length :].decode()
-            texts += [text] if name == node else []
-        return texts
-
-    def _binary(self, wanted: int) -> list[bytes]:
-        messages = ((*struct.unpack_from(">I", data), data[4:]) for data in self.data("binary"))
-        return [content for kind, content in messages if kind == wanted]
+        return [
+            Image.open(io.BytesIO(data[8:]))  # 4 bytes for the kind of message, 4 for JPEG or PNG
+            for data in self.data("binary")
+            if struct.unpack_from(">I", data) == (PREVIEW,)
+        ]
 
 
 def watch(

@@ -31,6 +31,12 @@ def results(node: type[Any], **inputs: Any) -> tuple[Any, ...]:
     return tuple(run_node(node, **inputs).result)
 
 
+def says(node: type[Any], **inputs: Any) -> str:
+    """Execute a node and return what it says on itself."""
+    (text,) = run_node(node, **inputs).ui["text"]
+    return str(text)
+
+
 class ProgressEvents(list[tuple[int, int, Any]]):
     """What the host's progress bar was told: (value, total, preview)."""
 

@@ -1,0 +1,38 @@
+/** What a node says of its last run, in words. */
+
+import { addToNode, fit, make, textHeight } from "./dom.js";
+
+const NAME = "richspace-report";
+
+export class ReportView {
+  constructor(node) {
+    this.node = node;
+    this.element = make("div", `richspace-view ${NAME}`);
+    this.widget = null; // only where there is something to say
+  }
+
+  get isEmpty() {
+    return !this.widget;
+  }
+
+  /** Show what a run gave: a text and a warning for each time the node was run in it. Nothing is no news. */
+  show(richspace) {
+    if (!richspace?.length) return;
+    const parts = richspace.flatMap(({ text, warning }) => [
+      make("div", "", text),
+      make("div", "richspace-warning", warning),
+    ]);
+    this.element.replaceChildren(...parts.filter((part) => part.textContent));
+    if (!this.element.childNodes.length) return this.clear();
+    const height = () => textHeight(this.element.innerText, this.node);
+    this.widget ??= addToNode(this.node, NAME, this.element, { getMinHeight: height, getMaxHeight: height });
+    fit(this.node);
+  }
+
+  clear() {
+    if (this.widget) this.node.removeWidget(this.widget);
+    this.widget = null;
+  }
+
+  refresh() {}
+}
