@@ -7,7 +7,6 @@ draws the same picture.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,10 +14,10 @@ from torch import Tensor
 
 from .embedding import describe
 from .errors import RichSpaceError
+from .lettering import Lettering, font_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from PIL.ImageFont import FreeTypeFont
 
 _BACKGROUND, _TEXT = "#1e1e24", "#f2f2f5"
 _MARGIN, _GAP = 16, 6
@@ -35,8 +34,8 @@ def draw_contact_sheet(
 
     Args:
         videos: Float ``[frames, height, width, 3]`` in [0, 1] each, at least one; of a fourth channel nothing is seen.
-        labels: One for each video, or one for several that follow one another, which are then numbered; without any
-            they are called video 1, video 2 and so on.
+        labels: One for each video, or one for several that follow one another, which are then numbered; without any,
+            or where the font has no letters for one, they are called video 1, video 2 and so on.
         columns: Frames of each video, at least 1.
         frame_width: Width of every frame in pixels.
 
@@ -51,21 +50,23 @@ def draw_contact_sheet(
         >>> draw_contact_sheet(videos, ["dark", "bright"], columns=2, frame_width=100).shape
         torch.Size([242, 238, 3])
     """
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageFont
 
     if columns < 1:
         raise RichSpaceError("columns", expected="at least 1 frame of each video", got=str(columns))
     _require_videos(videos)
     rows = [_row_of_frames(video, columns, frame_width) for video in videos]
     width = 2 * _MARGIN + columns * frame_width + (columns - 1) * _GAP
-    font = _font(max(_LEAST_SIZE, width // 40))
-    line = round(1.6 * font.size)
+    size = max(_LEAST_SIZE, width // 40)
+    font, lettering = ImageFont.truetype(str(font_file()), size), Lettering(size)
+    line = round(1.6 * size)
     height = 2 * _MARGIN + sum(line + row[0].height for row in rows) + (len(rows) - 1) * _MARGIN
     sheet = Image.new("RGB", (width, height), _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     top = _MARGIN
-    for row, text in zip(rows, _labels_of(labels, len(videos)), strict=True):
-        draw.text((_MARGIN, top), _elide(text, font, width - 2 * _MARGIN), _TEXT, font)
+    for number, (row, text) in enumerate(zip(rows, _labels_of(labels, len(videos)), strict=True), start=1):
+        label = lettering.elide(lettering.drawable(text) or f"video {number}", width - 2 * _MARGIN)
+        draw.text((_MARGIN, top), label, _TEXT, font)
         top += line
         for column, frame in enumerate(row):
             sheet.paste(frame, (_MARGIN + column * (frame_width + _GAP), top))
@@ -115,22 +116,6 @@ def _row_of_frames(video: Tensor, columns: int, width: int) -> list[Image]:
     pixels = (video[places, ..., :3].float().clamp(0, 1) * 255).round().to("cpu", torch.uint8)  # [columns, h, w, 3]
     scaling = Image.Resampling.BICUBIC if width > video.shape[2] else Image.Resampling.LANCZOS
     return [Image.fromarray(frame.numpy()).resize((width, height), scaling) for frame in pixels]
-
-
-def _elide(text: str, font: FreeTypeFont, width: int) -> str:
-    """One line of `text`, cut short with an ellipsis where it is wider than `width`."""
-    text = " ".join(text.split())
-    if font.getlength(text) <= width:
-        return text
-    end = next((end for end in range(len(text), 0, -1) if font.getlength(text[:end] + "…") <= width), 0)
-    return text[:end].rstrip() + "…"
-
-
-def _font(size: int) -> FreeTypeFont:
-    import matplotlib
-    from PIL import ImageFont
-
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)
 
 
 def _pixels_of(picture: Image) -> Tensor:

@@ -11,10 +11,8 @@ References:
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,6 +21,7 @@ from torch import Tensor
 from .candidates import shares
 from .errors import RichSpaceError
 from .finder import OptimalInterpolation, Scores
+from .lettering import Lettering, font_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -251,7 +250,7 @@ class _Panel:
         self.area = area
         self.panel = panel
         self.height = height
-        self.lettering = _Lettering()
+        self.lettering = Lettering(_SIZE)
         self.steps = panel.scores.steps
 
     def draw(self, stage: str) -> None:
@@ -394,7 +393,7 @@ class _Panel:
             bbox_to_anchor=(_MARGIN / _UNITS, (y + 3) / self.height),
             bbox_transform=self.area.transSubfigure,
             ncols=len(handles),
-            prop=self.lettering.font(_SIZE),
+            prop=_font(),
             labelcolor=_TEXT,
             frameon=False,
             borderpad=0,
@@ -410,7 +409,7 @@ class _Panel:
 
     def _write(self, x: float, y: float, text: str, *, size: int = _SIZE, bold: bool = False, **looks: Any) -> None:
         """Text at a place of the panel."""
-        font = self.lettering.font(size, bold=bold)
+        font = _font(size, bold=bold)
         place = x / _UNITS, y / self.height
         self.area.text(*place, text, fontproperties=font, usetex=False, parse_math=False, **looks)
 
@@ -428,7 +427,13 @@ class _Panel:
         up = "data" if looks.get("va") == "center_baseline" else "axes fraction"
         where: dict[str, Any] = {"xy": place, "xytext": offset, "xycoords": (across, up), "textcoords": "offset points"}
         plain: dict[str, Any] = {"annotation_clip": False, "usetex": False, "parse_math": False}
-        axes.annotate(text, **where, fontproperties=self.lettering.font(_SIZE), **plain, **{"color": _MUTED, **looks})
+        axes.annotate(text, **where, fontproperties=_font(), **plain, **{"color": _MUTED, **looks})
+
+
+def _font(size: int = _SIZE, *, bold: bool = False) -> Any:
+    from matplotlib.font_manager import FontProperties
+
+    return FontProperties(fname=font_file(bold=bold), size=size)
 
 
 @dataclass(frozen=True)
@@ -465,45 +470,3 @@ def _middle_ticks(steps: int) -> list[int]:
     """Round candidate numbers in the middle half, clear of the words at the ends."""
     step = max(1, round(_round_step(steps, parts=5)))
     return [tick for tick in range(step, steps, step) if tick > 1 and 0.25 <= tick / steps <= 0.75]
-
-
-class _Lettering:
-    """The font that matplotlib ships: which characters it has, and how wide a text comes out."""
-
-    def __init__(self) -> None:
-        import matplotlib
-        from matplotlib.ft2font import FT2Font
-
-        self._folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
-        self._face = FT2Font(str(self._folder / "DejaVuSans.ttf"))
-        self._face.set_size(_SIZE, 72)
-
-    def font(self, size: int, *, bold: bool = False) -> Any:
-        from matplotlib.font_manager import FontProperties
-
-        return FontProperties(fname=self._folder / f"DejaVuSans{'-Bold' * bold}.ttf", size=size)
-
-    def drawable(self, text: str) -> str:
-        """What of `text` the font can set, in one line; nothing where most of its letters would be lost."""
-        one_line = " ".join(text.split())
-        kept = " ".join("".join(filter(self._has, one_line)).split())
-        letters, left = (sum(map(str.isalnum, part)) for part in (one_line, kept))
-        return kept if left and 2 * left >= letters else ""
-
-    def elide(self, text: str, width: float) -> str:
-        """`text`, cut short with an ellipsis where it is wider than `width`."""
-        if self.width(text) <= width:
-            return text
-        end = next((end for end in range(len(text), 1, -1) if self.width(text[:end] + "…") <= width), 1)
-        space = text.rfind(" ", 0, end + 1)
-        end = space if space > end / 2 else end  # between words, unless that would lose too much
-        return text[:end].rstrip(" ,.;:") + "…"
-
-    def width(self, text: str) -> float:
-        self._face.set_text(text)
-        return float(self._face.get_width_height()[0]) / 64  # FreeType counts in 1/64
-
-    def _has(self, character: str) -> bool:
-        # Older matplotlib sets right-to-left scripts backwards, so they count as not there.
-        leftward = unicodedata.bidirectional(character) in ("R", "AL")
-        return character.isprintable() and not leftward and self._face.get_char_index(ord(character)) != 0

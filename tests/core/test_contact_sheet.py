@@ -92,6 +92,10 @@ def test_labels_are_numbered_where_they_made_several_videos(labels, expected, vi
     assert torch.equal(labelled(*labels, videos=videos), labelled(*expected, videos=videos))
 
 
+def test_a_label_in_letters_that_the_font_lacks_is_a_number():
+    assert torch.equal(labelled("虎と縞馬", "tiger 🐯", videos=2), labelled("video 1", "tiger", videos=2))
+
+
 def test_a_label_that_is_too_long_is_cut_within_the_sheet():
     long = labelled("very long " * 100)
     assert torch.equal(long[:, -MARGIN:], BACKGROUND.expand(long.shape[0], MARGIN, 3))
