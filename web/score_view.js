@@ -29,9 +29,12 @@ export class ScoreView {
   /** Show what a run gave: a list of panels for each time the node was run in it. Nothing is no news. */
   show(richspace) {
     if (!richspace?.length) return;
-    this.panels = richspace.flat().map((data, number, { length }) => {
-      return new Panel(this, data, length > 1 ? `stage ${number + 1}` : "");
-    });
+    this.panels = richspace.flatMap((stages, time) =>
+      stages.map((data, stage) => {
+        const name = [numbered("run", time, richspace), numbered("stage", stage, stages)];
+        return new Panel(this, data, name.filter(Boolean).join(", "));
+      }),
+    );
     this.element.replaceChildren(...this.panels.map(({ element }) => element));
     this.refresh();
     this.node.hideOutputImages = true; // Nodes 2.0
@@ -192,6 +195,11 @@ class Panel {
     const box = this.chart.getBoundingClientRect(); // the canvas may be zoomed
     return this.positionToCandidate?.(((clientX - box.left) / box.width) * this.chart.clientWidth) ?? 0;
   }
+}
+
+/** What one of several is called; one alone needs no name. */
+function numbered(kind, place, { length }) {
+  return length > 1 ? `${kind} ${place + 1}` : "";
 }
 
 /** The canvas zooms and moves from here, too. */

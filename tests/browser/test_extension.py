@@ -214,6 +214,37 @@ def test_the_chained_finder_has_a_curve_for_each_stage(page):
     assert page.page.locator(".richspace-pickable").count() == 1
 
 
+LISTED = """texts => {
+    const list = LiteGraph.createNode("CreateList");
+    app.graph.add(list);
+    texts.forEach((text, place) => {
+        const one = LiteGraph.createNode("PrimitiveString");
+        app.graph.add(one);
+        one.widgets[0].value = text;
+        one.pos = [place * 250, 1000];
+        one.connect(0, list, list.inputs.findIndex(input => input.link == null));
+    });
+    list.pos = [500, 1000];
+    const guide = app.graph.nodes.find(node => node.title === "Guide: the mixture in words");
+    list.connect(0, guide, guide.inputs.findIndex(input => input.name === "text"));
+}"""
+
+
+def test_a_node_that_runs_twice_in_one_go_has_the_curves_of_both(page):
+    guides = ["a large plain red and blue square moves right", "a large plain blue and red circle moves right"]
+    page.page.evaluate(LISTED, guides)
+    entry = page.run()
+    assert entry["status"]["completed"]
+    expect(page.page.locator(".richspace-panel")).to_have_count(2)
+    page.wait_for_outputs()
+    shoot(page, "scores-of-two-runs")
+    runs = next(it["richspace"] for it in entry["outputs"].values() if it.keys() >= {"richspace", "images"})
+    assert page.page.locator(".richspace-stage").all_inner_texts() == ["run 1", "run 2"]
+    assert choice(page).all_inner_texts() == [panel["choices"][panel["chosen"] - 1] for (panel,) in runs]
+    assert runs[0][0]["guide"] != runs[1][0]["guide"]
+    assert report(page, PROMPTS[2]) == ["10 of 64 tokens\n10 of 64 tokens", ""]
+
+
 def report(frontend, title):
     """What the node of a title says below its widgets, and of that what is a warning."""
     return frontend.page.evaluate(
