@@ -70,7 +70,7 @@ async def follow(events: aiohttp.ClientWebSocketResponse, prompt: Prompt, prompt
         event = json.loads(message.data) if message.type == aiohttp.WSMsgType.TEXT else {}  # the others are previews
         if event.get("data", {}).get("prompt_id") == prompt_id:
             show(prompt, event["type"], event["data"])
-            if event["type"] == "execution_success":
+            if event["type"] == "executing" and event["data"]["node"] is None:  # all is done, and in the history
                 return
     sys.exit("The server has closed the connection.")
 
