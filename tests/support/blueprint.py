@@ -1,4 +1,4 @@
-"""The blueprint "Mix three prompts" in subgraphs/: a subgraph that artists add as one node, made by the frontend itself.
+"""The blueprint "Mix three prompts" in subgraphs/: a subgraph that is added as one node, made by the frontend itself.
 
 Its default prompts are those of workflows/three_prompt_chained_mix.json.
 """
@@ -34,7 +34,7 @@ _ENCODE, _FINDER = "RichSpaceT5Encode", "RichSpaceOptimalInterpolate"
 _FINDERS = ("First finder: 1 + 2", "Second finder: (1 + 2) + 3")
 # Where each node lies inside: the chain goes from left to right, as in the workflow.
 _PLACES = {
-    **dict(zip(TEXTS, ([0, 0], [0, 160], [0, 320], [380, 620], [380, 780]), strict=True)),
+    **dict(zip(TEXTS, ([0, 0], [0, 265], [0, 530], [380, 600], [380, 865]), strict=True)),
     **dict(zip(_FINDERS, ([380, 0], [880, 260]), strict=True)),
 }
 _LINKS = [  # node, its output, node, its input
@@ -51,12 +51,12 @@ _RECIPE = {
         {"title": title, "type": _FINDER if title in _FINDERS else _ENCODE, "pos": place}
         for title, place in _PLACES.items()
     ],
-    "sizes": {_ENCODE: [300, 90], _FINDER: [420, 520]},
+    "sizes": {_ENCODE: [300, 215], _FINDER: [420, 520]},
     "links": _LINKS,
     "inputs": [(ENCODER, [(title, "encoder") for title in TEXTS]), *((title, [(title, "text")]) for title in TEXTS)],
     "outputs": list(zip(OUTPUTS, ((_FINDERS[1], "mixture"), *((it, "scores") for it in _FINDERS)), strict=True)),
-    "inputPlace": [-260, 420],
-    "outputPlace": [1380, 420],
+    "inputPlace": [-260, 500],
+    "outputPlace": [1380, 100],
     "size": [420, 640],
     "extra": {"BlueprintDescription": DESCRIPTION, "BlueprintSearchAliases": ALIASES},
 }
