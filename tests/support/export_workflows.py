@@ -1,4 +1,4 @@
-"""`dev.py workflows`: writes workflows/api from the files in workflows/, by the frontend's own hand.
+"""`dev.py workflows`: writes workflows/api from the files in workflows/, and the blueprint, by the frontend's own hand.
 
 With --thumbnails it runs each of them on the bundled demo model, too, and draws the pictures of the templates dialog.
 """
@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blueprint import write_blueprint
 from checkout import ROOT
 from comfy_server import ComfyServer, PromptError, output_files
 from frontend import Frontend, chromium
@@ -100,13 +101,14 @@ def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) 
 def export(*, thumbnails: bool) -> None:
     """Writes every file anew."""
     files = sorted(WORKFLOWS.glob("*.json"))
-    progress = Progress("Writing workflows/api" + (" and the thumbnails" if thumbnails else ""))
+    progress = Progress("Writing workflows/api, the blueprint" + (" and the thumbnails" if thumbnails else ""))
     with (
         tempfile.TemporaryDirectory() as base,
         ComfyServer(Path(base)) as server,
         chromium() as browser,
         Frontend(browser, server) as frontend,
     ):
+        write_blueprint(frontend)
         for file in files:
             progress.show(file.stem)
             prompt = write_api_file(frontend, file)
