@@ -323,7 +323,7 @@ def check_types() -> int:
     link_folder(lint / package, ROOT)
     packages = [f"{package}.{name}" for name in ("nodes", "richspace_core") if any((ROOT / name).glob("*.py"))]
     # With these comes what they import from tests/support.
-    modules = [f"{package}.dev", "run_demo", "run_host", "export_workflows", "surface", "node_texts"]
+    modules = [f"{package}.dev", "run_demo", "run_host", "export_workflows", "help_pictures", "surface", "node_texts"]
     targets = [word for name in packages for word in ("-p", name)] + [word for name in modules for word in ("-m", name)]
     return call_tool("mypy", "--config-file", ROOT / "pyproject.toml", *targets, cwd=lint, MYPYPATH=str(SUPPORT))
 
@@ -364,6 +364,12 @@ def command_workflows(options: argparse.Namespace) -> int:
     flags = ["--thumbnails"] if options.thumbnails else []
     script = SUPPORT / "export_workflows.py"
     return call_tool("python", script, *flags, COMFYUI_PATH=str(host), CHROMIUM_PATH=browser)
+
+
+def command_pictures(_: argparse.Namespace) -> int:
+    """Draw the example pictures of the nodes' help pages anew, from real runs."""
+    host = set_up("test")
+    return call_tool("python", SUPPORT / "help_pictures.py", COMFYUI_PATH=str(host), CHROMIUM_PATH=get_browser())
 
 
 def command_surface(_: argparse.Namespace) -> int:
@@ -407,6 +413,7 @@ COMMANDS = (
     command_test,
     command_host,
     command_workflows,
+    command_pictures,
     command_surface,
     command_texts,
     command_oldest,

@@ -3,6 +3,13 @@
 import re
 
 import pytest
+import torch
+from PIL import Image
+
+from richspace_core.finder import Scores
+from richspace_core.plotting import ScorePanel
+
+MOST_BYTES_OF_PICTURES = 1e6  # all together
 
 
 def shown_names(schema):
@@ -22,6 +29,42 @@ def test_help_pages_name_every_input_and_output(nodes_by_id, root):
         assert page.startswith(f"# {schema.display_name}\n")
         named = set(re.findall(r"\*\*(.+?)\*\*", page))
         assert set(shown_names(schema)) <= named, node_id
+
+
+def test_each_help_page_shows_a_picture_and_says_what_the_paper_has_of_it(nodes_by_id, root):
+    docs = root / "web" / "docs"
+    for node_id in nodes_by_id:
+        page = (docs / f"{node_id}.md").read_text(encoding="utf-8")
+        assert re.findall(r"!\[(?:.+?)\]\((.+?)\)", page) == [f"images/{node_id}.png"]
+        assert page.count("\n## In the paper\n\n") == 1, node_id
+        with Image.open(docs / "images" / f"{node_id}.png") as picture:
+            width, height = picture.size
+        assert 300 < width < 700, node_id  # the panel is some 400 pixels wide
+        assert 200 < height < 1000, node_id
+    pictures = list((docs / "images").iterdir())
+    assert {picture.name for picture in pictures} == {f"{node_id}.png" for node_id in nodes_by_id}
+    assert sum(picture.stat().st_size for picture in pictures) < MOST_BYTES_OF_PICTURES
+
+
+def test_the_finder_s_help_page_explains_every_remark(root):
+    page = (root / "web" / "docs" / "RichSpaceOptimalInterpolate.md").read_text(encoding="utf-8")
+    curve = torch.ones(4, dtype=torch.float64)
+    scores = Scores(curve, curve)
+
+    def remarks(**about):
+        usual = {"chosen": 1, "continuous_weight": 0.5, "foot_coefficient": 0.5, "counted": True}
+        return ScorePanel(scores, **usual | about).remarks
+
+    seen = [
+        *remarks(counted=False, contrast=0.0, foot_coefficient=-0.5),
+        *ScorePanel(
+            Scores(torch.arange(4.0).double(), curve), 1, continuous_weight=1, foot_coefficient=0.5, counted=True
+        ).remarks,
+        *remarks(guide_count=2),
+    ]
+    assert len(seen) == 5
+    for remark in seen:
+        assert f"- **{remark.partition(':')[0]}**" in page
 
 
 def test_the_readme_lists_every_node_and_every_workflow(nodes_by_id, root):

@@ -97,7 +97,7 @@ _CUT_TEXTS = """() => [...document.querySelectorAll("textarea, .tiptap, .comfy-m
     .map(box => (box.value ?? box.innerText).slice(0, 40))"""
 _IS_SHOWN = """() => app.graph.nodes.every(node => {
     const output = app.nodeOutputs[node.id];
-    if (!output?.images) return !node.constructor.nodeData?.output_node;
+    if (!output?.images) return Boolean(output) || !node.constructor.nodeData?.output_node;
     if (node.hideOutputImages) return document.querySelector(".richspace-chart svg"); // drawn by the pack's script
     const page = document.querySelector(`[data-node-id="${node.id}"]`);
     if (output.animated?.[0]) return [...document.querySelectorAll("video")].some(video => video.readyState >= 2);
@@ -172,6 +172,7 @@ class Frontend:
             "Comfy.VueNodes.Enabled": self.nodes_2,
             "Comfy.Locale": self.language,
             "Comfy.Minimap.Visible": False,  # it would hide a corner
+            "Comfy.RightSidePanel.IsOpen": False,  # as whoever looked at an error before may have left it
         }
         self.server.request("/settings", settings)
         try:
@@ -271,6 +272,11 @@ class Frontend:
         shown = self.page.locator(".node-tooltip:visible, .p-tooltip-text:visible").first
         shown.wait_for(timeout=SETTLED_MS)
         return shown.inner_text().strip()
+
+    def open_help(self, node: str) -> None:
+        """Select a node and press the info button above it."""
+        self.page.evaluate("id => app.canvas.selectItems([app.graph.getNodeById(id)])", node)
+        self.page.get_by_test_id("info-button").click(timeout=SETTLED_MS)
 
     def open_blank(self) -> None:
         """Open an empty graph, as the menu's "New" does."""

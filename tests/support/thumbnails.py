@@ -31,6 +31,9 @@ def read_frames(video: bytes) -> list[Image.Image]:
 def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image]) -> Image.Image:
     """A title, a score plot, and a strip of frames that are evenly far apart, from top to bottom.
 
+    A picture alone that is higher than wide, such as a contact sheet, is shown without the plot, which would leave it
+    no room.
+
     Args:
         title: One short line.
         plot: What a finder shows.
@@ -43,15 +46,21 @@ def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image])
     draw = ImageDraw.Draw(picture)
     draw.text((_MARGIN, 14), title, _TEXT, _font(_TITLE_SIZE, bold=True))
     top = 14 + round(1.35 * _TITLE_SIZE)
-    plot = plot.convert("RGB").resize((SIDE, round(plot.height * SIDE / plot.width)), Image.Resampling.LANCZOS)
-    picture.paste(plot, (0, top))
-    top += plot.height + _GAP
+    if not _is_portrait(frames):
+        plot = plot.convert("RGB").resize((SIDE, round(plot.height * SIDE / plot.width)), Image.Resampling.LANCZOS)
+        picture.paste(plot, (0, top))
+        top += plot.height + _GAP
     caption_top = SIDE - round(2.6 * _CAPTION_SIZE)
     _draw_strip(picture, frames, (top, caption_top - _GAP))
     draw.multiline_text(
         (SIDE / 2, caption_top), CAPTION, _MUTED, _font(_CAPTION_SIZE), anchor="ma", align="center", spacing=6
     )
     return picture
+
+
+def _is_portrait(frames: Sequence[Image.Image]) -> bool:
+    """Whether there is one picture alone, higher than wide."""
+    return len(frames) == 1 and frames[0].height > frames[0].width
 
 
 def _draw_strip(picture: Image.Image, frames: Sequence[Image.Image], rows: tuple[int, int]) -> None:

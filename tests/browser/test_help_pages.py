@@ -1,0 +1,47 @@
+"""The help pages in the frontend's panel, and the command that draws their pictures."""
+
+import re
+
+import pytest
+from checkout import ARTIFACTS, ROOT
+from frontend import SETTLED_MS
+from help_pictures import Scene, photograph, scenes
+from playwright.sync_api import expect
+from surface import read_surface
+
+DOCS = ROOT / "web" / "docs"
+SHOWN = ("RichSpaceOptimalInterpolate", "RichSpaceContactSheet", "RichSpaceLoadEmbedding")
+IS_LOADED = "() => document.querySelector('.node-help-content img')?.naturalWidth > 0"
+
+both_renderers = pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes-2"])
+
+
+@both_renderers
+def test_a_help_page_opens_with_its_picture(open_page, nodes_2):
+    with open_page(nodes_2=nodes_2) as frontend:
+        for node_id in SHOWN:
+            frontend.open_blank()
+            frontend.open_help(frontend.add_node(node_id, (300, 300)))
+            page = (DOCS / f"{node_id}.md").read_text(encoding="utf-8")
+            help_page = frontend.page.locator(".node-help-content")
+            expect(help_page.locator("h1, h2")).to_have_text(re.findall(r"^#+ (.+)$", page, re.MULTILINE))
+            frontend.page.wait_for_function(IS_LOADED, timeout=SETTLED_MS)
+            assert help_page.locator("img").evaluate("it => it.getBoundingClientRect().width") > 200
+            name = f"help-{node_id}-{'nodes-2' if nodes_2 else 'classic'}.png"
+            frontend.screenshot(ARTIFACTS / "browser" / name)
+
+
+def test_every_node_has_a_scene():
+    assert scenes().keys() == read_surface()["nodes"].keys()
+
+
+def test_a_picture_shows_its_node_after_a_run(open_page):
+    scene = scenes()["RichSpaceOptimalInterpolate"]
+    with open_page(nodes_2=True) as frontend:
+        picture = photograph(frontend, scene)
+        expect(frontend.page.locator(".richspace-choice")).to_have_text("13 of 30: 43% A, 57% B")
+        (box,) = scene.shown.values()
+        assert box[2] < picture.width < box[2] + 50
+        # What a scene showed is not seen in the next one, whose nodes have the same names.
+        photograph(frontend, Scene(scenes()["RichSpaceInterpolate"].prompt, {"mix": box}))
+        assert frontend.page.locator("[data-node-id=mix] img").count() == 0

@@ -1,0 +1,42 @@
+"""The pictures of the templates dialog."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from thumbnails import SIDE, draw_thumbnail
+
+RED, GREEN = (200, 30, 30), (30, 160, 60)
+PLOT = Image.new("RGB", (768, 448), RED)
+
+
+def box_of(color, thumbnail):
+    """Left, top, right and bottom of what has a color, without its edges, which scaling may blur."""
+    rows, columns = np.nonzero(np.abs(np.asarray(thumbnail, dtype=int) - color).max(axis=-1) < 8)
+    return columns.min(), rows.min(), columns.max(), rows.max()
+
+
+def has(color, thumbnail):
+    return bool((np.abs(np.asarray(thumbnail, dtype=int) - color).max(axis=-1) < 8).any())
+
+
+@pytest.mark.parametrize(
+    "frames", [[Image.new("RGB", (64, 64), GREEN)] * 9, [Image.new("RGB", (1328, 588), GREEN)]], ids=["video", "grid"]
+)
+def test_the_plot_stands_above_what_came_out(frames):
+    thumbnail = draw_thumbnail("Title", PLOT, frames)
+    assert thumbnail.size == (SIDE, SIDE)
+    _, _, _, bottom = box_of(RED, thumbnail)
+    _, top, _, _ = box_of(GREEN, thumbnail)
+    assert top > bottom
+
+
+def test_a_portrait_picture_has_the_room_of_the_plot_too():
+    sheet = Image.new("RGB", (600, 800), GREEN)
+    thumbnail = draw_thumbnail("Title", PLOT, [sheet])
+    assert thumbnail.size == (SIDE, SIDE)
+    assert not has(RED, thumbnail)
+    left, top, right, bottom = box_of(GREEN, thumbnail)
+    assert top < 0.15 * SIDE  # just below the title
+    assert bottom - top > 0.7 * SIDE
+    assert (right - left) / (bottom - top) == pytest.approx(600 / 800, abs=0.02)  # whole
+    assert left + right == pytest.approx(SIDE, abs=4)  # in the middle

@@ -1,0 +1,227 @@
+"""`dev.py pictures`: the example picture on each node's help page, from real runs in the real frontend.
+
+Each shows its node, and what makes it understood, in a small graph on the bundled demo model. The frontend's help
+panel is some 400 pixels wide, so the pictures are narrow: their lettering must be read there.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from checkout import ROOT
+from comfy_server import ComfyServer, PromptError, raise_for_status
+from frontend import Frontend, chromium
+from host_prompts import Prompt, change, node, video_prompt
+from PIL import Image
+from programs import Progress, ToolError, end_on_sigterm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PICTURES = ROOT / "web" / "docs" / "images"
+MARGIN = 16
+COLORS = 256  # a third of the bytes, and no eye sees it
+DRAWN_MS = 500
+
+Box = tuple[int, int, int, int]  # left, top, width and height of a node without its title bar
+
+TEXTS = {  # in words that the demo model knows
+    "a": "a large plain red circle moves right",
+    "b": "a large plain blue square moves right",
+    "guide": "a large plain red and blue circle and square moves right",
+    "c": "a large plain yellow star moves right",
+    "guide_c": "a large plain red, blue and yellow circle, square and star moves right",
+    "negative": "",
+    "too_long": "a large plain blue square moves right, " * 8 + "a small yellow star",
+}
+
+# What is not shown stands beside it, sources to the left and what comes after to the right, but inside the window: the
+# frontend draws no curves that are out of sight. All of it is clear of the frontend's own bars.
+_ARRANGE = """async ([prompt, shown]) => {
+    app.loadApiJson(prompt, "help");
+    await app.refreshComboInNodes(); // a file to load may have been saved just now
+    const first = Object.keys(prompt).findIndex(name => name in shown);
+    for (const [at, name] of Object.keys(prompt).entries()) {
+        const node = app.graph.getNodeById(name);
+        const [left, top, ...size] = shown[name] ?? [at < first ? -500 : 750, 0, 250, 100];
+        node.pos = [left, top];
+        node.setSize(size);
+        for (const widget of node.widgets ?? []) if (widget.name === "control_after_generate") widget.value = "fixed";
+    }
+    app.canvas.ds.scale = 1;
+    app.canvas.ds.offset = [650, 190];
+}"""
+_SHOW_A_MIDDLE_FRAME = """() => Promise.all([...document.querySelectorAll("video")].map(video => {
+    video.currentTime = video.duration / 2;
+    return new Promise(done => video.addEventListener("seeked", done, {once: true}));
+}))"""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A graph to run, and the places of the nodes that its picture shows."""
+
+    prompt: Prompt
+    shown: Mapping[str, Box]
+
+
+def encoded(*names: str) -> Prompt:
+    """The loader, and prompts by their names in TEXTS."""
+    base = video_prompt()
+    return {
+        "load": base["load"],
+        **{name: node("RichSpaceT5Encode", encoder=["load", 1], text=TEXTS[name]) for name in names},
+    }
+
+
+def wired(**links: str) -> dict[str, Any]:
+    """Inputs that are wired to the first output of another node."""
+    return {name: [other, 0] for name, other in links.items()}
+
+
+def saved(name: str, prefix: str = "RichSpace", **inputs: Any) -> dict[str, Any]:
+    """A conditioning saved: what makes the host run the nodes before it."""
+    return node("RichSpaceSaveEmbedding", conditioning=[name, 0], filename_prefix=prefix, **inputs)
+
+
+def sampled() -> Prompt:
+    """A mixture made into a video of the demo model's own size."""
+    prompt = video_prompt(width=0, height=0, frames=0, steps=20, cfg=4.0, seed=42)
+    for name in ("a", "b", "guide"):
+        prompt = change(prompt, name, text=TEXTS[name])
+    prompt = change(prompt, "save", filename_prefix="video/RichSpace")
+    return {name: content for name, content in prompt.items() if name not in ("plot", "save_plot")}
+
+
+def scenes() -> dict[str, Scene]:
+    """The scene of each node's picture, by its id. An embedding is saved before it is loaded."""
+    abc = encoded("a", "b", "guide")
+    ab = wired(a="a", b="b")
+    guided = ab | wired(guide="guide")
+    mixing = abc | {"mix": node("RichSpaceOptimalInterpolate", **guided, steps=30, index=0)}
+    video = sampled()
+    sweep = node("RichSpaceInterpolationSweep", **ab, steps=30, count=5, candidates="")
+    stages = wired(
+        **{"stages.prompt_2": "b", "stages.guide_2": "guide", "stages.prompt_3": "c", "stages.guide_3": "guide_c"}
+    )
+    return {
+        "RichSpaceLoadCogVideoX": Scene(
+            encoded("a") | {"saved": saved("a")}, {"load": (0, 0, 300, 270), "a": (340, 0, 240, 200)}
+        ),
+        "RichSpaceT5Encode": Scene(
+            encoded("a", "too_long") | {"saved": saved("a"), "saved_too": saved("too_long")},
+            {"a": (0, 0, 440, 200), "too_long": (0, 250, 440, 220)},
+        ),
+        "RichSpacePerpendicularFoot": Scene(
+            abc
+            | {"foot": node("RichSpacePerpendicularFoot", **guided), "text": node("PreviewAny", source=["foot", 1])},
+            {"foot": (0, 0, 300, 170), "text": (340, 0, 260, 130)},
+        ),
+        "RichSpaceCosineScore": Scene(
+            abc | {"scores": node("RichSpaceCosineScore", **guided, steps=30)}, {"scores": (0, 0, 440, 400)}
+        ),
+        "RichSpaceOptimalInterpolate": Scene(mixing, {"mix": (0, 0, 440, 500)}),
+        "RichSpaceInterpolate": Scene(
+            encoded("a", "b") | {"mix": node("RichSpaceInterpolate", **ab, index=10, steps=30), "saved": saved("mix")},
+            {"a": (0, 0, 240, 200), "b": (0, 250, 240, 200), "mix": (300, 0, 270, 130)},
+        ),
+        "RichSpaceChainedFinder": Scene(
+            encoded("a", "b", "guide", "c", "guide_c")
+            | {"chain": node("RichSpaceChainedFinder", first=["a", 0], **stages, steps=30)},
+            {"chain": (0, 0, 460, 800)},
+        ),
+        "RichSpaceInterpolationSweep": Scene(
+            encoded("a", "b") | {"sweep": sweep, "saved": saved("sweep")}, {"sweep": (0, 0, 400, 230)}
+        ),
+        "RichSpaceContactSheet": Scene(
+            encoded("a", "b", "negative")
+            | {
+                "sweep": sweep,
+                "sample": video["sample"] | {"inputs": video["sample"]["inputs"] | wired(positive="sweep")},
+                "decode": video["decode"],
+                "sheet": node("RichSpaceContactSheet", frames=["decode", 0], labels=["sweep", 2], frame_width=96),
+            },
+            {"sheet": (0, 0, 520, 760)},
+        ),
+        "RichSpaceScorePlot": Scene(
+            mixing
+            | {
+                "plot": node("RichSpaceScorePlot", scores=["mix", 3]),
+                "save": node("SaveImage", images=["plot", 0], filename_prefix="RichSpace/scores"),
+            },
+            {"plot": (0, 0, 230, 70), "save": (280, 0, 340, 310)},
+        ),
+        "RichSpaceSaveEmbedding": Scene(
+            mixing | {"saved": saved("mix", "red_and_blue", scores=["mix", 3])}, {"saved": (0, 0, 460, 190)}
+        ),
+        "RichSpaceLoadEmbedding": Scene(
+            {
+                "loaded": node("RichSpaceLoadEmbedding", file="red_and_blue_00001_.safetensors [output]"),
+                "saved": saved("loaded"),
+            },
+            {"loaded": (0, 0, 460, 200)},
+        ),
+        "RichSpaceCogVideoXSample": Scene(video, {"sample": (0, 0, 380, 400)}),
+        "RichSpaceCogVideoXDecode": Scene(
+            video, {"decode": (0, 0, 240, 150), "video": (0, 205, 240, 130), "save": (300, 0, 280, 400)}
+        ),
+    }
+
+
+def photograph(frontend: Frontend, scene: Scene) -> Image.Image:
+    """The part of the window with a scene's nodes, after it has been run."""
+    frontend.server.free()  # a node whose result is cached would not show its text again
+    frontend.open_blank()  # which forgets what other scenes' nodes showed
+    frontend.page.evaluate(_ARRANGE, [scene.prompt, dict(scene.shown)])
+    frontend.settle()
+    raise_for_status(scene.prompt, frontend.run())
+    frontend.wait_for_outputs()
+    frontend.page.evaluate(_SHOW_A_MIDDLE_FRAME)
+    frontend.page.mouse.move(10, 500)
+    frontend.page.wait_for_timeout(DRAWN_MS)
+    frontend.settle()
+    places = [it["place"] for it in frontend.nodes() if it["id"] in scene.shown]
+    left, top = (min(place[axis] for place in places) - MARGIN for axis in (0, 1))
+    right, bottom = (max(place[axis] + place[axis + 2] for place in places) + MARGIN for axis in (0, 1))
+    window = Image.open(io.BytesIO(frontend.page.screenshot())).convert("RGB")
+    return window.crop((round(left), round(top), round(right), round(bottom)))
+
+
+def draw(folder: Path) -> None:
+    """Write every picture anew, in the renderer whose lettering is the sharper one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    progress = Progress("Drawing the pictures of the help pages")
+    with (
+        tempfile.TemporaryDirectory() as base,
+        ComfyServer(Path(base)) as server,
+        chromium() as browser,
+        Frontend(browser, server, nodes_2=True) as frontend,
+    ):
+        for name, scene in scenes().items():
+            progress.show(name)
+            picture = photograph(frontend, scene).quantize(COLORS, dither=Image.Dither.NONE)
+            picture.save(folder / f"{name}.png", optimize=True)
+    progress.end("done")
+
+
+def main() -> int:
+    """Draws the pictures; returns the exit status."""
+    end_on_sigterm()
+    try:
+        draw(PICTURES)
+    except (ToolError, PromptError) as error:
+        sys.stderr.write(f"\n{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
