@@ -66,11 +66,45 @@ class TestLists:
         assert not np.array_equal(first, second)
         assert np.array_equal(second, frames_of(server, video_prompt(seed=32)))
 
+    def test_a_list_of_prompts_is_mixed_one_after_another(self, server):
+        prompt = mix_prompt()
+        prompt["star"] = node("RichSpaceT5Encode", encoder=["load", 1], text="a yellow star moves right")
+        prompt["list"] = node("CreateList", **{"inputs.input0": ["a", 0], "inputs.input1": ["star", 0]})
+        shown = server.run(change(prompt, "mix", a=["list", 0]))["outputs"]["mix"]
+        assert [panels[0]["prompts"]["A"] for panels in shown["richspace"]] == [
+            "a red circle moves right",
+            "a yellow star moves right",
+        ]
+
     def test_candidates_in_another_form(self, server):
         with pytest.raises(PromptError) as caught:
             server.run(sweep_prompt(candidates="every 5"))
         message = caught.value.details["exception_message"]
         assert message.startswith("candidates: expected numbers and ranges such as \"1, 8, 15-18\", got 'every 5'.")
+
+
+class TestWhatIsLeftOut:
+    """What the frontend sends where a node before the finder is muted: nothing."""
+
+    def test_one_of_the_further_guides(self, server):
+        prompt = mix_prompt(**{"guides.guide_3": ["other", 0]})  # and no guide_2
+        prompt["other"] = node("RichSpaceT5Encode", encoder=["load", 1], text="a blue and red square moves right")
+        ((panel,),) = server.run(prompt)["outputs"]["mix"]["richspace"]
+        assert "guided by the mean of 2 guides" in panel["remarks"]
+
+    @pytest.mark.parametrize("name", ["a", "b", "guide"])
+    def test_what_is_needed_is_named(self, server, name):
+        with pytest.raises(PromptError, match=f"Required input is missing: {name}"):
+            server.queue(change(mix_prompt(), "mix", **{name: None}))
+
+    @pytest.mark.parametrize("name", ["prompt_2", "guide_2"])
+    def test_a_link_of_the_chain(self, server, name):
+        prompt = mix_prompt()
+        links = {"stages.prompt_2": ["b", 0], "stages.guide_2": ["guide", 0]}
+        del links[f"stages.{name}"], prompt["mix"]
+        prompt["chain"] = node("RichSpaceChainedFinder", first=["a", 0], steps=30, **links)
+        with pytest.raises(PromptError, match=name):
+            server.run(prompt)
 
 
 class TestStockConditioningNodes:
