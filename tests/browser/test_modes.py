@@ -1,4 +1,4 @@
-"""Nodes that an artist bypasses, mutes or puts into a subgraph, in the real frontend: the rest goes on, or says why not."""
+"""Nodes that an artist bypasses, mutes or puts into a subgraph, in the real frontend: the rest goes on, or says why."""
 
 import pytest
 from checkout import ARTIFACTS, ROOT

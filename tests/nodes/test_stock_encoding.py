@@ -43,7 +43,7 @@ def test_they_are_mixed_and_the_node_says_how_they_were_scored(nodes_by_id, prom
     assert UNCOUNTED in output.ui["text"][0]
 
 
-def test_they_are_mixed_with_prompts_of_this_pack(nodes_by_id, prompts, stock):
+def test_they_are_mixed_with_prompts_of_this_pack(nodes_by_id, prompts):
     clip = cogvideox_clip(t5_with_the_host_s_vocabulary())
     counted, _ = results(nodes_by_id["RichSpaceT5Encode"], encoder=clip, text=TEXTS["a"])
     torch.testing.assert_close(values_of(counted), values_of(prompts["a"]), rtol=1e-5, atol=1e-6)
