@@ -26,5 +26,5 @@ def report(text: str, *, warning: str = "") -> dict[str, Any]:
     """
     return {
         "text": ("\n".join(filter(None, (text, warning))),),
-        "richspace": ({"text": text, "warning": warning},),
+        "richspace_report": ({"text": text, "warning": warning},),
     }

@@ -16,9 +16,10 @@ export class ReportView {
   }
 
   /** Show what a run gave: a text and a warning for each time the node was run in it. Nothing is no news. */
-  show(richspace) {
-    if (!richspace?.length) return;
-    const parts = richspace.flatMap(({ text, warning }) => [
+  show(output) {
+    const reports = output?.richspace_report;
+    if (!reports?.length) return;
+    const parts = reports.flatMap(({ text, warning }) => [
       make("div", "", text),
       make("div", "richspace-warning", warning),
     ]);

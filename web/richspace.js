@@ -42,7 +42,7 @@ app.registerExtension({
   beforeRegisterNodeDef(nodeType, nodeData) {
     if (!(nodeData.name in VIEWS)) return;
     chain(nodeType.prototype, "onExecuted", function (output) {
-      views.get(this)?.show(output?.richspace);
+      views.get(this)?.show(output);
     });
     chain(nodeType.prototype, "onConnectionsChange", function () {
       views.get(this)?.refresh();
@@ -68,12 +68,12 @@ app.registerExtension({
     const empty = [...everyNode()].filter((node) => views.get(node)?.isEmpty);
     if (!empty.length) return;
     for (const [node, output] of await outputsOfLastRuns(empty))
-      if (views.get(node).isEmpty) views.get(node).show(output.richspace);
+      if (views.get(node).isEmpty) views.get(node).show(output);
   },
 
   /** Another tab was opened, or a job of the queue: the frontend has set the outputs that belong to it. */
   onNodeOutputsUpdated(outputs) {
-    for (const node of everyNode()) views.get(node)?.show(outputs[locatorOf(node)]?.richspace);
+    for (const node of everyNode()) views.get(node)?.show(outputs[locatorOf(node)]);
   },
 });
 

@@ -27,11 +27,12 @@ export class ScoreView {
   }
 
   /** Show what a run gave: a list of panels for each time the node was run in it. Nothing is no news. */
-  show(richspace) {
-    if (!richspace?.length) return;
-    this.panels = richspace.flatMap((stages, time) =>
+  show(output) {
+    const runs = output?.richspace;
+    if (!runs?.length) return;
+    this.panels = runs.flatMap((stages, time) =>
       stages.map((data, stage) => {
-        const name = [numbered("run", time, richspace), numbered("stage", stage, stages)];
+        const name = [numbered("run", time, runs), numbered("stage", stage, stages)];
         return new Panel(this, data, name.filter(Boolean).join(", "));
       }),
     );

@@ -76,7 +76,7 @@ class TestWithThePacksOwnT5:
         assert count == TEXT_LENGTH
         assert torch.equal(values_of(conditioning), pipeline_encoding(LONG))
         total = len(tiny.tokenizer(LONG, verbose=False)["input_ids"])
-        (said,) = run.ui["richspace"]
+        (said,) = run.ui["richspace_report"]
         assert said["text"] == f"{total} of {TEXT_LENGTH} tokens"
         assert said["warning"].startswith('Too long. Lost: "')
         assert said["warning"].endswith('tiger number 199"')
