@@ -71,7 +71,7 @@ def test_the_chained_finder_grows_and_runs(open_page, server, usual_errors, node
         frontend.wait_for_outputs()
         frontend.screenshot(ARTIFACTS / "browser" / f"chained-finder-{'nodes-2' if nodes_2 else 'classic'}.png")
         assert entry["status"]["completed"]
-        (verdicts,) = (shown["text"] for shown in entry["outputs"].values() if "text" in shown)
+        (verdicts,) = (shown["text"] for shown in entry["outputs"].values() if "richspace" in shown)
         assert len(verdicts) == 2
         for line in "\n".join(verdicts).splitlines():
             assert frontend.page.get_by_text(line, exact=True).first.is_visible()
