@@ -113,3 +113,12 @@ def test_the_templates_dialog_shows_every_workflow(open_page, usual_errors):
         # The frontend shows a picture of its own, of another size, where one is missing.
         assert templates == {file.stem: SIDE for file in DEMO.parent.glob("*.json")}
         assert frontend.errors - usual_errors == set()
+
+
+def test_a_template_opens_large_enough_to_be_read(open_page):
+    """Below a certain scale the classic renderer draws no texts."""
+    with open_page() as frontend:
+        for file in DEMO.parent.glob("*.json"):
+            frontend.open_template(PACK_FOLDER, file.stem)
+            assert not frontend.page.evaluate("app.canvas.low_quality"), file.stem
+        frontend.screenshot(ARTIFACTS / "browser" / "template.png")

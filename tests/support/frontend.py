@@ -113,6 +113,13 @@ _CARDS = (
 _HAS_PICTURES = f"() => {_CARDS}.length && {_CARDS}.every(card => card.querySelector('img')?.complete)"
 _TEMPLATES = f"""() => {_CARDS}.map(card =>
     [card.dataset.testid.replace("template-workflow-", ""), card.querySelector("img").naturalWidth])"""
+# A workflow is open, and all of its nodes lie in the window: it has been fitted into it.
+_IS_FITTED = """name => {
+    const {visible_area: [x, y, width, height]} = app.canvas.ds;
+    return app.extensionManager.workflow.activeWorkflow?.filename === name && app.graph.nodes.length
+        && app.graph.nodes.every(({pos: [left, top], size: [wide, high]}) =>
+            x < left && y < top && left + wide < x + width && top + high < y + height);
+}"""
 _COMPLAINTS = (
     "[data-testid=error-dialog]",
     "[data-testid=error-overlay]",
@@ -292,6 +299,13 @@ class Frontend:
         name.nth(1).wait_for(timeout=SETTLED_MS)  # the heading above them
         self.page.wait_for_function(_HAS_PICTURES, timeout=SETTLED_MS)
         return dict(self.page.evaluate(_TEMPLATES))
+
+    def open_template(self, pack: str, name: str) -> None:
+        """Open one of a pack's templates from the dialog, as a click on its card does."""
+        self.open_templates(pack)
+        self.page.get_by_test_id(f"template-workflow-{name}").click()
+        self.page.wait_for_function(_IS_FITTED, arg=name, timeout=SETTLED_MS)
+        self.settle()
 
     def add_from_search(self, words: str, place: tuple[int, int]) -> None:
         """Double-click the canvas, type words, and add the first node that is found."""
