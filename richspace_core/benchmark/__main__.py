@@ -1,0 +1,7 @@
+"""``python -m richspace_core.benchmark``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
