@@ -12,7 +12,7 @@ Example:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -42,6 +42,10 @@ class RichSpaceError(ValueError):
         self.hint = hint
         super().__init__(f"{argument}: expected {expected}, got {got}." + (f" {hint}" if hint else ""))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The error travels between processes with its four parts."""
+        return _rebuild, (type(self).__name__, self.argument, self.expected, self.got, self.hint)
+
     def within(self, where: str) -> Self:
         """The same error, saying also in which part of a larger whole it occurred."""
         return type(self)(f"{where}, {self.argument}", expected=self.expected, got=self.got, hint=self.hint)
@@ -61,3 +65,8 @@ class ModelFolderError(RichSpaceError):
 
 class SamplingError(RichSpaceError):
     """A video that the model cannot make: size, frames, steps, guidance."""
+
+
+def _rebuild(kind: str, argument: str, expected: str, got: str, hint: str) -> RichSpaceError:
+    error: type[RichSpaceError] = globals()[kind]  # their `__module__` says nothing of where they are
+    return error(argument, expected=expected, got=got, hint=hint)

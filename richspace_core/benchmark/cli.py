@@ -15,7 +15,7 @@ from ..errors import RichSpaceError
 from ..model_folder import CogVideoXFolder, VideoSize
 from ..paper.benchmark import STEPS
 from ..sampling import SamplingSettings
-from .clips import ARMS, ClipJob, ClipName, ClipRecord, ClipStore
+from .clips import ARMS, Arm, ClipJob, ClipName, ClipRecord, ClipStore
 from .indices import Finding, find, index_report, write_index
 from .mixtures import PAPER_PROMPTS, choose, load_mixtures
 from .rendering import DTYPES, RenderSettings, ScoringFiles, choose_dtype, find_device
@@ -41,6 +41,9 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     options = _parser().parse_args(arguments)
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # of weights: mixtures and clips have theirs
     try:
         options.run(options)
     except RichSpaceError as error:
@@ -93,23 +96,21 @@ def _find_all(options: argparse.Namespace) -> tuple[list[Finding], TextEmbedding
 
 def _jobs(findings: Sequence[Finding], negative: TextEmbedding, settings: RenderSettings, seeds: int) -> list[ClipJob]:
     """Every clip: seed by seed, so that a run that is cut short has some of everything."""
-    return [
-        ClipJob(
-            ClipName(finding.mixture.name, arm, seed), embedding, negative, settings.keys(embedding, negative, seed)
-        )
-        for seed in range(seeds)
-        for finding in findings
-        for arm, embedding in zip(ARMS, (finding.chain.embedding, finding.direct), strict=True)
-    ]
+
+    def job(finding: Finding, arm: Arm, seed: int) -> ClipJob:
+        embedding = finding.chain.embedding if arm == "optimum" else finding.direct
+        keys = settings.keys(embedding, negative, seed)
+        return ClipJob(ClipName(finding.mixture.name, arm, seed), embedding, negative, keys)
+
+    return [job(finding, arm, seed) for seed in range(seeds) for finding in findings for arm in ARMS]
 
 
 def _render_all(
     jobs: Sequence[ClipJob], store: ClipStore, runner: Runner, settings: RenderSettings
 ) -> list[ClipRecord]:
     """Render what the store does not have; returns every clip's record, in the order of the jobs."""
-    records = {
-        job.name: store.record(job.name, job.keys) for job in tqdm(jobs, desc="checking", unit="clip", leave=False)
-    }
+    checked = tqdm(jobs, desc="checking", unit="clip", leave=False)
+    records = {job.name: store.record(job.name, job.keys) for job in checked}
     left = [replace(job, latents=store.latents(job.name, job.keys)) for job in jobs if records[job.name] is None]
     with tqdm(total=len(jobs), initial=len(jobs) - len(left), desc="rendering", unit="clip") as progress:
         for job, clip in runner.run(left, settings):

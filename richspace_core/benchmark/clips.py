@@ -20,7 +20,7 @@ Arm = Literal["optimum", "direct"]
 ARMS: tuple[Arm, ...] = ("optimum", "direct")
 """The video from the finder's embedding, and from the guide prompt's own: f and g in the paper's Table 1."""
 
-LATENTS, VIDEO, STRIP = "latents.safetensors", "video.mp4", "strip.png"
+LATENTS, VIDEO, STRIP = "latents.safetensors", "video.mp4", "strip.jpg"
 _RECORD = "clip.json"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -106,9 +106,6 @@ class ClipRenderer:
     """
 
     def __init__(self, settings: RenderSettings) -> None:
-        from transformers.utils.logging import disable_progress_bar
-
-        disable_progress_bar()  # of weights: there is one for the clips
         self.settings = settings
         self.device = find_device(settings.device)
         if self.device.type == "cpu":
@@ -127,7 +124,7 @@ class ClipRenderer:
             LATENTS: job.latents or _write_latents(latents),
             VIDEO: encode_video(frames),
             STRIP: picture_file(
-                draw_contact_sheet([frames], [str(job.name)], columns=_STRIP_FRAMES, frame_width=_STRIP_WIDTH)
+                draw_contact_sheet([frames], [str(job.name)], columns=_STRIP_FRAMES, frame_width=_STRIP_WIDTH), "jpeg"
             ),
         }
         return RenderedClip(files, scores, time.perf_counter() - start)
@@ -185,12 +182,12 @@ def encode_video(frames: Tensor) -> bytes:
     return target.getvalue()
 
 
-def picture_file(picture: Tensor) -> bytes:
-    """A picture ``[h, w, 3]`` in 0..1 as a PNG."""
+def picture_file(picture: Tensor, form: Literal["png", "jpeg"]) -> bytes:
+    """A picture ``[h, w, 3]`` in 0..1 as the contents of a file."""
     from PIL import Image
 
     target = io.BytesIO()
-    Image.fromarray((picture * 255).round().to(torch.uint8).numpy()).save(target, "png", optimize=True)
+    Image.fromarray((picture * 255).round().to(torch.uint8).numpy()).save(target, form, optimize=True, quality=90)
     return target.getvalue()
 
 

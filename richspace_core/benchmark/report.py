@@ -65,7 +65,7 @@ def _section(finding: Finding, records: Sequence[ClipRecord], folder: Path, stor
         if record.mixture == finding.mixture.name:
             seeds.setdefault(record.seed, []).append(_clip(record, folder, store))
     verdicts = ["; ".join([panel.verdict, *panel.remarks]) for panel in panels]
-    return _Section(finding, verdicts, _data_address(picture_file(plot_scores(panels))), seeds)
+    return _Section(finding, verdicts, _data_address(picture_file(plot_scores(panels), "png"), "png"), seeds)
 
 
 def _first_names(finding: Finding) -> list[str]:
@@ -78,8 +78,8 @@ def _clip(record: ClipRecord, folder: Path, store: ClipStore) -> _Clip:
     assert record.arm in ARMS
     name = ClipName(record.mixture, record.arm, record.seed)
     video = store.path(name, VIDEO).relative_to(folder).as_posix()
-    return _Clip(record.arm, _data_address(store.path(name, STRIP).read_bytes()), video)
+    return _Clip(record.arm, _data_address(store.path(name, STRIP).read_bytes(), "jpeg"), video)
 
 
-def _data_address(picture: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+def _data_address(picture: bytes, form: str) -> str:
+    return f"data:image/{form};base64,{base64.b64encode(picture).decode()}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import traceback
 
 import pytest
@@ -52,3 +54,11 @@ def test_the_host_may_format_it_across_a_traceback():
 def test_no_path_is_read_before_the_message(kind):
     error = kind("steps", expected="1", got="0")
     assert "".join(traceback.format_exception_only(error)) == f"{kind.__name__}: steps: expected 1, got 0.\n"
+
+
+@pytest.mark.parametrize("kind", [RichSpaceError, *CHILDREN])
+def test_it_travels_between_processes(kind):
+    error = kind("steps", expected="1", got="0", hint="Use 30.")
+    copied = copy.copy(error)  # by the protocol that processes send objects with
+    assert (type(copied), str(copied), copied.argument) == (kind, str(error), "steps")
+    assert pickle.loads(pickle.dumps(error)).hint == "Use 30."

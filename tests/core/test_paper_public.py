@@ -22,7 +22,7 @@ def imported(module):
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)
 def test_it_shares_nothing_with_the_fast_code_but_the_errors(module):
-    allowed = {"__future__", "collections", "math", "sys", "torch", "typing"}
+    allowed = {"__future__", "collections", "dataclasses", "math", "sys", "torch", "typing"}
     for name in imported(module):
         own = name == "richspace_core.errors" or name.startswith("richspace_core.paper.")
         assert own or name.split(".")[0] in allowed, name

@@ -1,0 +1,77 @@
+"""The finder on every mixture, and how far its indices lie from the paper's."""
+
+import csv
+import statistics
+
+import pytest
+import torch
+
+from richspace_core import EmbeddingError, TextEmbedding, find_optimal_chain
+from richspace_core.benchmark.indices import Finding, distances, find, index_report, write_index
+from richspace_core.benchmark.mixtures import Mixture
+
+
+class Encoder:
+    """Gives each text an embedding of its own."""
+
+    def encode(self, prompt):
+        generator = torch.Generator().manual_seed(len(prompt) + ord(prompt[0]))
+        return TextEmbedding(torch.randn(6, 8, generator=generator), token_count=4)
+
+
+PAIR = Mixture("Tiger+Zebra", ("tiger", "zebra"), ("a tiger like a zebra",), "2a", 14)
+CHAIN = Mixture("A+B+C", ("a", "bb", "ccc"), ("a bb", "d a bb ccc"))
+
+
+def test_a_mixture_is_found_as_the_finder_finds_it():
+    encode = Encoder().encode
+    finding = find(CHAIN, Encoder(), steps=30)
+    expected = find_optimal_chain(
+        encode("a"), [(encode("bb"), encode("a bb")), (encode("ccc"), encode("d a bb ccc"))], steps=30
+    )
+    assert [stage.index for stage in finding.chain.stages] == [stage.index for stage in expected.stages]
+    torch.testing.assert_close(finding.chain.embedding.values, expected.embedding.values, rtol=0, atol=0)
+    torch.testing.assert_close(finding.direct.values, encode("d a bb ccc").values, rtol=0, atol=0)
+
+
+def test_an_error_names_the_mixture():
+    with pytest.raises(EmbeddingError, match=r"^Same, stage 1, "):
+        find(Mixture("Same", ("tiger", "tiger"), ("tiger like a tiger",)), Encoder(), steps=30)
+
+
+def test_distances_from_the_papers_indices():
+    found = find(PAIR, Encoder(), steps=30)
+    index = found.last.index
+    other = Finding(Mixture("other", PAIR.prompts, PAIR.guides, "5", 20), found.chain, found.direct)
+    mean = distances([found, other, find(CHAIN, Encoder(), steps=30)])
+    assert mean.count == 2
+    assert mean.finder == pytest.approx((abs(index - 14) + abs(index - 20)) / 2)
+    assert mean.middle == pytest.approx((1 + 5) / 2)
+    expected = statistics.fmean([sum(range(1, 14)) + sum(range(1, 17)), sum(range(1, 20)) + sum(range(1, 11))]) / 30
+    assert mean.random == pytest.approx(expected)
+
+
+def test_indices_on_other_lines_are_not_compared():
+    assert distances([find(PAIR, Encoder(), steps=20)]) is None
+    assert distances([find(CHAIN, Encoder(), steps=30)]) is None
+
+
+def test_the_files_say_the_same(tmp_path):
+    findings = [find(PAIR, Encoder(), steps=30), find(CHAIN, Encoder(), steps=30)]
+    write_index(tmp_path, findings)
+    report = (tmp_path / "index.md").read_text(encoding="utf-8")
+    assert report == index_report(findings)
+    with (tmp_path / "index.csv").open(encoding="utf-8", newline="") as file:
+        pair, chain = csv.DictReader(file)
+    last = findings[0].last
+    assert [pair[key] for key in ("mixture", "figure", "index", "paper")] == [
+        "Tiger+Zebra",
+        "2a",
+        str(last.index),
+        "14",
+    ]
+    assert int(pair["difference"]) == last.index - 14
+    assert float(pair["optimum"]) == last.continuous_weight
+    assert (chain["paper"], chain["difference"]) == ("", "")
+    assert f"| Tiger+Zebra | 2a | {last.index} | 14 | {last.index - 14} |" in report
+    assert "over 1 mixtures" in report

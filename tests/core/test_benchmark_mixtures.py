@@ -1,0 +1,92 @@
+"""The files of prompts: those that come with the benchmark, and what is wrong with others."""
+
+import json
+
+import pytest
+from tiny_models import DEMO_MODEL
+
+from richspace_core import PromptError
+from richspace_core.benchmark.mixtures import PAPER_PROMPTS, choose, load_mixtures
+from richspace_core.encoding import require_known_words
+from richspace_core.model_folder import CogVideoXFolder
+from richspace_core.paper.benchmark import MIXTURES, PROMPTS_OF_FIGURE_2A
+
+DEMO_PROMPTS = PAPER_PROMPTS.with_name("demo_prompts.json")
+GOOD = {"name": "Tiger+Zebra", "prompts": ["a tiger", "a zebra"], "guides": ["a tiger with stripes"]}
+
+
+def test_the_papers_mixtures_are_all_there():
+    ours = [(mixture.name, mixture.figure, mixture.index) for mixture in load_mixtures(PAPER_PROMPTS)]
+    assert ours == [(mixture.name, mixture.figure, mixture.index) for mixture in MIXTURES]
+
+
+def test_the_printed_prompts_are_the_papers():
+    (mixture,) = choose(load_mixtures(PAPER_PROMPTS), ["Tiger+Zebra"])
+    assert (*mixture.prompts, *mixture.guides) == PROMPTS_OF_FIGURE_2A
+
+
+def test_every_prompt_names_what_it_stands_for():
+    for mixture, reported in zip(load_mixtures(PAPER_PROMPTS), MIXTURES, strict=True):
+        assert len(mixture.prompts) == len(reported.parts)
+        for part, prompt in zip(reported.parts, mixture.prompts, strict=True):
+            assert part.lower() in prompt
+        for number, guide in enumerate(mixture.guides, start=2):
+            assert all(part.lower() in guide for part in reported.parts[:number])
+
+
+def test_the_demo_model_knows_the_words_of_its_own():
+    tokenizer = CogVideoXFolder.open(DEMO_MODEL).load_tokenizer()
+    for mixture in load_mixtures(DEMO_PROMPTS):
+        for prompt in (*mixture.prompts, *mixture.guides):
+            require_known_words("prompt", prompt, tokenizer)
+
+
+def test_a_file_of_ones_own(tmp_path):
+    file = tmp_path / "prompts.json"
+    file.write_text(json.dumps([GOOD, {**GOOD, "name": "other", "figure": "2a", "index": 14}]), encoding="utf-8")
+    first, other = load_mixtures(file)
+    assert (first.name, first.prompts, first.guides) == (
+        "Tiger+Zebra",
+        ("a tiger", "a zebra"),
+        ("a tiger with stripes",),
+    )
+    assert (first.figure, first.index, other.figure, other.index) == ("", None, "2a", 14)
+    assert first.direct_prompt == "a tiger with stripes"
+    assert choose([first, other], []) == (first, other)
+    assert choose([first, other], ["other"]) == (other,)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ([], "prompts: expected a list of objects like"),
+        ({}, "prompts: expected a list of objects like"),
+        (["tiger"], "prompts, entry 1: expected an object, got str"),
+        ([{**GOOD, "name": " "}], "entry 1: expected a name"),
+        ([{**GOOD, "index": "14"}], "entry 1: expected a name, perhaps a figure and a whole index"),
+        ([{**GOOD, "prompts": ["a tiger"], "guides": []}], "expected two prompts or more, and one guide fewer"),
+        ([{**GOOD, "guides": ["one", "two"]}], r"entry 1 \(Tiger\+Zebra\): expected two prompts or more"),
+        ([{**GOOD, "guides": "a tiger"}], "expected two prompts or more, and one guide fewer"),
+        ([{**GOOD, "prompts": ["a tiger", 3]}], "expected two prompts or more, and one guide fewer"),
+        ([GOOD, GOOD], r"expected a name of its own for each mixture, got Tiger\+Zebra twice"),
+    ],
+)
+def test_what_is_wrong_is_said(entries, message, tmp_path):
+    file = tmp_path / "prompts.json"
+    file.write_text(json.dumps(entries), encoding="utf-8")
+    with pytest.raises(PromptError, match=message):
+        load_mixtures(file)
+
+
+def test_a_file_that_is_no_json_is_named(tmp_path):
+    file = tmp_path / "prompts.txt"
+    file.write_text("a tiger, a zebra", encoding="utf-8")
+    with pytest.raises(PromptError, match=r"expected a JSON file that can be read, got .*prompts\.txt"):
+        load_mixtures(file)
+    with pytest.raises(PromptError, match=r"missing\.json"):
+        load_mixtures(tmp_path / "missing.json")
+
+
+def test_an_unknown_name_is_an_error():
+    with pytest.raises(PromptError, match=r"only: expected names out of Red\+Blue, .*, got Tiger\+Zebra"):
+        choose(load_mixtures(DEMO_PROMPTS), ["Tiger+Zebra"])

@@ -1,0 +1,68 @@
+"""The table in the form of the paper's Table 1."""
+
+import csv
+import math
+import statistics
+
+import pytest
+
+from richspace_core.benchmark.clips import ClipRecord
+from richspace_core.benchmark.rendering import AESTHETIC, FLICKERING, SUBJECT
+from richspace_core.benchmark.scores import AVERAGE, ScoreTable, write_scores
+from richspace_core.benchmark.tables import Estimate, markdown_table
+
+
+def record(mixture, arm, seed, **scores):
+    names = {"subject": SUBJECT, "aesthetic": AESTHETIC, "flickering": FLICKERING}
+    return ClipRecord(mixture, arm, seed, "r", "s", {names[key]: value for key, value in scores.items()}, 1.0, {})
+
+
+RECORDS = [
+    record(mixture, arm, seed, subject=base + seed / 10, flickering=0.9)
+    for mixture, base in (("Tiger+Zebra", 0.5), ("Circle+Square", 0.3))
+    for arm in ("optimum", "direct")
+    for seed in range(3)
+]
+
+
+def test_a_cell_is_the_mean_over_seeds_with_its_standard_error():
+    cell = ScoreTable.of(RECORDS).rows["Tiger+Zebra"][SUBJECT, "optimum"]
+    assert cell.measured.mean == pytest.approx(0.6)
+    assert cell.measured.error == pytest.approx(statistics.stdev([0.5, 0.6, 0.7]) / math.sqrt(3))
+    assert str(cell) == "0.6000 ± 0.0577 (paper: 0.9751)"
+
+
+def test_the_average_is_over_mixtures_and_its_error_over_seeds():
+    cell = ScoreTable.of(RECORDS).rows[AVERAGE][SUBJECT, "direct"]
+    assert cell.measured.mean == pytest.approx(0.5)
+    assert cell.measured.error == pytest.approx(0.1 / math.sqrt(3))
+    assert cell.reported == 0.9748
+
+
+def test_one_seed_has_no_error():
+    assert str(Estimate.of([0.25])) == "0.2500"
+    assert math.isnan(Estimate.of([0.25]).error)
+
+
+def test_the_papers_numbers_stand_beside_whichever_part_is_named_first():
+    rows = ScoreTable.of([record("Rabbit+Cat", arm, 0, aesthetic=0.5) for arm in ("optimum", "direct")]).rows
+    assert list(rows) == ["Rabbit+Cat"]  # an average of one would say nothing new
+    assert [cell.reported for cell in rows["Rabbit+Cat"].values()] == [0.4649, 0.4821]
+
+
+def test_only_metrics_that_every_clip_has_are_shown():
+    table = ScoreTable.of([*RECORDS, record("Circle+Square", "optimum", 3, flickering=0.9)])
+    assert table.metrics == (FLICKERING,)
+
+
+def test_the_files_hold_the_table_and_every_digit(tmp_path):
+    write_scores(tmp_path, RECORDS)
+    assert (tmp_path / "table.md").read_text(encoding="utf-8") == ScoreTable.of(RECORDS).markdown()
+    with (tmp_path / "scores.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * len(RECORDS)
+    assert [float(row["score"]) for row in rows if row["metric"] == SUBJECT] == [one.scores[SUBJECT] for one in RECORDS]
+
+
+def test_a_markdown_table_keeps_its_form_whatever_it_says():
+    assert markdown_table(["a", "b"], [["x|y", "1\n2"]]).splitlines()[2] == r"| x\|y | 1 2 |"
