@@ -99,7 +99,5 @@ def test_what_is_no_t5_is_a_clear_error(name, message, folder, tmp_path):
 
 def test_a_missing_tokenizer_is_named(folder, tmp_path):
     file = shutil.copy(folder / WEIGHTS, tmp_path / "t5.safetensors")
-    with pytest.raises(
-        ModelFolderError, match=r"tokenizer: expected a folder with a T5 tokenizer .* name the tokenizer"
-    ):
+    with pytest.raises(ModelFolderError, match=r"^tokenizer: expected a folder with .* name the tokenizer"):
         load_text_encoder(file)
