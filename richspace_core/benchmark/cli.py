@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from ..embedding import TextEmbedding
@@ -18,7 +19,7 @@ from ..sampling import SamplingSettings
 from .clips import ARMS, Arm, ClipJob, ClipName, ClipRecord, ClipStore
 from .indices import Finding, find, index_report, write_index
 from .mixtures import PAPER_PROMPTS, choose, load_mixtures
-from .rendering import DTYPES, RenderSettings, ScoringFiles, choose_dtype, find_device
+from .rendering import DTYPES, RenderSettings, ScoringFiles, choose_dtype, find_device, load_metrics
 from .report import write_report
 from .runners import InProcess, OnRay, Runner
 from .scores import ScoreTable, write_scores
@@ -125,7 +126,10 @@ def _render_settings(options: argparse.Namespace) -> RenderSettings:
     sampling = SamplingSettings(size, options.steps, options.cfg, scheduler=options.scheduler)
     scoring = ScoringFiles(options.dino, options.clip, options.aesthetic_head)
     model = options.model.resolve()
-    CogVideoXFolder.open(model).video_size(width=size.width, height=size.height, frames=size.frames)
+    # What is wrong with the files is said before hours are spent.
+    CogVideoXFolder.open(model).video_size(**asdict(size))
+    load_metrics(scoring, torch.device("cpu"))
+    find_device(options.device)
     return RenderSettings(model, sampling, scoring, options.device, options.dtype, options.tiled)
 
 

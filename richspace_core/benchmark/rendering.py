@@ -112,7 +112,7 @@ class ClipRenderer:
             torch.set_num_threads(1)
         self.folder = CogVideoXFolder.open(settings.model)
         self.transformer, self.vae = self._load("transformer"), self._load("vae")
-        self.metrics = _load_metrics(settings.scoring, self.device)
+        self.metrics = load_metrics(settings.scoring, self.device)
 
     def render(self, job: ClipJob) -> RenderedClip:
         """Sample a clip, unless its latents are there, decode it and score it."""
@@ -191,7 +191,12 @@ def picture_file(picture: Tensor, form: Literal["png", "jpeg"]) -> bytes:
     return target.getvalue()
 
 
-def _load_metrics(files: ScoringFiles, device: torch.device) -> dict[str, Metric]:
+def load_metrics(files: ScoringFiles, device: torch.device) -> dict[str, Metric]:
+    """The metrics whose weights are named, and temporal flickering, which has none; by name.
+
+    Raises:
+        RichSpaceError: If weights are missing or something else.
+    """
     metrics: dict[str, Metric] = {}
     if files.dino is not None:
         dino = load_dino(files.dino).to(device)

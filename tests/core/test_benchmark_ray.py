@@ -1,33 +1,20 @@
 """The same clips on a real Ray cluster of two workers, one of which is killed."""
 
+import csv
 import filecmp
-import os
-import signal
 import subprocess
 import time
-import warnings
 
-import psutil
 import pytest
 from benchmark_runs import clip_folders, run_here, videos_command
-
-from richspace_core import RichSpaceError
-from richspace_core.benchmark.runners import OnRay
-
-WORKER = "ray::ClipWorker"
+from ray_nodes import RayNodes
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    """Two machines of one CPU each, as far as Ray can tell."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Ray's own, about its future
-        from ray.cluster_utils import Cluster
-
-        running = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-        running.add_node(num_cpus=1)
-    yield running
-    running.shutdown()
+def nodes():
+    with RayNodes() as running:
+        running.add()
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -38,62 +25,56 @@ def expected(tmp_path_factory):
     return folder
 
 
-def workers(cluster):
-    """The processes that render right now."""
-    raylets = [node.all_processes["raylet"][0].process.pid for node in cluster.list_all_nodes()]
-    children = [child for raylet in raylets for child in psutil.Process(raylet).children(recursive=True)]
-    return [child for child in children if f"{WORKER}.render" in " ".join(child.cmdline())]
-
-
-def start(cluster, folder):
-    command = videos_command(folder, "--ray", cluster.address)
+def start(nodes, folder, *options):
+    command = videos_command(folder, "--ray", nodes.address, *options)
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def assert_same(folder, expected):
-    for name in ("table.md", "scores.csv", "index.csv"):
-        assert filecmp.cmp(folder / name, expected / name, shallow=False), name
-    for ours, theirs in zip(clip_folders(folder), clip_folders(expected), strict=True):
-        assert filecmp.cmp(ours / "latents.safetensors", theirs / "latents.safetensors", shallow=False)
+def scores(folder):
+    with (folder / "scores.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
 
 
-def test_a_killed_worker_loses_nothing(cluster, tmp_path, expected):
-    run, killed = start(cluster, tmp_path), []
+def test_a_killed_worker_loses_nothing(nodes, tmp_path, expected):
+    run, killed = start(nodes, tmp_path), None
     while run.poll() is None:
-        if not killed and list(tmp_path.rglob("clip.json")) and len(at_work := workers(cluster)) == 2:
-            killed.append(at_work[0].pid)
-            os.kill(at_work[0].pid, signal.SIGKILL)
+        if not killed and clip_folders(tmp_path) and len(at_work := nodes.workers("render")) == 2:
+            killed = at_work[0]
+            killed.kill()
         time.sleep(0.02)
     said = run.communicate()[0]
     assert run.returncode == 0, said
     assert killed
-    assert_same(tmp_path, expected)
+    for name in ("table.md", "scores.csv", "index.csv"):
+        assert filecmp.cmp(tmp_path / name, expected / name, shallow=False), name
+    for ours, theirs in zip(clip_folders(tmp_path), clip_folders(expected), strict=True):
+        assert filecmp.cmp(ours / "latents.safetensors", theirs / "latents.safetensors", shallow=False)
 
 
-def test_a_machine_that_joins_is_put_to_work(cluster, tmp_path, expected):
-    *_, last = cluster.list_all_nodes()
-    cluster.remove_node(last)
-    run = start(cluster, tmp_path)
-    while run.poll() is None and not list(tmp_path.rglob("clip.json")):
+def test_a_machine_that_joins_is_put_to_work(nodes, tmp_path, expected):
+    nodes.remove()
+    run, most = start(nodes, tmp_path, "--seeds", "6"), 0
+    while run.poll() is None and not clip_folders(tmp_path):
         time.sleep(0.05)
-    cluster.add_node(num_cpus=1)
-    most = 0
+    nodes.add()
     while run.poll() is None:
-        most = max(most, len(workers(cluster)))
-        time.sleep(0.1)
-    assert run.returncode == 0, run.communicate()[0]
+        most = max(most, len(nodes.workers("render")))
+        time.sleep(0.05)
+    said = run.communicate()[0]
+    assert run.returncode == 0, said
     assert most == 2
-    assert_same(tmp_path, expected)
+    assert [row for row in scores(tmp_path) if row[2] in ("seed", "0", "1")] == scores(expected)
 
 
-def test_an_error_in_a_worker_is_said_as_it_is_here(cluster, tmp_path):
-    command = videos_command(tmp_path, "--ray", cluster.address, "--dino", str(tmp_path))
+def test_an_error_in_a_worker_is_said_as_one_from_here(nodes, tmp_path):
+    command = videos_command(tmp_path, "--ray", nodes.address, "--height", "64", "--width", "96", "--frames", "1025")
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 2
     assert "error: " in run.stderr
     assert "Traceback" not in run.stderr
 
 
-def test_no_cluster_is_a_clear_error():
-    with pytest.raises(RichSpaceError, match=r"ray: expected the address of a running Ray cluster, got 127\.0\.0\.1:9"):
-        OnRay("127.0.0.1:9")
+def test_no_cluster_is_a_clear_error(tmp_path):
+    run = subprocess.run(videos_command(tmp_path, "--ray", "127.0.0.1:9"), capture_output=True, text=True)
+    assert run.returncode == 2
+    assert "error: ray: expected the address of a running Ray cluster, got 127.0.0.1:9" in run.stderr

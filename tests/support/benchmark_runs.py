@@ -17,7 +17,7 @@ MIXTURES = ("Red+Blue", "Circle+Square+Star")
 ARMS = ("optimum", "direct")
 
 _DATA = ROOT / "tests" / "data" / "vbench"
-_METRICS = {"dino": "dino-tiny", "clip": "clip-tiny", "aesthetic-head": "aesthetic_head_random.pth"}
+_METRICS = {"dino": "dino_tiny", "clip": "clip_tiny.safetensors", "aesthetic-head": "aesthetic_head_random.pth"}
 
 
 def arguments(folder: Path, *options: str, metrics: bool = True) -> list[str]:

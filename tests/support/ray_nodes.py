@@ -1,0 +1,94 @@
+"""Ray nodes of one CPU each on this machine, started as a person starts them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import psutil
+from programs import ToolError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+_START = (sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1", "--disable-usage-stats")
+_STARTED = "This command will now block"
+_WORKER = "ray::ClipWorker"
+
+
+class RayNodes:
+    """A cluster that is gone when the context ends, with every process of it."""
+
+    def __enter__(self) -> Self:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self._nodes: list[subprocess.Popen[str]] = []
+        with ExitStack() as stack:
+            self._stack = stack
+            port = self.address.rpartition(":")[2]
+            self._start("--head", f"--port={port}", "--include-dashboard=false")
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def add(self) -> None:
+        """Have one more join."""
+        self._start(f"--address={self.address}")
+
+    def remove(self) -> None:
+        """Take away the one that joined last."""
+        _end(self._nodes.pop())
+
+    def workers(self, task: str = "") -> list[psutil.Process]:
+        """The processes that are at a task of the benchmark's workers, such as "render"; any without one."""
+        children = [child for node in self._nodes for child in psutil.Process(node.pid).children(recursive=True)]
+        return [child for child in children if _is_at(child, task)]
+
+    def _start(self, *options: str) -> None:
+        # A process group of its own: an interrupt of the tests is none of its business, they end it themselves.
+        node = subprocess.Popen(
+            [*_START, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env=os.environ | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1"},
+        )
+        self._nodes.append(node)
+        self._stack.callback(_end, node)
+        assert node.stdout
+        said = []
+        for line in node.stdout:
+            said.append(line)
+            if _STARTED in line:
+                return
+        raise ToolError(f"A Ray node did not start:\n{''.join(said)}")
+
+
+def _is_at(process: psutil.Process, task: str) -> bool:
+    try:
+        return f"{_WORKER}.{task}".rstrip(".") in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _end(node: subprocess.Popen[str]) -> None:
+    if node.poll() is None:
+        family = [psutil.Process(node.pid), *psutil.Process(node.pid).children(recursive=True)]
+        for process in family:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+    node.communicate()
