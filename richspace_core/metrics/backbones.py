@@ -123,7 +123,7 @@ def load_dino(path: Path) -> DinoBackbone:
     config = ViTConfig.from_dict(_read_config(path / "config.json", DINO_SOURCE))
     config.layer_norm_eps = _DINO_EPS  # what DINO was trained with; the published config.json has transformers' own
     model = _filled(ViTModel, config, weights, file, DINO_SOURCE, add_pooling_layer=False)
-    return DinoBackbone(model)
+    return DinoBackbone(model).eval()
 
 
 def load_clip(path: Path) -> ClipBackbone:
@@ -144,7 +144,7 @@ def load_clip(path: Path) -> ClipBackbone:
     file = _clip_file(path)
     weights = _read_weights(file, CLIP_SOURCE, *_CLIP_PARTS)
     config = CLIPVisionConfig(**_clip_config(file, {name: weight.shape for name, weight in weights.items()}))
-    return ClipBackbone(_filled(CLIPVisionModelWithProjection, config, weights, file, CLIP_SOURCE))
+    return ClipBackbone(_filled(CLIPVisionModelWithProjection, config, weights, file, CLIP_SOURCE)).eval()
 
 
 def clip_width(path: Path) -> int | None:
@@ -202,7 +202,7 @@ def _filled(
         _refuse(file, f"an error when loading it ({str(error)[:200]})", source, error)
     if missing := sorted(report["missing_keys"]):
         _refuse(file, f"one without {missing[0]} and {len(missing) - 1} more", source)
-    loaded: nn.Module = model.float().requires_grad_(False).eval()
+    loaded: nn.Module = model.float().requires_grad_(False)
     return loaded
 
 

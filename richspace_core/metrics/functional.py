@@ -188,7 +188,7 @@ def _checked(frames: Tensor, *, least: int) -> Tensor:
         raise RichSpaceError(
             "frames", expected=f"at least {least} frames, to compare them", got=str(len(frames)), hint=_WIRE
         )
-    frames = frames[..., :3]
+    frames = frames[..., :3].detach()
     low, high = (float(value) for value in torch.aminmax(frames))  # NaN comes through
     if not (low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT):
         raise RichSpaceError(
