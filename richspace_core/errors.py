@@ -60,7 +60,7 @@ class PromptError(RichSpaceError):
 
 
 class ModelFolderError(RichSpaceError):
-    """A folder that is not a complete CogVideoX in safetensors."""
+    """A model's folder or file that is missing, incomplete, damaged, or not in safetensors."""
 
 
 class SamplingError(RichSpaceError):

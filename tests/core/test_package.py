@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import richspace_core
-from richspace_core import encoding, sampling
+from richspace_core import encoding, metrics, sampling
 
 PACKAGE = Path(richspace_core.__file__).parent
 MODULES = sorted(
@@ -113,6 +113,7 @@ FUNCTIONS = [
     encoding.fit_tokens,
     sampling.sample_latents,
     sampling.decode_latents,
+    *(getattr(metrics, name) for name in metrics.__all__ if name[0].islower()),
 ]
 
 

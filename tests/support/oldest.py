@@ -17,7 +17,14 @@ FOLDER = DEV / "oldest"
 COMPANIONS = ("huggingface-hub==0.34.4", "tokenizers==0.21.4")
 
 #: The tests that call those libraries.
-TESTS = ("test_encoding.py", "test_model_folder.py", "test_sampling.py", "test_plotting.py")
+TESTS = (
+    "test_encoding.py",
+    "test_metrics.py",
+    "test_metrics_backbones.py",
+    "test_model_folder.py",
+    "test_plotting.py",
+    "test_sampling.py",
+)
 
 
 def lower_bounds(requirements: str) -> list[str]:

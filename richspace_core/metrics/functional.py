@@ -1,0 +1,200 @@
+"""VBench's metrics of a video's frames. The network that looks at the frames is an argument.
+
+References:
+    VBench, Sections 3.1 and the supplement's A (subject and background consistency, temporal flickering, aesthetic
+    quality); the numbers are those of its code at commit 45e79ec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from ..embedding import describe
+from ..errors import RichSpaceError
+from .preprocessing import for_clip, for_dino
+from .scores import FrameScores
+
+Backbone = Callable[[Tensor], Tensor]
+"""Maps preprocessed frames ``[n, 3, h, w]`` to features ``[n, d]``."""
+
+_CHUNK = 8
+"""Frames that go through a backbone at a time."""
+_OVERSHOOT = 0.5
+"""How far values may leave 0..1, as sharpened frames do, before they are taken for something else than frames."""
+_WIRE = "Give the frames of one video, as a decoder returns them."
+
+
+def subject_consistency(frames: Tensor, backbone: Backbone) -> FrameScores:
+    """How much each frame's subject looks like that of the frame before and of the first.
+
+    ``s_i = (max(0, cos(f_{i-1}, f_i)) + max(0, cos(f_0, f_i))) / 2`` for ``i >= 1``, with ``f`` the features.
+
+    Args:
+        frames: Float ``[T, H, W, 3]`` in 0..1, ``T >= 2``, on any device; a fourth channel is ignored.
+        backbone: Maps ``[N, 3, h, w]``, ImageNet-normalised with the short edge 224, to features ``[N, d]``; VBench's
+            is DINO ViT-B/16, see `load_dino`.
+
+    Returns:
+        T - 1 values between 0 and 1, and their mean.
+
+    Raises:
+        RichSpaceError: If these are no frames, there is only one, or the backbone's features are unusable.
+
+    Reference:
+        VBench, subject consistency.
+
+    Example:
+        >>> still = torch.rand(1, 64, 96, 3).expand(4, -1, -1, -1)
+        >>> round(subject_consistency(still, lambda pixels: pixels.flatten(1)).score, 6)
+        1.0
+    """
+    return _consistency(frames, backbone, for_dino)
+
+
+def background_consistency(frames: Tensor, backbone: Backbone) -> FrameScores:
+    """How much each frame as a whole looks like the frame before and the first: the same formula on CLIP's features.
+
+    Args:
+        frames: Float ``[T, H, W, 3]`` in 0..1, ``T >= 2``, on any device; a fourth channel is ignored.
+        backbone: Maps ``[N, 3, 224, 224]``, CLIP-normalised, to features ``[N, d]``; VBench's is CLIP ViT-B/32, see
+            `load_clip`.
+
+    Returns:
+        T - 1 values between 0 and 1, and their mean.
+
+    Raises:
+        RichSpaceError: If these are no frames, there is only one, or the backbone's features are unusable.
+
+    Reference:
+        VBench, background consistency.
+
+    Example:
+        >>> still = torch.rand(1, 64, 96, 3).expand(4, -1, -1, -1)
+        >>> round(background_consistency(still, lambda pixels: pixels.flatten(1)).score, 6)
+        1.0
+    """
+    return _consistency(frames, backbone, for_clip)
+
+
+def aesthetic_quality(frames: Tensor, backbone: Backbone, head: nn.Module) -> FrameScores:
+    """How much people would like each frame as a picture, from 0 to about 1: LAION's aesthetic predictor, V1.
+
+    ``head(f / |f|) / 10``, with ``f`` the features.
+
+    Args:
+        frames: Float ``[T, H, W, 3]`` in 0..1, ``T >= 1``, on any device; a fourth channel is ignored.
+        backbone: Maps ``[N, 3, 224, 224]``, CLIP-normalised, to features ``[N, 768]``; VBench's is CLIP ViT-L/14, see
+            `load_clip`.
+        head: ``Linear(768, 1)``, see `load_aesthetic_head`.
+
+    Returns:
+        T values, and their mean; not clamped.
+
+    Raises:
+        RichSpaceError: If these are no frames, or the backbone's features are unusable or do not fit the head.
+
+    Reference:
+        VBench, aesthetic quality.
+
+    Example:
+        >>> pool = nn.Sequential(nn.AdaptiveAvgPool2d(16), nn.Flatten())
+        >>> aesthetic_quality(torch.rand(3, 64, 96, 3), pool, nn.Linear(768, 1)).per_frame.shape
+        torch.Size([3])
+    """
+    features = _features(_checked(frames, least=1), backbone, for_clip)
+    weight = next(head.parameters())
+    if features.shape[1] != weight.shape[-1]:
+        raise RichSpaceError(
+            "backbone",
+            expected=f"features {weight.shape[-1]} wide, as the head reads",
+            got=f"features {features.shape[1]} wide",
+            hint="The aesthetic head belongs to CLIP ViT-L/14.",
+        )
+    with torch.inference_mode():
+        ratings = head(normalize(features.to(weight.device, weight.dtype), dim=-1))  # [T, 1]
+    return FrameScores(ratings[:, 0].cpu().double() / 10)
+
+
+def temporal_flickering(frames: Tensor) -> FrameScores:
+    """How little each pixel changes from frame to frame: ``1 - mean |f_i - f_{i-1}|``. It needs no network.
+
+    Args:
+        frames: Float ``[T, H, W, 3]`` in 0..1, ``T >= 2``, on any device; a fourth channel is ignored.
+
+    Returns:
+        T - 1 values between 0 (black to white) and 1 (still), and their mean.
+
+    Raises:
+        RichSpaceError: If these are no frames, or there is only one.
+
+    Reference:
+        VBench, temporal flickering: ``(255 - mean |f_i - f_{i-1}|) / 255`` on 0..255.
+
+    Example:
+        >>> black, grey = torch.zeros(1, 8, 8, 3), torch.full((1, 8, 8, 3), 0.25)
+        >>> temporal_flickering(torch.cat([black, grey, black])).score
+        0.75
+    """
+    frames = _checked(frames, least=2)
+    changes = [(frame.float() - before.float()).abs().mean() for before, frame in pairwise(frames)]
+    return FrameScores(1 - torch.stack(changes).cpu().double())
+
+
+def _consistency(frames: Tensor, backbone: Backbone, preprocess: Callable[[Tensor], Tensor]) -> FrameScores:
+    features = normalize(_features(_checked(frames, least=2), backbone, preprocess).double(), dim=-1)  # [T, d]
+    with_before = (features[1:] * features[:-1]).sum(dim=-1)
+    with_first = (features[1:] * features[0]).sum(dim=-1)
+    return FrameScores((with_before.clamp(0, 1) + with_first.clamp(0, 1)) / 2)
+
+
+def _features(frames: Tensor, backbone: Backbone, preprocess: Callable[[Tensor], Tensor]) -> Tensor:
+    """The frames' features, float32 ``[T, d]`` on the CPU."""
+    with torch.inference_mode():
+        chunks = [_seen(preprocess(chunk.float()), backbone) for chunk in frames.split(_CHUNK)]
+    features = torch.cat(chunks)
+    lengths = features.norm(dim=-1)
+    if not bool((torch.isfinite(lengths) & (lengths > 0)).all()):
+        raise RichSpaceError(
+            "backbone",
+            expected="finite features that are not all zero",
+            got="others",
+            hint="Its weights may be damaged, or it overflows: run it in float32.",
+        )
+    return features
+
+
+def _seen(pixels: Tensor, backbone: Backbone) -> Tensor:
+    features = backbone(pixels)
+    if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(pixels) or not features.numel():
+        raise RichSpaceError(
+            "backbone", expected=f"one row of features for each frame, [{len(pixels)}, d]", got=describe(features)
+        )
+    return features.float().cpu()
+
+
+def _checked(frames: Tensor, *, least: int) -> Tensor:
+    """The frames without a fourth channel, clamped as they would be saved."""
+    fits = isinstance(frames, Tensor) and frames.ndim == 4 and frames.is_floating_point()
+    if not fits or frames.shape[-1] not in (3, 4) or 0 in frames.shape:
+        raise RichSpaceError(
+            "frames", expected="pictures, float [frames, height, width, 3]", got=describe(frames), hint=_WIRE
+        )
+    if len(frames) < least:
+        raise RichSpaceError(
+            "frames", expected=f"at least {least} frames, to compare them", got=str(len(frames)), hint=_WIRE
+        )
+    frames = frames[..., :3].detach()
+    low, high = (float(value) for value in torch.aminmax(frames))  # NaN comes through
+    if not (low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT):
+        raise RichSpaceError(
+            "frames",
+            expected="values between 0 and 1",
+            got=f"values between {low:.3g} and {high:.3g}",
+            hint="Divide by 255 if they are bytes. NaN is what a decoder gives that overflowed: decode in float32.",
+        )
+    return frames.clamp(0, 1)
