@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -13,6 +14,7 @@ from .clips import ClipJob, ClipName, RenderedClip
 from .rendering import ClipRenderer, RenderSettings
 
 _ATTEMPTS = 4  # at one clip, when worker after worker dies of it
+_CONNECT_SECONDS = 10.0
 _POLL_SECONDS = 2.0  # between looks at whether the cluster has grown
 
 
@@ -55,17 +57,13 @@ class OnRay:
             raise RichSpaceError(
                 "ray", expected="the package ray", got="none", hint='Install it: pip install ".[cluster]"'
             ) from error
+        _require_listening(address)
         package = str(Path(__file__).parents[1])
         try:
             # The workers get this very code, wherever they are.
             ray.init(address, runtime_env={"py_modules": [package]}, log_to_driver=False, logging_level="error")
         except (ConnectionError, ValueError) as error:
-            raise RichSpaceError(
-                "ray",
-                expected="the address of a running Ray cluster",
-                got=f"{address} ({str(error)[:120]})",
-                hint="Start one with: ray start --head. Then, on each further machine: ray start --address=...",
-            ) from error
+            raise _no_cluster(address, str(error)[:120]) from error
         self._ray = ray
         self._unit = "GPU" if ray.cluster_resources().get("GPU") else "CPU"
         self._worker = ray.remote(**{f"num_{self._unit.lower()}s": 1})(ClipWorker)
@@ -84,6 +82,9 @@ class OnRay:
                 worker, job = hired.pop(answer)
                 try:
                     clip = self._ray.get(answer)
+                except self._ray.exceptions.RayTaskError as error:
+                    # Ray wraps what a worker raised in a report of the worker's own.
+                    raise (error.cause if isinstance(error.cause, RichSpaceError) else error) from None
                 except self._ray.exceptions.RayActorError as error:
                     self._bury(job, deaths, error)
                     waiting.extendleft([job] if job else [])
@@ -108,6 +109,25 @@ class OnRay:
                 got=f"{_ATTEMPTS} that died of it ({str(error)[:300]})",
                 hint="Is there memory enough? --tiled needs less.",
             ) from error
+
+
+def _require_listening(address: str) -> None:
+    """Raise an error if nobody listens at a cluster's address: Ray itself tries for two minutes, and then exits."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+        except OSError as error:
+            raise _no_cluster(address, str(error)) from error
+
+
+def _no_cluster(address: str, reason: str) -> RichSpaceError:
+    return RichSpaceError(
+        "ray",
+        expected="the address of a running Ray cluster",
+        got=f"{address} ({reason})",
+        hint="Start one with: ray start --head. Then, on each further machine: ray start --address=...",
+    )
 
 
 class ClipWorker:

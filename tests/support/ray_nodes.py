@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+import tempfile
+import time
+from contextlib import ExitStack, suppress
+from typing import IO, TYPE_CHECKING
 
 import psutil
 from programs import ToolError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _START = (sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1", "--disable-usage-stats")
+_SECONDS = 60
 _STARTED = "This command will now block"
 _WORKER = "ray::ClipWorker"
 
@@ -29,7 +31,7 @@ class RayNodes:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
-        self._nodes: list[subprocess.Popen[str]] = []
+        self._nodes: list[subprocess.Popen[bytes]] = []
         with ExitStack() as stack:
             self._stack = stack
             port = self.address.rpartition(":")[2]
@@ -56,24 +58,22 @@ class RayNodes:
         return [child for child in children if _is_at(child, task)]
 
     def _start(self, *options: str) -> None:
-        # A process group of its own: an interrupt of the tests is none of its business, they end it themselves.
-        node = subprocess.Popen(
-            [*_START, *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            env=os.environ | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1"},
-        )
+        log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - the stack closes it
+        self._stack.enter_context(log)
+        # A session of its own: an interrupt of the tests is none of its business, they end it themselves.
+        node = subprocess.Popen([*_START, *options], stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         self._nodes.append(node)
         self._stack.callback(_end, node)
-        assert node.stdout
-        said = []
-        for line in node.stdout:
-            said.append(line)
-            if _STARTED in line:
-                return
-        raise ToolError(f"A Ray node did not start:\n{''.join(said)}")
+        deadline = time.monotonic() + _SECONDS
+        while _STARTED not in _text(log):
+            if node.poll() is not None or time.monotonic() > deadline:
+                raise ToolError(f"A Ray node did not start:\n{_text(log)}")
+            time.sleep(0.1)
+
+
+def _text(log: IO[str]) -> str:
+    log.seek(0)
+    return log.read()
 
 
 def _is_at(process: psutil.Process, task: str) -> bool:
@@ -83,12 +83,9 @@ def _is_at(process: psutil.Process, task: str) -> bool:
         return False
 
 
-def _end(node: subprocess.Popen[str]) -> None:
+def _end(node: subprocess.Popen[bytes]) -> None:
     if node.poll() is None:
-        family = [psutil.Process(node.pid), *psutil.Process(node.pid).children(recursive=True)]
-        for process in family:
-            try:
+        for process in [psutil.Process(node.pid), *psutil.Process(node.pid).children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
-    node.communicate()
+    node.wait()
