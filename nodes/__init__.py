@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import cogvideox, embedding_files, encode, mix, view
+from . import cogvideox, embedding_files, encode, evaluate, mix, view, vision
 from .host_api import ComfyExtension, io
 from .replacements import register_replacements
 
@@ -13,8 +13,10 @@ class RichSpaceExtension(ComfyExtension):
     async def on_load(self) -> None:
         """Called once by the host, before the nodes are asked for."""
         embedding_files.register_folder()
+        vision.register_folder()
         await register_replacements()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """The nodes, in the order of their topics."""
-        return [*encode.NODES, *mix.NODES, *cogvideox.NODES, *view.NODES, *embedding_files.NODES]
+        topics = (encode, mix, cogvideox, view, evaluate, embedding_files)
+        return [node for topic in topics for node in topic.NODES]

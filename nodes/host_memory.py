@@ -7,7 +7,7 @@ holder; such modules are loaded whole or not at all.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import comfy.model_management as management
 import comfy.model_patcher
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 #: Where each part of a model runs, and where its weights wait.
-_DEVICES: dict[Part, tuple[Callable[[], torch.device], Callable[[], torch.device]]] = {
+_DEVICES: dict[Part | Literal["vision"], tuple[Callable[[], torch.device], Callable[[], torch.device]]] = {
     "transformer": (management.get_torch_device, management.unet_offload_device),
     "text_encoder": (management.text_encoder_device, management.text_encoder_offload_device),
     "vae": (management.vae_device, management.vae_offload_device),
+    "vision": (management.text_encoder_device, management.text_encoder_offload_device),  # as the host's CLIP vision
 }
 
 #: Longest side in pixels of a live preview.
@@ -55,7 +56,7 @@ class HostOwned:
 
     def __init__(
         self,
-        part: Part,
+        part: Part | Literal["vision"],
         load: Callable[[torch.dtype], nn.Module],
         *,
         stored_dtype: torch.dtype,

@@ -19,8 +19,8 @@ from .lettering import Lettering, font_file
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_BACKGROUND, _TEXT = "#1e1e24", "#f2f2f5"
-_MARGIN, _GAP = 16, 6
+BACKGROUND, TEXT = "#1e1e24", "#f2f2f5"
+MARGIN, _GAP = 16, 6
 _LEAST_SIZE = 14  # of the lettering, in pixels
 
 
@@ -50,28 +50,44 @@ def draw_contact_sheet(
         >>> draw_contact_sheet(videos, ["dark", "bright"], columns=2, frame_width=100).shape
         torch.Size([242, 238, 3])
     """
+    return pixels_of(paint_contact_sheet(videos, labels, columns=columns, frame_width=frame_width))
+
+
+def paint_contact_sheet(videos: Sequence[Tensor], labels: Sequence[str], *, columns: int, frame_width: int) -> Image:
+    """What `draw_contact_sheet` draws, for a picture that shows more than that."""
     from PIL import Image, ImageDraw, ImageFont
 
     if columns < 1:
         raise RichSpaceError("columns", expected="at least 1 frame of each video", got=str(columns))
     _require_videos(videos)
     rows = [_row_of_frames(video, columns, frame_width) for video in videos]
-    width = 2 * _MARGIN + columns * frame_width + (columns - 1) * _GAP
-    size = max(_LEAST_SIZE, width // 40)
+    width = 2 * MARGIN + columns * frame_width + (columns - 1) * _GAP
+    size = letter_size(width)
     font, lettering = ImageFont.truetype(str(font_file()), size), Lettering(size)
     line = round(1.6 * size)
-    height = 2 * _MARGIN + sum(line + row[0].height for row in rows) + (len(rows) - 1) * _MARGIN
-    sheet = Image.new("RGB", (width, height), _BACKGROUND)
+    height = 2 * MARGIN + sum(line + row[0].height for row in rows) + (len(rows) - 1) * MARGIN
+    sheet = Image.new("RGB", (width, height), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    top = _MARGIN
+    top = MARGIN
     for number, (row, text) in enumerate(zip(rows, _labels_of(labels, len(videos)), strict=True), start=1):
-        label = lettering.elide(lettering.drawable(text) or f"video {number}", width - 2 * _MARGIN)
-        draw.text((_MARGIN, top), label, _TEXT, font)
+        label = lettering.elide(lettering.drawable(text) or f"video {number}", width - 2 * MARGIN)
+        draw.text((MARGIN, top), label, TEXT, font)
         top += line
         for column, frame in enumerate(row):
-            sheet.paste(frame, (_MARGIN + column * (frame_width + _GAP), top))
-        top += row[0].height + _MARGIN
-    return _pixels_of(sheet)
+            sheet.paste(frame, (MARGIN + column * (frame_width + _GAP), top))
+        top += row[0].height + MARGIN
+    return sheet
+
+
+def letter_size(width: int) -> int:
+    """The lettering's size in pixels, for a picture of a width."""
+    return max(_LEAST_SIZE, width // 40)
+
+
+def pixels_of(picture: Image) -> Tensor:
+    """A picture as float32 ``[height, width, 3]`` in [0, 1]."""
+    pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
+    return pixels.reshape(picture.height, picture.width, 3).float() / 255  # [h, w, rgb]
 
 
 def _require_videos(videos: Sequence[Tensor]) -> None:
@@ -116,8 +132,3 @@ def _row_of_frames(video: Tensor, columns: int, width: int) -> list[Image]:
     pixels = (video[places, ..., :3].float().clamp(0, 1) * 255).round().to("cpu", torch.uint8)  # [columns, h, w, 3]
     scaling = Image.Resampling.BICUBIC if width > video.shape[2] else Image.Resampling.LANCZOS
     return [Image.fromarray(frame.numpy()).resize((width, height), scaling) for frame in pixels]
-
-
-def _pixels_of(picture: Image) -> Tensor:
-    pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
-    return pixels.reshape(picture.height, picture.width, 3).float() / 255  # [h, w, rgb]

@@ -18,7 +18,7 @@ from PIL import Image
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 RENDERERS = ("classic", "nodes-2")
 FINDER = "RichSpaceOptimalInterpolate"
-RESULT_PICTURES = ("SaveImage", "RichSpaceContactSheet")  # where a workflow's result is a picture and no video
+RESULT_PICTURES = ("RichSpaceCompare", "RichSpaceContactSheet")  # where a workflow's result is a picture and no video
 # Colours of the score curves: their title and its grounds, of which the nodes have little before.
 ORANGE, GROUND, FIELD = (0xF5, 0xA8, 0x1C), (0x1E, 0x1E, 0x24), (0x25, 0x25, 0x2D)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
-from pathlib import Path
 
 import numpy
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d
+from vbench import VBENCH
 
 from richspace_core import RichSpaceError
 from richspace_core.metrics import (
@@ -29,7 +29,6 @@ from richspace_core.metrics import (
 )
 from richspace_core.metrics.preprocessing import for_clip, for_dino
 
-VBENCH = Path(__file__).parent.parent / "data" / "vbench"
 REFERENCE = json.loads((VBENCH / "reference.json").read_text(encoding="utf-8"))
 #: What the reference itself asks for, a video.
 AGREEMENT = 1e-5

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from vbench import VBENCH
 
 from richspace_core import ModelFolderError
 from richspace_core.metrics import load_aesthetic_head, load_clip, load_dino
 from richspace_core.metrics.backbones import clip_width
 
-VBENCH = Path(__file__).parent.parent / "data" / "vbench"
 CLIP = VBENCH / "clip_tiny.safetensors"
 HEAD = VBENCH / "aesthetic_head_random.pth"
 

@@ -14,6 +14,7 @@ from host_prompts import DEMO, SMALL_VIDEO, change, node, video_prompt
 from PIL import Image
 
 WORKFLOWS = sorted(file.stem for file in (ROOT / "workflows").glob("*.json"))
+RESULT_PICTURES = ("SaveImage", "RichSpaceContactSheet", "RichSpaceCompare")
 STEPS = 3
 # Frames, height and width of the videos that a workflow makes of the model's own size.
 OWN_VIDEO = {DEMO: (9, 64, 64), "CogVideoX-2b": (9, 32, 48)}
@@ -75,7 +76,7 @@ def test_a_workflow_makes_its_video(server, name):
         assert_is_a_video(video, OWN_VIDEO[prompt[loader]["inputs"]["model"]])
     finders = nodes_of(prompt, "RichSpaceOptimalInterpolate")
     pictures = pictures_of(server, entry)
-    sheets = nodes_of(prompt, "SaveImage") + nodes_of(prompt, "RichSpaceContactSheet")
+    sheets = [name for kind in RESULT_PICTURES for name in nodes_of(prompt, kind)]
     assert len(pictures) == len(finders) + len(sheets)  # in every finder, and where one is the result
     for picture in pictures:
         assert_is_a_plot(picture)
@@ -95,8 +96,13 @@ def test_a_workflow_for_another_model_runs_on_the_demo(server, name):
     assert len(set(texts.values())) == len(texts)
     assert prompt == read_workflow(name)
     (sampler,) = nodes_of(moved, "RichSpaceCogVideoXSample")
-    (video,) = videos_of(server, server.run(change(moved, sampler, steps=STEPS)))
-    assert_is_a_video(video, OWN_VIDEO[DEMO])
+    entry = server.run(change(moved, sampler, steps=STEPS))
+    videos = videos_of(server, entry)
+    assert len(videos) == len(nodes_of(prompt, "SaveVideo"))
+    for video in videos:
+        assert_is_a_video(video, OWN_VIDEO[DEMO])
+    for picture in pictures_of(server, entry):
+        assert_is_a_plot(picture)
 
 
 def test_size_and_frames_are_those_that_were_asked_for(server):

@@ -19,6 +19,7 @@ from frontend import Frontend, chromium
 from host_prompts import Prompt, change, node, video_prompt
 from PIL import Image
 from programs import Progress, ToolError, end_on_sigterm
+from vbench import place_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,6 +106,8 @@ def scenes() -> dict[str, Scene]:
     guided = ab | wired(guide="guide")
     mixing = abc | {"mix": node("RichSpaceOptimalInterpolate", **guided, steps=30, index=0)}
     video = sampled()
+    clip = {name: content for name, content in video.items() if name not in ("video", "save")}
+    compared = ("a", "b", "guide", "mix")
     sweep = node("RichSpaceInterpolationSweep", **ab, steps=30, count=5, candidates="")
     stages = wired(
         **{"stages.prompt_2": "b", "stages.guide_2": "guide", "stages.prompt_3": "c", "stages.guide_3": "guide_c"}
@@ -147,6 +150,27 @@ def scenes() -> dict[str, Scene]:
                 "sheet": node("RichSpaceContactSheet", frames=["decode", 0], labels=["sweep", 2], frame_width=96),
             },
             {"sheet": (0, 0, 520, 760)},
+        ),
+        "RichSpaceSubjectConsistency": Scene(
+            clip | {"score": node("RichSpaceSubjectConsistency", frames=["decode", 0])}, {"score": (0, 0, 400, 330)}
+        ),
+        "RichSpaceAestheticQuality": Scene(
+            clip | {"score": node("RichSpaceAestheticQuality", frames=["decode", 0])}, {"score": (0, 0, 400, 330)}
+        ),
+        "RichSpaceCompare": Scene(
+            clip
+            | {
+                "list": node("CreateList", **wired(**{f"inputs.input{n}": name for n, name in enumerate(compared)})),
+                "sample": video["sample"] | {"inputs": video["sample"]["inputs"] | wired(positive="list")},
+                "compare": node(
+                    "RichSpaceCompare",
+                    **wired(**{"videos.video_1": "decode"}),
+                    names="A\nB\ndescribed\nRichSpace",
+                    columns=7,
+                    frame_width=96,
+                ),
+            },
+            {"compare": (0, 0, 480, 860)},
         ),
         "RichSpaceScorePlot": Scene(
             mixing
@@ -202,6 +226,7 @@ def draw(folder: Path) -> None:
         chromium() as browser,
         Frontend(browser, server, nodes_2=True) as frontend,
     ):
+        place_weights(Path(base, "models"))
         for name, scene in scenes().items():
             progress.show(name)
             picture = photograph(frontend, scene).quantize(COLORS, dither=Image.Dither.NONE)

@@ -1,0 +1,171 @@
+"""Several videos side by side with their scores: a contact sheet and the table below it, as a picture and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from .contact_sheet import BACKGROUND, MARGIN, TEXT, letter_size, paint_contact_sheet, pixels_of
+from .errors import RichSpaceError
+from .lettering import Lettering, font_file
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+
+_MUTED, _HIGHEST, _RULE = "#b4b4c2", "#f5a81c", "#3b3b47"
+_LINE, _COLUMN, _FIGURES = 1.6, 8.5, 5  # in letters' sizes: a line's height, a column's width, and its figures'
+
+
+@dataclass(frozen=True)
+class ScoreColumn:
+    """One metric of every video.
+
+    Args:
+        title: What the metric is called.
+        scores: One for each video.
+    """
+
+    title: str
+    scores: tuple[float, ...]
+
+    @property
+    def cells(self) -> list[str]:
+        """The scores as they are written, with four decimals as in the paper's Table 1."""
+        return [f"{score:.4f}" for score in self.scores]
+
+    @property
+    def highest(self) -> list[bool]:
+        """Whether each is the highest, as written; none is where all are alike."""
+        cells = self.cells
+        best = f"{max(self.scores):.4f}"
+        return [cell == best and len({*cells}) > 1 for cell in cells]
+
+
+def name_videos(names: str, count: int) -> list[str]:
+    r"""A name for each of `count` videos.
+
+    Args:
+        names: One a line, in the videos' order. A video without one is called by its number; lines left over are not
+            used.
+        count: Number of videos.
+
+    Example:
+        >>> name_videos("A\n\nmixture", 4)
+        ['A', 'video 2', 'mixture', 'video 4']
+    """
+    lines = [" ".join(line.split()) for line in names.splitlines()[:count]]
+    lines += [""] * (count - len(lines))
+    return [line or f"video {number}" for number, line in enumerate(lines, start=1)]
+
+
+def score_table(names: Sequence[str], columns: Sequence[ScoreColumn]) -> str:
+    """The scores as a table in Markdown, the highest of each column in bold.
+
+    Args:
+        names: One for each video.
+        columns: The metrics, each with a score for each video.
+
+    Raises:
+        RichSpaceError: If a metric's scores are not one for each video.
+
+    Example:
+        >>> print(score_table(["A", "B"], [ScoreColumn("flickering", (0.98, 0.99))]))
+        | video | flickering |
+        | :--- | ---: |
+        | A | 0.9800 |
+        | B | **0.9900** |
+    """
+    _require_whole(names, columns)
+    lines = [["video", *(column.title for column in columns)], [":---", *["---:"] * len(columns)]]
+    for row, name in enumerate(names):
+        cells = [f"**{column.cells[row]}**" if column.highest[row] else column.cells[row] for column in columns]
+        lines.append([name.replace("|", "\\|"), *cells])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def draw_comparison(
+    videos: Sequence[Tensor],
+    names: Sequence[str],
+    columns: Sequence[ScoreColumn],
+    *,
+    frames: int = 5,
+    frame_width: int = 256,
+) -> Tensor:
+    """Draw a row of frames for each video, and below them the table of their scores.
+
+    Args:
+        videos: Float ``[frames, height, width, 3]`` in [0, 1] each, at least one.
+        names: One for each video.
+        columns: The metrics, each with a score for each video; the highest of each is marked.
+        frames: Frames of each video, at least 1.
+        frame_width: Width of every frame in pixels.
+
+    Returns:
+        float32 ``[height, width, 3]`` in [0, 1], on the CPU.
+
+    Raises:
+        RichSpaceError: If the names or the scores do not go with the videos, or one is no video.
+    """
+    from PIL import Image
+
+    if len(names) != len(videos):
+        raise RichSpaceError("names", expected=f"one for each of the {len(videos)} videos", got=str(len(names)))
+    _require_whole(names, columns)
+    strip = paint_contact_sheet(videos, names, columns=frames, frame_width=frame_width)
+    size = letter_size(strip.width)
+    width = max(strip.width, 2 * MARGIN + round((len(columns) + 0.7) * _COLUMN * size))
+    table = _paint_table(names, columns, width, size)
+    picture = Image.new("RGB", (width, strip.height + table.height), BACKGROUND)
+    picture.paste(strip, (0, 0))
+    picture.paste(table, (0, strip.height))
+    return pixels_of(picture)
+
+
+def _paint_table(names: Sequence[str], columns: Sequence[ScoreColumn], width: int, size: int) -> Image:
+    from PIL import Image, ImageDraw
+
+    line = round(_LINE * size)
+    head = round(1.25 * size) * max((len(column.title.split()) for column in columns), default=0)
+    table = Image.new("RGB", (width, head + line * len(names) + 2 * MARGIN), BACKGROUND)
+    draw = ImageDraw.Draw(table)
+    right = [width - MARGIN - round(place * _COLUMN * size) for place in reversed(range(len(columns)))]
+    for column, edge in zip(columns, right, strict=True):
+        draw.multiline_text(
+            (edge, head), "\n".join(column.title.split()), _MUTED, _font(size), anchor="rd", align="right", spacing=0
+        )
+    room = (right[0] - _FIGURES * size if right else width) - 2 * MARGIN
+    lettering = Lettering(size)
+    for row, name in enumerate(names):
+        top = head + MARGIN // 2 + row * line
+        draw.line((MARGIN, top, width - MARGIN, top), _RULE)
+        label = lettering.elide(lettering.drawable(name) or f"video {row + 1}", room)
+        draw.text((MARGIN, top + line / 2), label, TEXT, _font(size), anchor="lm")
+        _write_scores(draw, columns, row, right, top + line / 2, size)
+    return table
+
+
+def _write_scores(
+    draw: ImageDraw, columns: Sequence[ScoreColumn], row: int, right: Sequence[int], middle: float, size: int
+) -> None:
+    for column, edge in zip(columns, right, strict=True):
+        highest = column.highest[row]
+        font, color = _font(size, bold=highest), _HIGHEST if highest else TEXT
+        draw.text((edge, middle), column.cells[row], color, font, anchor="rm")
+
+
+def _font(size: int, *, bold: bool = False) -> object:
+    from PIL import ImageFont
+
+    return ImageFont.truetype(str(font_file(bold=bold)), size)
+
+
+def _require_whole(names: Sequence[str], columns: Sequence[ScoreColumn]) -> None:
+    for column in columns:
+        if len(column.scores) != len(names):
+            raise RichSpaceError(
+                column.title, expected=f"a score for each of the {len(names)} videos", got=str(len(column.scores))
+            )

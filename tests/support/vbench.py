@@ -1,0 +1,23 @@
+"""VBench's frames and scores, and the tiny networks that they were made with, in the published networks' forms."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from checkout import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VBENCH = ROOT / "tests" / "data" / "vbench"
+
+
+def place_weights(models: Path) -> None:
+    """Put the tiny networks into the host's model folders, under the published networks' names."""
+    own, clip = models / "richspace", models / "clip_vision"
+    for folder in (own, clip):
+        folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(VBENCH / "dino_tiny", own / "dino-vitb16", dirs_exist_ok=True)
+    shutil.copy(VBENCH / "aesthetic_head_random.pth", own / "sa_0_4_vit_l_14_linear.pth")
+    shutil.copy(VBENCH / "clip_tiny.safetensors", clip / "any name.safetensors")
