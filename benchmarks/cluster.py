@@ -10,10 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 import torch
+from checkout import ROOT
 from measure import print_table
 from ray_nodes import RayNodes
 

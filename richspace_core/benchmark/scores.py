@@ -52,9 +52,9 @@ class ScoreTable:
         records = list(records)
         metrics = tuple(metric for metric in _ORDER if all(metric in record.scores for record in records))
         names = list(dict.fromkeys(record.mixture for record in records))
-        rows = {name: _row(name, [one for one in records if one.mixture == name], metrics) for name in names}
+        rows = {name: _row(_reported(name), [one for one in records if one.mixture == name], metrics) for name in names}
         if len(names) > 1:
-            rows[AVERAGE] = _row(AVERAGE, records, metrics)
+            rows[AVERAGE] = _row(_reported_average(names), records, metrics)
         return cls(metrics, rows)
 
     @property
@@ -86,8 +86,9 @@ def write_scores(folder: Path, records: Sequence[ClipRecord]) -> None:
     )
 
 
-def _row(name: str, records: Sequence[ClipRecord], metrics: Sequence[str]) -> dict[tuple[str, Arm], Cell]:
-    reported = _reported(name)
+def _row(
+    reported: ReportedScores | None, records: Sequence[ClipRecord], metrics: Sequence[str]
+) -> dict[tuple[str, Arm], Cell]:
     return {(metric, arm): _cell(reported, records, metric, arm) for metric in metrics for arm in ARMS}
 
 
@@ -105,6 +106,12 @@ def _cell(reported: ReportedScores | None, records: Sequence[ClipRecord], metric
 def _reported(name: str) -> ReportedScores | None:
     """The row of Table 1 for a mixture, whichever of its parts is named first."""
     return next((row for row in TABLE_1 if _parts(row.name) == _parts(name)), None)
+
+
+def _reported_average(names: Sequence[str]) -> ReportedScores | None:
+    """The last row of Table 1, if the mixtures are the ones that it is the average of."""
+    *rows, average = TABLE_1
+    return average if {_parts(name) for name in names} == {_parts(row.name) for row in rows} else None
 
 
 def _parts(name: str) -> frozenset[str]:
