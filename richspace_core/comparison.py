@@ -11,10 +11,12 @@ from torch import Tensor
 from .contact_sheet import BACKGROUND, MARGIN, TEXT, letter_size, paint_contact_sheet, pixels_of
 from .errors import RichSpaceError
 from .lettering import Lettering, font_file
+from .tables import markdown_table
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont
 
 _MUTED, _HIGHEST, _RULE = "#b4b4c2", "#f5a81c", "#3b3b47"
 _LINE, _COLUMN, _FIGURES = 1.6, 8.5, 5  # in letters' sizes: a line's height, a column's width, and its figures'
@@ -80,11 +82,11 @@ def score_table(names: Sequence[str], columns: Sequence[ScoreColumn]) -> str:
         | B | **0.9900** |
     """
     _require_whole(names, columns)
-    lines = [["video", *(column.title for column in columns)], [":---", *["---:"] * len(columns)]]
-    for row, name in enumerate(names):
-        cells = [f"**{column.cells[row]}**" if column.highest[row] else column.cells[row] for column in columns]
-        lines.append([name.replace("|", "\\|"), *cells])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    marked = (
+        [f"**{cell}**" if best else cell for cell, best in zip(column.cells, column.highest, strict=True)]
+        for column in columns
+    )
+    return markdown_table(["video", *(column.title for column in columns)], list(zip(names, *marked, strict=True)))
 
 
 def draw_comparison(
@@ -157,7 +159,7 @@ def _write_scores(
         draw.text((edge, middle), column.cells[row], color, font, anchor="rm")
 
 
-def _font(size: int, *, bold: bool = False) -> object:
+def _font(size: int, *, bold: bool = False) -> FreeTypeFont:
     from PIL import ImageFont
 
     return ImageFont.truetype(str(font_file(bold=bold)), size)

@@ -41,7 +41,7 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parse(arguments)
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()  # of weights: mixtures and clips have theirs
@@ -133,7 +133,8 @@ def _render_settings(options: argparse.Namespace) -> RenderSettings:
     return RenderSettings(model, sampling, scoring, options.device, options.dtype, options.tiled)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line's options, with the command's function as `run`."""
     raw = argparse.RawDescriptionHelpFormatter
     top = argparse.ArgumentParser(
         prog="python -m richspace_core.benchmark", description=__doc__, epilog=_EPILOG, formatter_class=raw
@@ -148,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (index, videos):
         _add_common(command)
     _add_rendering(videos)
-    return top
+    return top.parse_args(arguments)
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:

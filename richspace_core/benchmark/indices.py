@@ -11,8 +11,9 @@ from ..embedding import TextEmbedding
 from ..errors import RichSpaceError
 from ..finder import ChainedInterpolation, OptimalInterpolation, find_optimal_chain
 from ..paper.benchmark import STEPS
+from ..tables import markdown_table
 from .mixtures import Mixture
-from .tables import markdown_table, write_csv
+from .tables import write_csv
 from .text_encoder import TextEncoder
 
 _HEADER = ("mixture", "figure", "index", "paper", "difference", "share of A", "optimum", "foot")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..paper.benchmark import TABLE_1, ReportedScores
+from ..tables import markdown_table
 from .clips import ARMS, Arm, ClipRecord
 from .rendering import AESTHETIC, FLICKERING, SUBJECT
-from .tables import Estimate, markdown_table, write_csv
+from .tables import Estimate, write_csv
 
 AVERAGE = "Average"
 _IN_TABLE_1 = {SUBJECT: 0, AESTHETIC: 1}  # places in a pair of ReportedScores

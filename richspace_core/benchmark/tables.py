@@ -1,4 +1,4 @@
-"""Rows of texts as a table in Markdown and as CSV."""
+"""Means over seeds, and tables as CSV."""
 
 from __future__ import annotations
 
@@ -25,20 +25,6 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.mean:.4f}" + ("" if math.isnan(self.error) else f" ± {self.error:.4f}")
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; every column but the first is aligned to the right.
-
-    Example:
-        >>> print(markdown_table(["name", "index"], [["Tiger+Zebra", "14"]]))
-        | name | index |
-        | --- | ---: |
-        | Tiger+Zebra | 14 |
-    """
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    escaped = ([cell.replace("|", r"\|").replace("\n", " ") for cell in row] for row in rows)
-    return "\n".join(f"| {' | '.join(row)} |" for row in [header, rule, *escaped])
 
 
 def write_csv(file: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -9,7 +9,8 @@ import pytest
 from richspace_core.benchmark.clips import ClipRecord
 from richspace_core.benchmark.rendering import AESTHETIC, FLICKERING, SUBJECT
 from richspace_core.benchmark.scores import AVERAGE, ScoreTable, write_scores
-from richspace_core.benchmark.tables import Estimate, markdown_table
+from richspace_core.benchmark.tables import Estimate
+from richspace_core.tables import markdown_table
 
 
 def record(mixture, arm, seed, **scores):

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +13,9 @@ import time
 import pytest
 import torch
 from benchmark_runs import ARMS, MIXTURES, clip_folders, run_here, videos_command
+from checkout import ROOT
 
-from richspace_core.benchmark import rendering
+from richspace_core.benchmark import cli, rendering
 from richspace_core.benchmark.rendering import encode_video
 
 
@@ -27,8 +30,6 @@ def results(tmp_path_factory):
 @pytest.fixture
 def copy(results, tmp_path):
     """A finished run that may be changed."""
-    import shutil
-
     return shutil.copytree(results, tmp_path / "results")
 
 
@@ -126,6 +127,23 @@ def test_an_interrupted_run_loses_no_finished_clip(tmp_path, results):
     assert run_here(tmp_path) == 0
     assert {file: file.read_bytes() for file in finished} == finished
     assert scores(tmp_path) == scores(results)
+
+
+def test_the_readmes_command_runs(tmp_path, monkeypatch):
+    (line,) = re.findall(r"^python (-m richspace_core\.benchmark .*)$", (ROOT / "README.md").read_text("utf-8"), re.M)
+    monkeypatch.chdir(ROOT)
+    command = [sys.executable, *line.removesuffix("results").split(), str(tmp_path), "--steps", "2", "--seeds", "1"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "| Average |" in said
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_the_documented_commands_are_understood():
+    page = (ROOT / "docs" / "EVALUATION.md").read_text("utf-8")
+    commands = re.findall(r"^python -m richspace_core\.benchmark ((?:index|videos) [^.\n]\S+.*)$", page, re.M)
+    assert len(commands) == 3
+    for command in commands:
+        assert cli.parse(command.split()).out
 
 
 @pytest.mark.parametrize(
