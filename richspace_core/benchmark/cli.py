@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from ..embedding import TextEmbedding
 from ..errors import RichSpaceError
@@ -83,6 +82,8 @@ def run_videos(options: argparse.Namespace) -> None:
 
 def _find_all(options: argparse.Namespace) -> tuple[list[Finding], TextEmbedding]:
     """The finder on every chosen mixture, and the embedding of the empty prompt; the encoder is let go afterwards."""
+    from tqdm import tqdm
+
     names = [*options.only, *(_TABLE_1 if getattr(options, "table_1", False) else ())]
     mixtures = choose(load_mixtures(options.prompts), names)
     device = find_device(options.device)
@@ -110,6 +111,8 @@ def _render_all(
     jobs: Sequence[ClipJob], store: ClipStore, runner: Runner, settings: RenderSettings
 ) -> list[ClipRecord]:
     """Render what the store does not have; returns every clip's record, in the order of the jobs."""
+    from tqdm import tqdm
+
     checked = tqdm(jobs, desc="checking", unit="clip", leave=False)
     records = {job.name: store.record(job.name, job.keys) for job in checked}
     left = [replace(job, latents=store.latents(job.name, job.keys)) for job in jobs if records[job.name] is None]

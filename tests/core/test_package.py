@@ -147,16 +147,24 @@ class TestRequirements:
         names = {re.match(r"[\w.-]+", line)[0].lower() for line in [*lines, *project["dependencies"]]}
         assert not names & {"torch", "torchvision", "torchaudio", "numpy"}
 
-    def test_are_enough_for_what_is_imported(self, lines):
+    def test_are_enough_for_what_is_imported(self, project, lines):
         # Every third-party module that the library names anywhere is a requirement, or the host's.
         required = {re.match(r"[\w.-]+", line)[0].lower() for line in lines} | {"torch", "numpy"}
         required.add("PIL")  # matplotlib brings it, and the host
+        files = set(PACKAGE.rglob("*.py"))
+        benchmark = set((PACKAGE / "benchmark").glob("*.py"))
+        assert self.third_party(files - benchmark) <= required
+        extras = project["optional-dependencies"]
+        required |= {re.match(r"[\w.-]+", line)[0].lower() for line in (*extras["benchmark"], *extras["cluster"])}
+        assert self.third_party(benchmark) <= required
+
+    @staticmethod
+    def third_party(files):
         imported = set()
-        for file in PACKAGE.rglob("*.py"):
+        for file in files:
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.ImportFrom) and node.level == 0:
                     imported.add(node.module.partition(".")[0])
                 elif isinstance(node, ast.Import):
                     imported |= {alias.name.partition(".")[0] for alias in node.names}
-        third_party = imported - set(sys.stdlib_module_names) - {"richspace_core", "typing_extensions"}
-        assert third_party <= required
+        return imported - set(sys.stdlib_module_names) - {"richspace_core", "typing_extensions"}
