@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 WINDOW: ViewportSize = {"width": 1920, "height": 1080}
 READY_MS = 120_000  # about 6 s on two cores
 SETTLED_MS = 60_000  # patience for a cold or busy machine; a page usually settles in a second
-DRAFT_MS = 2_500
 ATTEMPTS = 3
 
 # Software rendering, no sandbox (a container's root may have none), and nothing that asks the network on its own.
@@ -119,6 +118,14 @@ _IS_FITTED = """name => {
     return app.extensionManager.workflow.activeWorkflow?.filename === name && app.graph.nodes.length
         && app.graph.nodes.every(({pos: [left, top], size: [wide, high]}) =>
             x < left && y < top && left + wide < x + width && top + high < y + height);
+}"""
+# The browser's storage has the values of all widgets as they are, also of those in subgraphs.
+_IS_KEPT = """() => {
+    const values = ({nodes}) => nodes.map(node => [node.id, node.widgets_values]).sort((a, b) => a[0] - b[0]);
+    const all = graph => JSON.stringify([graph, ...graph.definitions?.subgraphs ?? []].map(values));
+    const now = all(app.graph.serialize());
+    return Object.entries(localStorage).some(([key, text]) =>
+        key.startsWith("Comfy.Workflow.Draft.v2:") && all(JSON.parse(JSON.parse(text).data)) === now);
 }"""
 _COMPLAINTS = (
     "[data-testid=error-dialog]",
@@ -249,7 +256,7 @@ class Frontend:
     def reload(self) -> None:
         """Reload the page as it is, and wait until its graph is shown again."""
         # The frontend keeps the open workflow for this when nothing has changed in it for a moment.
-        self.page.wait_for_timeout(DRAFT_MS)
+        self.page.wait_for_function(_IS_KEPT, timeout=SETTLED_MS)
         self._open()
         self.page.wait_for_function("() => app.graph.nodes.length", timeout=SETTLED_MS)
         self.settle()
