@@ -15,6 +15,7 @@ from .lettering import Lettering, font_file
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont
 
 _MUTED, _HIGHEST, _RULE = "#b4b4c2", "#f5a81c", "#3b3b47"
 _LINE, _COLUMN, _FIGURES = 1.6, 8.5, 5  # in letters' sizes: a line's height, a column's width, and its figures'
@@ -157,7 +158,7 @@ def _write_scores(
         draw.text((edge, middle), column.cells[row], color, font, anchor="rm")
 
 
-def _font(size: int, *, bold: bool = False) -> object:
+def _font(size: int, *, bold: bool = False) -> FreeTypeFont:
     from PIL import ImageFont
 
     return ImageFont.truetype(str(font_file(bold=bold)), size)

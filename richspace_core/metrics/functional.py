@@ -155,7 +155,7 @@ def _consistency(frames: Tensor, backbone: Backbone, preprocess: Callable[[Tenso
 def _features(frames: Tensor, backbone: Backbone, preprocess: Callable[[Tensor], Tensor]) -> Tensor:
     """The frames' features, float32 ``[T, d]`` on the CPU."""
     with torch.inference_mode():
-        chunks = [_seen(preprocess(chunk.float()), backbone) for chunk in frames.split(_CHUNK)]
+        chunks = [_seen(preprocess(chunk.float()), backbone) for chunk in torch.split(frames, _CHUNK)]
     features = torch.cat(chunks)
     lengths = features.norm(dim=-1)
     if not bool((torch.isfinite(lengths) & (lengths > 0)).all()):
