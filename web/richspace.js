@@ -10,6 +10,7 @@ import { ScoreView } from "./score_view.js";
 
 const VIEWS = {
   RichSpaceChainedFinder: ScoreView,
+  RichSpaceCompare: ReportView,
   RichSpaceCosineScore: ScoreView,
   RichSpaceInterpolationSweep: ReportView,
   RichSpaceLoadCogVideoX: ReportView,

@@ -153,6 +153,16 @@ def test_the_verdicts_are_read_on_the_finders(visit):
                 assert visit.frontend.page.get_by_text(line, exact=True).first.is_visible()
 
 
+def test_what_a_comparison_leaves_out_is_read_on_it(visit):
+    for node in visit.ran.nodes:
+        if node["type"] == "RichSpaceCompare":
+            (said,) = visit.entry["outputs"][node["id"]]["richspace_report"]
+            lines = said["warning"].splitlines()
+            assert len(lines) == 2  # no weights are here
+            for line in lines:
+                assert visit.frontend.page.get_by_text(line).first.is_visible()
+
+
 def test_nothing_is_complained_of_after_the_run(visit):
     assert visit.ran.complaints == []
 

@@ -30,13 +30,14 @@ def test_the_plot_stands_above_what_came_out(frames):
     assert top > bottom
 
 
-def test_a_portrait_picture_has_the_room_of_the_plot_too():
-    sheet = Image.new("RGB", (600, 800), GREEN)
+@pytest.mark.parametrize("size", [(600, 800), (944, 850)])
+def test_a_high_picture_has_the_room_of_the_plot_too(size):
+    sheet = Image.new("RGB", size, GREEN)
     thumbnail = draw_thumbnail("Title", PLOT, [sheet])
     assert thumbnail.size == (SIDE, SIDE)
     assert not has(RED, thumbnail)
     left, top, right, bottom = box_of(GREEN, thumbnail)
     assert top < 0.15 * SIDE  # just below the title
     assert bottom - top > 0.7 * SIDE
-    assert (right - left) / (bottom - top) == pytest.approx(600 / 800, abs=0.02)  # whole
+    assert (right - left) / (bottom - top) == pytest.approx(size[0] / size[1], abs=0.02)  # whole
     assert left + right == pytest.approx(SIDE, abs=4)  # in the middle

@@ -18,6 +18,7 @@ COMPANIONS = ("huggingface-hub==0.34.4", "tokenizers==0.21.4")
 
 #: The tests that call those libraries.
 TESTS = (
+    "test_comparison.py",
     "test_encoding.py",
     "test_metrics.py",
     "test_metrics_backbones.py",

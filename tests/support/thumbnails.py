@@ -31,8 +31,8 @@ def read_frames(video: bytes) -> list[Image.Image]:
 def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image]) -> Image.Image:
     """A title, a score plot, and a strip of frames that are evenly far apart, from top to bottom.
 
-    A picture alone that is higher than wide, such as a contact sheet, is shown without the plot, which would leave it
-    no room.
+    A picture alone that is more than half as high as wide, such as a contact sheet, is shown without the plot, which
+    would leave it no room.
 
     Args:
         title: One short line.
@@ -46,7 +46,7 @@ def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image])
     draw = ImageDraw.Draw(picture)
     draw.text((_MARGIN, 14), title, _TEXT, _font(_TITLE_SIZE, bold=True))
     top = 14 + round(1.35 * _TITLE_SIZE)
-    if not _is_portrait(frames):
+    if not _is_high(frames):
         plot = plot.convert("RGB").resize((SIDE, round(plot.height * SIDE / plot.width)), Image.Resampling.LANCZOS)
         picture.paste(plot, (0, top))
         top += plot.height + _GAP
@@ -58,9 +58,9 @@ def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image])
     return picture
 
 
-def _is_portrait(frames: Sequence[Image.Image]) -> bool:
-    """Whether there is one picture alone, higher than wide."""
-    return len(frames) == 1 and frames[0].height > frames[0].width
+def _is_high(frames: Sequence[Image.Image]) -> bool:
+    """Whether there is one picture alone, more than half as high as wide."""
+    return len(frames) == 1 and 2 * frames[0].height > frames[0].width
 
 
 def _draw_strip(picture: Image.Image, frames: Sequence[Image.Image], rows: tuple[int, int]) -> None:
