@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,8 +21,6 @@ from .conditioning import Conditioning, from_conditioning
 from .host_api import T5, CogVideoX, io, report
 from .host_memory import Progress, retry_if_out_of_memory, to_host
 from .models import CogVideoXModel
-
-_DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class RichSpaceLoadCogVideoX(io.ComfyNode):
@@ -48,7 +45,7 @@ class RichSpaceLoadCogVideoX(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "dtype",
-                    options=list(_DTYPES),
+                    options=list(models.DTYPES),
                     default="auto",
                     advanced=True,
                     tooltip="Number type of the weights. Auto is the one they were saved in, where the device can "
@@ -65,15 +62,12 @@ class RichSpaceLoadCogVideoX(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, model: str, dtype: str) -> Any:
         """Check the folder again when its files have changed."""
-        folder: Path | None = models.available().get(model)
-        files = sorted(folder.rglob("*")) if folder else []
-        return [(str(file), file.stat().st_mtime_ns) for file in files if file.is_file()], dtype
+        return models.fingerprint(model), dtype
 
     @classmethod
     def execute(cls, model: str, dtype: str) -> io.NodeOutput:
         """Check the folder and hand its parts to the host."""
-        said = report(models.DEMO_NOTE if model == models.DEMO else "")
-        return io.NodeOutput(*models.load(model, _DTYPES[dtype]), ui=said)
+        return io.NodeOutput(*models.load(model, models.DTYPES[dtype]), ui=report(models.note(model)))
 
 
 class RichSpaceCogVideoXSample(io.ComfyNode):

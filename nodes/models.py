@@ -23,6 +23,9 @@ DEMO_NOTE = (
     "moves left, right, up or down. It knows no other words."
 )
 
+DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+"""Number types that a loader offers, by name; None is for the loader to choose."""
+
 _DEMO_FOLDER = Path(__file__).parent.parent / "demo_model"
 _SEARCH_DEPTH = 4
 
@@ -57,6 +60,24 @@ def available() -> dict[str, Path]:
             if may_be_cogvideox(folder):
                 found.setdefault(folder.relative_to(root).as_posix(), folder)
     return found
+
+
+def transformer_files() -> dict[str, Path]:
+    """The safetensors files that may hold a transformer alone: name to file."""
+    names = [name for name in folder_paths.get_filename_list("diffusion_models") if name.endswith(".safetensors")]
+    return {name: Path(folder_paths.get_full_path_or_raise("diffusion_models", name)) for name in names}
+
+
+def fingerprint(name: str) -> list[tuple[str, int]]:
+    """Every file of a model that a loader offered, with when it was written."""
+    model = (available() | transformer_files()).get(name)
+    files = [model, *sorted(model.rglob("*"))] if model else []
+    return [(str(file), file.stat().st_mtime_ns) for file in files if file.is_file()]
+
+
+def note(name: str) -> str:
+    """What a loader says about a model."""
+    return DEMO_NOTE if name == DEMO else ""
 
 
 def find(name: str) -> Path:

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from .embedding import TextEmbedding, require_finite
 from .errors import SamplingError
-from .model_folder import CogVideoXFolder, SchedulerName, VideoSize
+from .model_config import SchedulerName, VideoSize
+from .model_folder import CogVideoXFolder
 
 DynamicGuidance = Literal["off", "cosine", "as diffusers"]
 #: Called after each step with the steps done, the steps in all and the video as predicted so far, [1, c, f, h, w].
@@ -70,7 +71,7 @@ def require_fits(folder: CogVideoXFolder, **prompts: TextEmbedding) -> None:
         if list(prompt.values.shape) != expected:
             raise SamplingError(
                 name,
-                expected=f"an embedding of {expected[0]} tokens by {expected[1]}, as {folder.path.name} reads",
+                expected=f"an embedding of {expected[0]} tokens by {expected[1]}, as {folder.name} reads",
                 got=f"{prompt.values.shape[0]} by {prompt.values.shape[1]}",
                 hint="Encode the prompts with the T5 that belongs to this model.",
             )
@@ -230,6 +231,15 @@ def cosine_guidance(scale: float, step: int, steps: int) -> float:
         CogVideoX's dynamic guidance; its formula counts steps, where diffusers' `use_dynamic_cfg` takes timesteps.
     """
     return 1 + scale * (1 - math.cos(math.pi * (step / steps) ** _GUIDANCE_EXPONENT)) / 2
+
+
+def timestep_guidance(scale: float, timestep: int, steps: int) -> float:
+    """Guidance weight at a timestep (999 to 0) of diffusers' `use_dynamic_cfg`, which is `cosine_guidance` of it.
+
+    Reference:
+        `diffusers.CogVideoXPipeline.__call__`.
+    """
+    return 1 + scale * (1 - math.cos(math.pi * ((steps - timestep) / steps) ** _GUIDANCE_EXPONENT)) / 2
 
 
 def _in_host_layout(latents: Tensor, folder: CogVideoXFolder, frames: int) -> Tensor:

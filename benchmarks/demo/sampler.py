@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from richspace_core import TextEmbedding
 from richspace_core.encoding import encode_prompts
-from richspace_core.model_folder import CogVideoXFolder, VideoSize
+from richspace_core.model_config import VideoSize
+from richspace_core.model_folder import CogVideoXFolder
 from richspace_core.sampling import SamplingSettings, decode_latents, sample_latents
 
 SETTINGS = SamplingSettings(VideoSize(0, 0, 0), steps=20, guidance_scale=4.0)

@@ -12,7 +12,8 @@ import torch
 
 from ..embedding import TextEmbedding
 from ..errors import RichSpaceError
-from ..model_folder import CogVideoXFolder, VideoSize
+from ..model_config import VideoSize
+from ..model_folder import CogVideoXFolder
 from ..paper.benchmark import STEPS
 from ..sampling import SamplingSettings
 from .clips import ARMS, Arm, ClipJob, ClipName, ClipRecord, ClipStore

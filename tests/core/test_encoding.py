@@ -229,7 +229,7 @@ def published_tokenizer(pieces, tmp_path_factory):
     files = {"special_tokens_map": special, "tokenizer_config": settings, "added_tokens": added}
     for name, content in files.items():
         (folder / f"{name}.json").write_text(json.dumps(content))
-    return CogVideoXFolder(path, {}, {}, {}).load_tokenizer()
+    return CogVideoXFolder("folder", {}, {}, {}, path).load_tokenizer()
 
 
 class TestPublishedTokenizer:
@@ -274,7 +274,7 @@ def closed_tokenizer(tmp_path_factory):
     """A tokenizer that knows a few words and says so, loaded as the loader loads it."""
     folder = tmp_path_factory.mktemp("closed")
     write_closed_tokenizer(folder / "tokenizer", WORDS)
-    return CogVideoXFolder(folder, {}, {}, {}).load_tokenizer()
+    return CogVideoXFolder("folder", {}, {}, {}, folder).load_tokenizer()
 
 
 class TestClosedVocabulary:

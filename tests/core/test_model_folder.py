@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from tiny_models import DEMO_MODEL, KINDS, SCHEDULERS, TEXT_LENGTH
 
 from richspace_core import ModelFolderError, SamplingError
-from richspace_core.model_folder import CogVideoXFolder, VideoSize, may_be_cogvideox
+from richspace_core.model_config import CogVideoXConfig, VideoSize
+from richspace_core.model_folder import CogVideoXFolder, may_be_cogvideox
 
 # diffusers 0.42 wants `dtype`, which 0.35, the oldest that the pack takes, does not know.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch_dtype` is deprecated:FutureWarning")
@@ -46,7 +47,7 @@ def rules(transformer=None, vae=None, scheduler=None):
     """A folder of which only the configurations matter."""
     transformer = {"sample_width": 90, "sample_height": 60, "sample_frames": 49, "patch_size": 2} | (transformer or {})
     vae = {"block_out_channels": [128, 256, 256, 512], "temporal_compression_ratio": 4} | (vae or {})
-    return CogVideoXFolder(Path("rules"), transformer, vae, scheduler or {})
+    return CogVideoXConfig("rules", transformer, vae, scheduler or {})
 
 
 def shard(folder: Path, part: str) -> Path:
@@ -285,7 +286,7 @@ class TestSizeOf15:
 
 
 def test_a_configuration_may_leave_out_what_the_published_ones_say():
-    folder = CogVideoXFolder(Path("rules"), {}, {}, {})
+    folder = CogVideoXConfig("rules", {}, {}, {})
     assert folder.video_size() == VideoSize(720, 480, 49)
     assert (folder.text_length, folder.text_width, folder.size_step, folder.frame_step) == (226, 4096, 16, 8)
     whole = folder.decoding_memory(720, 480, torch.float16, tiled=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 
@@ -15,7 +16,8 @@ from diffusers import CogVideoXPipeline
 from tiny_models import KINDS, TEXT_LENGTH
 
 from richspace_core import EmbeddingError, SamplingError, TextEmbedding
-from richspace_core.model_folder import CogVideoXFolder, VideoSize
+from richspace_core.model_config import VideoSize
+from richspace_core.model_folder import CogVideoXFolder
 from richspace_core.sampling import (
     SamplingSettings,
     cosine_guidance,
@@ -518,7 +520,7 @@ class TestPipeline:
 
     def test_other_ratios(self, model):
         vae = {"block_out_channels": [4, 8], "temporal_compression_ratio": 2, "scaling_factor": 0.25}
-        folder = CogVideoXFolder(model.folder.path, model.folder.transformer, vae, model.folder.scheduler)
+        folder = replace(model.folder, vae=vae)
         pipeline = make_pipeline(folder, model.transformer, "DPM")
         assert pipeline.vae_scale_factor_spatial == 2
         assert pipeline.vae_scale_factor_temporal == 2

@@ -1,0 +1,303 @@
+"""What the host's own CogVideoX (0.30) does otherwise than the published model, and each cure: a patch on a clone.
+
+Nothing in the host is changed. Every cure is one of the host's object patches, which it puts in when the clone is
+loaded and takes out again when another is, so the object that came in behaves as before. The number beside each is the
+relative error (L2) against diffusers that it takes away, with small random models.
+
+- *Positions of 2B* (0.4 in one step): diffusers never saves ``pos_embedding``, so the host takes 2B for a model of
+  rotary positions (`comfy.model_detection`). Cure: no rotary positions, and diffusers' sine and cosine for the actual
+  size added to the patches.
+- *Positions of 5B* (1e-2 in one step): the host multiplies them by 1.875, which is 2B's scale
+  (`comfy.ldm.cogvideo.model._get_rotary_emb`). Cure: diffusers' own table.
+- *Noise schedule* (0.26 in an alpha; 0.7 in a video): the host has neither ``snr_shift_scale`` nor the schedule's own
+  betas, and hands the model noise that it has not scaled down. Cure: a v-prediction schedule of the published alphas.
+- *VAE* (3e-2): the host normalises over other groups of frames than the model was trained with. Cure: its own
+  ``_decode_batched``.
+
+Beside them, PyTorch's own attention takes the place of the slow ones that the host falls back on.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from comfy.ldm.cogvideo.model import CogVideoXTransformer3DModel
+from comfy.ldm.cogvideo.vae import AutoencoderKLCogVideoX
+from comfy.ldm.modules import attention
+from comfy.model_management import intermediate_device
+from comfy.model_sampling import V_PREDICTION, ModelSamplingDiscrete
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor
+
+from ..richspace_core import ModelFolderError
+from ..richspace_core.latent_preview import LatentColours, calibration_picture, fit_latent_colours
+from ..richspace_core.model_config import CogVideoXConfig, VideoSize
+from ..richspace_core.published import PUBLISHED
+from ..richspace_core.sampling import false_colour_preview
+from .host_memory import Progress
+
+_LAST_ALPHA = 4.8973451890853435e-08  # the host's own stand-in for zero, which has no sigma
+_RENAMED = (
+    ("transformer_blocks.", "blocks."),
+    (".attn1.to_out.0.", ".attn_out."),
+    (".attn1.to_q.", ".q."),
+    (".attn1.to_k.", ".k."),
+    (".attn1.to_v.", ".v."),
+    (".attn1.norm_q.", ".norm_q."),
+    (".attn1.norm_k.", ".norm_k."),
+    (".ff.net.0.proj.", ".ff_proj."),
+    (".ff.net.2.", ".ff_out."),
+    ("time_embedding.linear_1.", "time_embedding_linear_1."),
+    ("time_embedding.linear_2.", "time_embedding_linear_2."),
+    ("ofs_embedding.linear_1.", "ofs_embedding_linear_1."),
+    ("ofs_embedding.linear_2.", "ofs_embedding_linear_2."),
+)
+
+
+#: What the host takes where it finds nothing better, as on a CPU: half again as slow there as PyTorch's own.
+_SLOW_ATTENTION = (attention.attention_basic, attention.attention_split, attention.attention_sub_quad)
+
+
+def recognise(model: Any) -> CogVideoXConfig:
+    """Which published CogVideoX the host's MODEL is, by the shapes of its weights.
+
+    Raises:
+        ModelFolderError: If it is none of them.
+    """
+    network = model.get_model_object("diffusion_model")
+    if not isinstance(network, CogVideoXTransformer3DModel):
+        raise _unknown("a CogVideoX", type(network).__name__)
+    known = {(_width(each), each.transformer["patch_size_t"]): each for each in PUBLISHED}
+    config = known.get((network.dim, network.patch_size_t))
+    if config is None:
+        names = ", ".join(f"{each.name} ({_width(each)} wide)" for each in PUBLISHED)
+        raise _unknown(names, f"one that is {network.dim} wide")
+    if network.in_channels != config.transformer["in_channels"]:
+        raise _unknown("a text-to-video model", f"one that reads {network.in_channels} channels, pictures among them")
+    return config
+
+
+def host_keys(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A transformer's weights under the names that the host knows, from diffusers' or the host's own."""
+    return {_renamed(key): value for key, value in weights.items()}
+
+
+def correct_model(model: Any, config: CogVideoXConfig, colours: LatentColours | None = None) -> Any:
+    """A clone of the host's MODEL that computes what the published CogVideoX does.
+
+    Args:
+        model: The host's `ModelPatcher` of a CogVideoX; stays as it is.
+        config: What its weights were made for.
+        colours: How a live preview draws its latents; None for false colours.
+    """
+    corrected = model.clone()
+    network = corrected.get_model_object("diffusion_model")
+    if config.rotary:
+        corrected.add_object_patch("diffusion_model._get_rotary_emb", partial(_rotary_table, config))
+    else:
+        corrected.add_object_patch("diffusion_model.use_rotary_positional_embeddings", False)
+        corrected.add_object_patch(
+            "diffusion_model.patch_embed.forward", partial(_embed_with_sines, config, network.patch_embed)
+        )
+    corrected.add_object_patch("model_sampling", PublishedSampling(config))
+    if attention.optimized_attention in _SLOW_ATTENTION:
+        corrected.model_options["transformer_options"].setdefault("optimized_attention_override", _with_sdpa)
+    surplus = SurplusFrames(config.patch_frames)
+    corrected.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, "richspace", partial(_outer_sample, surplus, colours))
+    return corrected
+
+
+def published_config(model: Any) -> CogVideoXConfig:
+    """What a corrected MODEL was corrected to.
+
+    Raises:
+        ModelFolderError: If it is another MODEL.
+    """
+    sampling = model.get_model_object("model_sampling")
+    if not isinstance(sampling, PublishedSampling):
+        raise ModelFolderError(
+            "model",
+            expected="a CogVideoX from RichSpace Load CogVideoX (native) or RichSpace Fix CogVideoX",
+            got=f"a {type(model.model).__name__} that neither has made",
+            hint="Put RichSpace Fix CogVideoX behind the loader.",
+        )
+    return sampling.config
+
+
+def correct_vae(vae: Any) -> Any:
+    """A copy of the host's VAE of a CogVideoX that decodes as diffusers does; it shares the weights.
+
+    Raises:
+        ModelFolderError: If it is another VAE.
+    """
+    if not isinstance(vae.first_stage_model, AutoencoderKLCogVideoX):
+        raise ModelFolderError(
+            "vae",
+            expected="the VAE of a CogVideoX",
+            got=type(vae.first_stage_model).__name__,
+            hint="Load the VAE that belongs to the model, or leave this input empty.",
+        )
+    corrected = copy.copy(vae)
+    corrected.patcher = vae.patcher.clone()
+    corrected.patcher.add_object_patch("decode", vae.first_stage_model._decode_batched)
+    return corrected
+
+
+def colours_of(vae: Any, config: CogVideoXConfig) -> LatentColours:
+    """How a live preview draws the latents that this VAE decodes; it encodes one small picture."""
+    picture = calibration_picture(16 * config.spatial_ratio, 16 * config.spatial_ratio)
+    return fit_latent_colours(vae.encode(picture) * config.scaling_factor, picture)
+
+
+def empty_latent(config: CogVideoXConfig, size: VideoSize, videos: int) -> dict[str, Any]:
+    """The host's LATENT of videos that are yet to be made."""
+    frames, ratio = config.latent_frames(size.frames), config.spatial_ratio
+    shape = videos, config.vae["latent_channels"], frames, size.height // ratio, size.width // ratio
+    return {"samples": torch.zeros(shape, device=intermediate_device()), "downscale_ratio_spacial": ratio}
+
+
+class PublishedSampling(ModelSamplingDiscrete, V_PREDICTION):
+    """The host's model sampling for v-prediction, on the noise schedule of a CogVideoX.
+
+    Args:
+        config: Whose schedule.
+    """
+
+    def __init__(self, config: CogVideoXConfig) -> None:
+        super().__init__()
+        self.config = config
+        alphas = config.make_scheduler("DDIM").alphas_cumprod.double().clamp(min=_LAST_ALPHA)
+        self.set_sigmas(((1 - alphas) / alphas) ** 0.5)
+
+
+def _width(config: CogVideoXConfig) -> int:
+    return int(config.transformer["num_attention_heads"] * config.transformer["attention_head_dim"])
+
+
+def _unknown(expected: str, got: str) -> ModelFolderError:
+    return ModelFolderError(
+        "model",
+        expected=expected,
+        got=got,
+        hint="What is right for those would be wrong for it, so nothing was changed.",
+    )
+
+
+def _with_sdpa(_chosen: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
+    """PyTorch's own attention in place of the one that the host has chosen."""
+    result: Tensor = attention.attention_pytorch(*args, **kwargs)
+    return result
+
+
+def _renamed(key: str) -> str:
+    for theirs, ours in _RENAMED:
+        key = key.replace(theirs, ours)
+    return key
+
+
+def _rotary_table(
+    config: CogVideoXConfig, height: int, width: int, frames: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Cosines and sines that turn queries and keys, each ``[frames * height * width, head]``, of whole patches."""
+    from diffusers.models.embeddings import get_3d_rotary_pos_embed
+    from diffusers.pipelines.cogvideo.pipeline_cogvideox import get_resize_crop_region_for_grid
+
+    model = config.transformer
+    base_height, base_width = (model[side] // model["patch_size"] for side in ("sample_height", "sample_width"))
+    area: dict[str, Any]
+    if config.patch_frames == 1:
+        area = {"crops_coords": get_resize_crop_region_for_grid((height, width), base_width, base_height)}
+    else:
+        largest = max(base_height, height), max(base_width, width)
+        area = {"crops_coords": None, "grid_type": "slice", "max_size": largest}
+    cos, sin = get_3d_rotary_pos_embed(
+        model["attention_head_dim"], grid_size=(height, width), temporal_size=frames, device=device, **area
+    )
+    return cos, sin
+
+
+def _embed_with_sines(config: CogVideoXConfig, patch_embed: Any, text_embeds: Tensor, image_embeds: Tensor) -> Tensor:
+    """The host's embedding of text and patches, ``[b, text + patches, d]``, with diffusers' sines on the patches."""
+    from diffusers.models.embeddings import get_3d_sincos_pos_embed
+
+    embeds: Tensor = type(patch_embed).forward(patch_embed, text_embeds, image_embeds)
+    _, frames, _, height, width = image_embeds.shape
+    patch = patch_embed.patch_size
+    sines = get_3d_sincos_pos_embed(
+        patch_embed.dim,
+        (width // patch, height // patch),
+        frames,
+        config.transformer["spatial_interpolation_scale"],
+        config.transformer["temporal_interpolation_scale"],
+        device=embeds.device,
+        output_type="pt",
+    )
+    sines = sines.reshape(-1, patch_embed.dim).to(embeds.dtype)  # [patches, d]
+    return torch.cat([embeds[:, : -len(sines)], embeds[:, -len(sines) :] + sines], dim=1)
+
+
+@dataclass(frozen=True)
+class SurplusFrames:
+    """Frames that are sampled in front of a video to fill whole patches, and dropped again, as diffusers does.
+
+    Only CogVideoX 1.5 has patches of more than one frame. The host fills them behind the video instead, with its
+    first frames over again.
+
+    Args:
+        patch_frames: Latent frames in a patch.
+    """
+
+    patch_frames: int
+
+    def count(self, latents: Tensor) -> int:
+        """How many a video ``[b, c, f, h, w]`` needs."""
+        return -latents.shape[2] % self.patch_frames
+
+    def added(self, latents: Tensor, front: Tensor) -> Tensor:
+        """With `front`, ``[b, c, 1, h, w]``, before the video as often as it is needed."""
+        return torch.cat([front.to(latents).expand(-1, -1, self.count(latents), -1, -1), latents], dim=2)
+
+
+def _outer_sample(
+    surplus: SurplusFrames,
+    colours: LatentColours | None,
+    sample: Callable[..., Tensor],
+    noise: Tensor,
+    latents: Tensor,
+    sampler: Any,
+    sigmas: Tensor,
+    mask: Tensor | None = None,
+    callback: Callable[..., None] | None = None,
+    disable_pbar: bool = False,
+    seed: int | None = None,
+    **rest: Any,
+) -> Tensor:
+    """Around every sampling of a corrected MODEL: whole patches, and a preview in the colours of the video."""
+    more = surplus.count(latents)
+    shown = _with_preview(callback, colours, more) if callback is not None else None
+    if more:
+        generator = torch.Generator().manual_seed((seed or 0) + 1)
+        noise = surplus.added(noise, torch.randn(noise[:, :, :1].shape, generator=generator))
+        mask = surplus.added(mask, mask[:, :, :1]) if mask is not None else None
+        latents = surplus.added(latents, latents[:, :, :1])
+        rest["latent_shapes"] = [latents.shape]
+    return sample(noise, latents, sampler, sigmas, mask, shown, disable_pbar, seed, **rest)[:, :, more:]
+
+
+def _with_preview(
+    callback: Callable[..., None], colours: LatentColours | None, surplus: int
+) -> Callable[[int, Tensor, Tensor, int], None]:
+    """A sampler's callback that also draws the video as predicted so far, and sees none of the surplus frames."""
+    draw = colours.picture if colours else false_colour_preview
+
+    def shown(step: int, denoised: Tensor, noisy: Tensor, steps: int) -> None:
+        denoised = denoised[:, :, surplus:]
+        callback(step, denoised, noisy[:, :, surplus:], steps)
+        Progress(steps).step_done(step + 1, lambda: draw(denoised))
+
+    return shown

@@ -1,0 +1,217 @@
+"""A CogVideoX's diffusers folder, or its transformer as one file, as the host's own MODEL, CLIP and VAE.
+
+The host would load a published transformer and VAE by itself, but it guesses their configuration from the names and
+shapes of the weights, and knows one VAE only. Here they are made of its classes from the folder's configuration,
+by its own steps (`comfy.sd.load_diffusion_model_state_dict`, `comfy.sd.VAE`), so that a folder of any size works.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import comfy.latent_formats
+import comfy.model_management as management
+import comfy.sd
+import comfy.supported_models
+import comfy.utils
+import folder_paths
+import torch
+from comfy.ldm.cogvideo.model import CogVideoXTransformer3DModel
+from comfy.ldm.cogvideo.vae import AutoencoderKLCogVideoX
+from comfy.model_patcher import CoreModelPatcher
+from comfy.sd1_clip import SD1Tokenizer, SDTokenizer
+from comfy.supported_models_base import ClipTarget
+from comfy.text_encoders.cogvideo import cogvideo_te
+from comfy.text_encoders.sd3_clip import t5_xxl_detect
+from torch import Tensor
+
+from ..richspace_core import ModelFolderError
+from ..richspace_core.model_config import CogVideoXConfig
+from ..richspace_core.model_folder import CogVideoXFolder
+from . import native
+
+_T5_SIZES = ("d_model", "d_kv", "d_ff", "num_layers", "num_heads", "vocab_size")
+
+
+@dataclass(frozen=True, eq=False)
+class NativeParts:
+    """The host's objects of a CogVideoX, uncorrected.
+
+    Args:
+        config: What the weights were made for.
+        model: MODEL.
+        clip: CLIP, or None where there is no text encoder.
+        vae: VAE, or None where there is none.
+    """
+
+    config: CogVideoXConfig
+    model: Any
+    clip: Any = None
+    vae: Any = None
+
+
+def load_folder(folder: CogVideoXFolder, dtype: torch.dtype | None) -> NativeParts:
+    """Load every part of a diffusers folder.
+
+    Args:
+        folder: Checked already.
+        dtype: Floating point type of the denoiser's weights; None for what the host chooses.
+    """
+    from diffusers import AutoencoderKLCogVideoX as TheirVAE
+    from diffusers import CogVideoXTransformer3DModel as TheirTransformer
+
+    config = replace(
+        folder,
+        transformer=_with_defaults(TheirTransformer, folder.transformer),
+        vae=_with_defaults(TheirVAE, folder.vae),
+    )
+    return NativeParts(config, _make_model(config, dtype), _make_clip(config), _make_vae(config))
+
+
+def load_file(file: Path, dtype: torch.dtype | None) -> NativeParts:
+    """Load a transformer alone, under diffusers' names or the host's, in any form that the host's loader takes.
+
+    Raises:
+        ModelFolderError: If it is not the transformer of a published CogVideoX.
+    """
+    weights, metadata = comfy.utils.load_torch_file(str(file), safe_load=True, return_metadata=True)
+    options = {"dtype": dtype} if dtype else {}
+    model = comfy.sd.load_diffusion_model_state_dict(native.host_keys(weights), options, metadata=metadata)
+    if model is None:
+        raise ModelFolderError(
+            "model",
+            expected="the transformer of a CogVideoX",
+            got=f"{file.name}, which ComfyUI does not know",
+            hint="Choose a diffusers folder, or a file that holds diffusers' or ComfyUI's CogVideoX transformer.",
+        )
+    return NativeParts(native.recognise(model), model)
+
+
+def _with_defaults(kind: type[Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with diffusers' own value for everything that it leaves out."""
+    parameters = inspect.signature(kind.__init__).parameters.values()
+    return {each.name: each.default for each in parameters if each.default is not inspect.Parameter.empty} | {**config}
+
+
+def _accepted(kind: type[Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a configuration a class of the host has a parameter for."""
+    return {name: config[name] for name in inspect.signature(kind.__init__).parameters if name in config}
+
+
+def _read(files: Iterable[Path]) -> dict[str, Tensor]:
+    weights: dict[str, Tensor] = {}
+    for file in files:
+        weights.update(comfy.utils.load_torch_file(str(file), safe_load=True))
+    return weights
+
+
+def _make_model(config: CogVideoXFolder, dtype: torch.dtype | None) -> Any:
+    weights = native.host_keys(_read(config.weight_files("transformer")))
+    # The host takes every CogVideoX for one with rotary positions, and is corrected afterwards.
+    settings = _accepted(CogVideoXTransformer3DModel, config.transformer) | {
+        "image_model": "cogvideox",
+        "use_rotary_positional_embeddings": True,
+    }
+    made = comfy.supported_models.CogVideoX_T2V(settings)
+    made.latent_format = _latent_format(config)
+    device, offload = management.get_torch_device(), management.unet_offload_device()
+    supported = made.supported_inference_dtypes
+    stored = dtype or management.unet_dtype(
+        model_params=comfy.utils.calculate_parameters(weights),
+        supported_dtypes=list(supported),
+        weight_dtype=config.stored_dtype("transformer"),
+    )
+    made.set_inference_dtype(stored, management.unet_manual_cast(stored, device, supported), device=device)
+    model = made.get_model(weights, "")
+    patcher = CoreModelPatcher(model, load_device=device, offload_device=offload)
+    if not management.is_device_cpu(offload):
+        model.to(offload)
+    model.load_model_weights(weights, "", assign=patcher.is_dynamic())
+    return patcher
+
+
+def _latent_format(config: CogVideoXConfig) -> comfy.latent_formats.LatentFormat:
+    made = comfy.latent_formats.CogVideoX()
+    made.scale_factor = config.scaling_factor
+    made.latent_channels = config.vae["latent_channels"]
+    made.spacial_downscale_ratio = config.spatial_ratio
+    made.temporal_downscale_ratio = config.temporal_ratio
+    return made
+
+
+def _make_clip(config: CogVideoXFolder) -> Any:
+    from transformers import T5Config
+
+    t5 = T5Config.from_pretrained(config.path / "text_encoder", local_files_only=True)
+    weights = _read(config.weight_files("text_encoder"))
+    return comfy.sd.CLIP(
+        ClipTarget(_tokenizer(config, t5.d_model), cogvideo_te(**t5_xxl_detect(weights))),
+        embedding_directory=folder_paths.get_folder_paths("embeddings"),
+        parameters=comfy.utils.calculate_parameters(weights),
+        state_dict=[weights],
+        model_options={"t5xxl_model_config": {name: getattr(t5, name) for name in _T5_SIZES}},
+    )
+
+
+def _tokenizer(config: CogVideoXFolder, width: int) -> type[SD1Tokenizer]:
+    """The host's tokenizer of a CogVideoX, with the folder's own vocabulary and length."""
+
+    class Inner(SDTokenizer):
+        def __init__(self, embedding_directory: Any = None, tokenizer_data: Any = None) -> None:
+            super().__init__(
+                str(config.path / "tokenizer"),
+                tokenizer_class=_FoldersTokenizer(config),
+                embedding_directory=embedding_directory,
+                tokenizer_data=tokenizer_data or {},
+                embedding_key="t5xxl",
+                embedding_size=width,
+                has_start_token=False,
+                pad_with_end=False,
+                pad_to_max_length=False,
+                max_length=99999999,
+                min_length=config.text_length,
+            )
+
+    class Outer(SD1Tokenizer):
+        def __init__(self, embedding_directory: Any = None, tokenizer_data: Any = None) -> None:
+            super().__init__(embedding_directory, tokenizer_data or {}, clip_name="t5xxl", tokenizer=Inner)
+
+    return Outer
+
+
+class _FoldersTokenizer:
+    """What the host asks for a tokenizer, as if it were a class of transformers."""
+
+    def __init__(self, folder: CogVideoXFolder) -> None:
+        self._folder = folder
+
+    def from_pretrained(self, _path: str) -> Any:
+        return self._folder.load_tokenizer()
+
+
+def _make_vae(config: CogVideoXFolder) -> Any:
+    weights = _read(config.weight_files("vae"))
+    with torch.device("meta"):  # the host's wrapper, of the one size that it knows and without memory
+        made = comfy.sd.VAE(sd=AutoencoderKLCogVideoX().state_dict())
+    network = AutoencoderKLCogVideoX(
+        block_out_channels=tuple(config.vae["block_out_channels"]),
+        latent_channels=config.vae["latent_channels"],
+        layers_per_block=config.vae["layers_per_block"],
+        groups=config.vae["norm_num_groups"],
+        temporal_compression_ratio=config.temporal_ratio,
+    )
+    network.eval().to(made.vae_dtype)
+    management.archive_model_dtypes(network)
+    space, time = config.spatial_ratio, config.temporal_ratio
+    made.first_stage_model, made.latent_channels, made.size = network, config.vae["latent_channels"], None
+    made.upscale_ratio = (lambda frames: max(0, (frames - 1) * time + 1), space, space)
+    made.downscale_ratio = (lambda frames: max(0, (frames + time - 1) // time), space, space)
+    made.upscale_index_formula = made.downscale_index_formula = (time, space, space)
+    made.patcher = CoreModelPatcher(network, load_device=made.device, offload_device=management.vae_offload_device())
+    network.load_state_dict(weights, strict=True, assign=made.patcher.is_dynamic())
+    made.model_size()
+    return made

@@ -1,0 +1,278 @@
+"""The host's own CogVideoX against diffusers, before and after the cures."""
+
+import importlib
+from types import SimpleNamespace
+
+import pytest
+import torch
+from diffusers import CogVideoXDDIMScheduler, CogVideoXPipeline, CogVideoXTransformer3DModel
+from node_runs import run_node
+
+SIZES = [(8, 12, 3), (10, 6, 1), (4, 16, 5)]  # latent height, width, frames
+BASE_SIZE = (8, 12)
+SCALE = 1.15258426  # of the latents, as the host has it for a model that is narrow
+#: Heads of 64, as the host assumes; a width that is divisible by three, as its sines want.
+CONFIG = {
+    "num_attention_heads": 3,
+    "attention_head_dim": 64,
+    "in_channels": 16,
+    "out_channels": 16,
+    "time_embed_dim": 48,
+    "text_embed_dim": 32,
+    "num_layers": 2,
+    "sample_height": BASE_SIZE[0],
+    "sample_width": BASE_SIZE[1],
+    "sample_frames": 9,
+    "max_text_seq_length": 20,
+}
+KINDS = {"2b": {}, "5b": {"use_rotary_positional_embeddings": True}}
+SCHEDULE = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "snr_shift_scale": 3.0,
+    "timestep_spacing": "trailing",
+    "clip_sample": False,
+    "set_alpha_to_one": True,
+}
+
+
+@pytest.fixture(scope="module")
+def native(pack):
+    return importlib.import_module(f"{pack.__name__}.nodes.native")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def theirs(kind):
+    """diffusers' model of a kind, with random weights."""
+    torch.manual_seed(7)
+    model = CogVideoXTransformer3DModel(**CONFIG, **KINDS[kind]).eval().requires_grad_(False)
+    for name, weight in model.named_parameters():
+        weight.normal_(
+            mean=2.0 if ".norm_" in name else 0.0, std=0.08
+        )  # so that every layer counts, and attention looks
+    return model
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    return CogVideoXDDIMScheduler(**SCHEDULE)
+
+
+@pytest.fixture(scope="module")
+def stock(theirs, native, host):  # noqa: ARG001 - the host's modules must be importable first
+    """The host's own model of the same weights, as its loader makes it."""
+    import comfy.sd
+
+    weights = native.host_keys(theirs.state_dict())
+    return comfy.sd.load_diffusion_model_state_dict(weights, model_options={"dtype": torch.float32})
+
+
+@pytest.fixture(scope="module")
+def config(pack, theirs, kind):
+    make = importlib.import_module(f"{pack.__name__}.richspace_core.model_config").CogVideoXConfig
+    return make(kind, dict(theirs.config), {"scaling_factor": SCALE, "latent_channels": 16}, SCHEDULE)
+
+
+@pytest.fixture(scope="module")
+def corrected(stock, native, config):
+    return native.correct_model(stock, config)
+
+
+def distance(ours, reference):
+    return float((ours - reference).norm() / reference.norm())
+
+
+def inputs(size):
+    height, width, frames = size
+    generator = torch.Generator().manual_seed(height)
+    latents = torch.randn(2, 16, frames, height, width, generator=generator)  # the host's layout
+    return latents, torch.randn(2, 20, 32, generator=generator), torch.tensor([999.0, 500.0])
+
+
+def rotary_of_diffusers(model, size):
+    """The rotary table that diffusers' pipeline makes for a size; None for a model without."""
+    if not model.config.use_rotary_positional_embeddings:
+        return None
+    height, width, frames = size
+    pipeline = SimpleNamespace(vae_scale_factor_spatial=8, transformer=model)
+    prepare = CogVideoXPipeline._prepare_rotary_positional_embeddings
+    return prepare(pipeline, height * 8, width * 8, frames, torch.device("cpu"))
+
+
+def forward_of_diffusers(model, size):
+    latents, text, steps = inputs(size)
+    rotary = rotary_of_diffusers(model, size)
+    with torch.inference_mode():
+        out = model(latents.transpose(1, 2), text, steps, image_rotary_emb=rotary, return_dict=False)[0]
+    return out.transpose(1, 2)
+
+
+def forward_of_host(patcher, size):
+    import comfy.model_management
+
+    latents, text, steps = inputs(size)
+    comfy.model_management.load_models_gpu([patcher])
+    with torch.inference_mode():
+        return patcher.model.diffusion_model(latents, steps, text)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_one_forward_is_diffusers(theirs, corrected, size):
+    assert distance(forward_of_host(corrected, size), forward_of_diffusers(theirs, size)) < 1e-5
+
+
+def test_the_stock_model_is_wrong_and_stays_as_it_was(theirs, stock, corrected, kind):
+    size = SIZES[0]
+    before = forward_of_host(stock, size)
+    forward_of_host(corrected, size)
+    torch.testing.assert_close(forward_of_host(stock, size), before, rtol=0, atol=0)
+    assert distance(before, forward_of_diffusers(theirs, size)) > {"2b": 0.1, "5b": 5e-3}[kind]
+    assert stock.model.diffusion_model.use_rotary_positional_embeddings  # as its loader has set it
+    assert not stock.object_patches
+
+
+def test_the_schedule_is_the_schedulers(native, config, scheduler):
+    sigmas = native.PublishedSampling(config).sigmas.double()
+    torch.testing.assert_close(1 / (1 + sigmas**2), scheduler.alphas_cumprod.double(), rtol=1e-6, atol=5e-8)
+
+
+def sample_with_host(patcher, steps, *, sampler="euler", seed=3):
+    """What KSampler makes of it: latents in the host's layout, times the scaling factor again."""
+    import comfy.sample
+
+    height, width, frames = SIZES[0]
+    noise = torch.randn(1, 16, frames, height, width, generator=torch.Generator().manual_seed(seed))
+    _, text, _ = inputs(SIZES[0])
+    positive, negative = ([[row[None], {}]] for row in text)
+    empty = torch.zeros_like(noise)
+    latents = comfy.sample.sample(
+        patcher, noise, steps, 6.0, sampler, "simple", positive, negative, empty, disable_noise=False, disable_pbar=True
+    )
+    return latents * patcher.model.latent_format.scale_factor
+
+
+def sample_with_diffusers(model, scheduler, steps, *, seed=3):
+    """The plain loop of diffusers' pipeline."""
+    height, width, frames = SIZES[0]
+    noise = torch.randn(1, 16, frames, height, width, generator=torch.Generator().manual_seed(seed))
+    _, text, _ = inputs(SIZES[0])
+    rotary = rotary_of_diffusers(model, SIZES[0])
+    latents = noise.transpose(1, 2)
+    scheduler.set_timesteps(steps)
+    with torch.inference_mode():
+        for step in scheduler.timesteps:
+            both = latents.repeat(2, 1, 1, 1, 1)
+            out = model(both, text, step.expand(2), image_rotary_emb=rotary, return_dict=False)[0]
+            positive, negative = out.chunk(2)
+            guided = negative + 6.0 * (positive - negative)
+            latents = scheduler.step(guided, step, latents, eta=0.0, return_dict=False)[0]
+    return latents.transpose(1, 2)
+
+
+@pytest.mark.parametrize("steps", [50, 20])
+def test_ksampler_makes_diffusers_video(theirs, corrected, scheduler, steps):
+    ours, reference = sample_with_host(corrected, steps), sample_with_diffusers(theirs, scheduler, steps)
+    # What is left is the last alpha: zero in diffusers, which has no sigma.
+    assert distance(ours, reference) < 5e-4
+
+
+def test_ksampler_with_the_stock_model_makes_another(theirs, stock, scheduler):
+    assert distance(sample_with_host(stock, 20), sample_with_diffusers(theirs, scheduler, 20)) > 0.1
+
+
+@pytest.fixture(scope="module")
+def vaes(host):  # noqa: ARG001 - the host's modules must be importable first
+    """diffusers' autoencoder of the published size, which is the only one that the host knows, and the host's."""
+    import comfy.sd
+    from diffusers import AutoencoderKLCogVideoX
+
+    torch.manual_seed(5)
+    published = {"down_block_types": ["CogVideoXDownBlock3D"] * 4, "up_block_types": ["CogVideoXUpBlock3D"] * 4}
+    theirs = AutoencoderKLCogVideoX(
+        **published, block_out_channels=(128, 256, 256, 512), latent_channels=16, layers_per_block=3
+    )
+    theirs.eval().requires_grad_(False)
+    stock = comfy.sd.VAE(sd=dict(theirs.state_dict()), dtype=torch.float32)
+    return theirs, stock
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 13])
+def test_the_vae_decodes_as_diffusers(vaes, native, frames):
+    theirs, stock = vaes
+    latents = torch.randn(1, 16, frames, 2, 3, generator=torch.Generator().manual_seed(frames))
+    with torch.inference_mode():
+        reference = theirs.decode(latents).sample  # [1, 3, t, h, w] in -1..1
+        corrected, as_shipped = native.correct_vae(stock).decode(latents), stock.decode(latents)
+    pictures = ((reference + 1) / 2).clamp(0, 1).movedim(1, -1)
+    assert distance(corrected, pictures) < 1e-6
+    assert (distance(as_shipped, pictures) > 1e-4) == (frames > 1)
+
+
+def wide_model(native, heads, **changes):
+    """The host's MODEL of a CogVideoX as wide as a published one, with one layer."""
+    import comfy.sd
+
+    torch.manual_seed(heads)
+    config = CONFIG | {"num_attention_heads": heads, "num_layers": 1, "sample_height": 60, "sample_width": 90}
+    theirs = CogVideoXTransformer3DModel(**config | changes).eval().requires_grad_(False)
+    weights = native.host_keys(theirs.state_dict())
+    return theirs, comfy.sd.load_diffusion_model_state_dict(weights, model_options={"dtype": torch.float32})
+
+
+@pytest.mark.parametrize(("heads", "kind"), [(30, "CogVideoX-2B"), (48, "CogVideoX-5B")])
+def test_the_node_recognises_a_model_and_makes_it_right(nodes_by_id, native, vaes, heads, kind):
+    theirs, stock = wide_model(native, heads, use_rotary_positional_embeddings=heads == 48)
+    output = run_node(nodes_by_id["RichSpaceFixCogVideoX"], model=stock, vae=vaes[1])
+    model, vae = output.result
+    assert output.ui["text"] == (f"{kind}: positions, noise schedule, VAE as published",)
+    assert distance(forward_of_host(model, SIZES[0]), forward_of_diffusers(theirs, SIZES[0])) < 1e-5
+    sigmas = model.get_model_object("model_sampling").sigmas.double()
+    scheduler = CogVideoXDDIMScheduler(**SCHEDULE | {"snr_shift_scale": 3.0 if heads == 30 else 1.0})
+    torch.testing.assert_close(1 / (1 + sigmas**2), scheduler.alphas_cumprod.double(), rtol=1e-6, atol=5e-8)
+    assert "decode" in vae.patcher.object_patches
+    assert not stock.object_patches
+    assert not vaes[1].patcher.object_patches
+
+
+def test_it_works_without_a_vae(nodes_by_id, native):
+    _, stock = wide_model(native, 30)
+    output = run_node(nodes_by_id["RichSpaceFixCogVideoX"], model=stock)
+    assert output.result[1] is None
+    assert output.ui["text"] == ("CogVideoX-2B: positions, noise schedule as published",)
+
+
+def test_what_it_does_not_know_is_refused(nodes_by_id, native, core, stock, vaes):
+    node = nodes_by_id["RichSpaceFixCogVideoX"]
+    with pytest.raises(core.ModelFolderError, match=r"model: expected CogVideoX-2B \(1920 wide\), .* that is 192 wide"):
+        run_node(node, model=stock)
+    _, pictures = wide_model(native, 30, in_channels=32)
+    with pytest.raises(core.ModelFolderError, match=r"expected a text-to-video model, got one that reads 32 channels"):
+        run_node(node, model=pictures)
+    other = SimpleNamespace(get_model_object=lambda _: torch.nn.Linear(1, 1))
+    with pytest.raises(core.ModelFolderError, match="model: expected a CogVideoX, got Linear"):
+        run_node(node, model=other)
+    _, right = wide_model(native, 30)
+    wrong = SimpleNamespace(first_stage_model=torch.nn.Linear(1, 1))
+    with pytest.raises(core.ModelFolderError, match="vae: expected the VAE of a CogVideoX, got Linear"):
+        run_node(node, model=right, vae=wrong)
+    assert vaes  # the right one is taken above
+
+
+def test_slow_attention_gives_way_to_pytorchs(corrected, stock):
+    from comfy.ldm.modules import attention
+
+    assert attention.optimized_attention is attention.attention_sub_quad  # the host's choice without an accelerator
+    override = corrected.model_options["transformer_options"]["optimized_attention_override"]
+    q, k, v = torch.randn(3, 1, 7, 128, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(
+        override(attention.attention_sub_quad, q, k, v, heads=2), attention.attention_pytorch(q, k, v, heads=2)
+    )
+    assert "optimized_attention_override" not in stock.model_options.get("transformer_options", {})
