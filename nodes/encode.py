@@ -88,6 +88,7 @@ def _encode_with_clip(clip: Any, text: str) -> tuple[Conditioning, TokenizedProm
             hint="The file loaded upstream holds no text encoder: load the T5 on its own.",
         )
     key, padded = _only_t5(clip.tokenize("", disable_weights=True))
+    require_known_words("text", text, getattr(clip.tokenizer, clip.tokenizer.clip).tokenizer)
     # The host drops the backslash of an escaped parenthesis, even with weights off: escape the escape.
     literal = re.sub(r"\\([()])", r"\\\\\1", text)
     _, whole = _only_t5(clip.tokenize(literal, disable_weights=True, min_length=0))

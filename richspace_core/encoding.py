@@ -101,12 +101,12 @@ def require_known_words(name: str, text: str, tokenizer: Any) -> None:
     Args:
         name: What the caller calls the text.
         text: Any prompt, also an empty one.
-        tokenizer: A transformers T5 tokenizer.
+        tokenizer: A transformers T5 tokenizer, or another, which then knows every word.
 
     Raises:
         PromptError: If a word is unknown; the message names all of them, and the words that are known.
     """
-    if not tokenizer.init_kwargs.get("closed_vocabulary", False):
+    if not getattr(tokenizer, "init_kwargs", {}).get("closed_vocabulary", False):
         return
     unknown = [
         word
