@@ -65,7 +65,8 @@ def available() -> dict[str, Path]:
 def transformer_files() -> dict[str, Path]:
     """The safetensors files that may hold a transformer alone: name to file."""
     names = [name for name in folder_paths.get_filename_list("diffusion_models") if name.endswith(".safetensors")]
-    return {name: Path(folder_paths.get_full_path_or_raise("diffusion_models", name)) for name in names}
+    files = {name: folder_paths.get_full_path("diffusion_models", name) for name in names}
+    return {name: Path(file) for name, file in files.items() if file is not None}
 
 
 def fingerprint(name: str) -> list[tuple[str, int]]:

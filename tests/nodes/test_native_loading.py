@@ -1,8 +1,14 @@
 """A folder as the host's own MODEL, CLIP and VAE: the same video as the pack's other path, and as diffusers."""
 
+import shutil
+
+import numpy as np
 import pytest
 import torch
-from node_runs import results
+from checkout import link_folder
+from conditionings import values_of
+from node_runs import results, run_node, says
+from safetensors.torch import load_file, save_file
 
 DEMO = "bundled demo"
 PROMPTS = {
@@ -95,3 +101,154 @@ def test_both_paths_make_the_same_video(nodes, native_demo, demo, text, schedule
     assert distance(latents, reference) < 5e-4
     assert frames.shape == expected.shape
     assert float((frames - expected).abs().max()) < 1e-2
+
+
+def test_the_live_preview_is_the_video_in_its_own_colours(nodes, native_demo, progress, previews):  # noqa: ARG001
+    _, frames = native_video(nodes, native_demo, PROMPTS["plain"], scheduler="DDIM")
+    shown = [picture for *_, picture in progress if picture is not None]
+    assert len(shown) == 20
+    picture = torch.from_numpy(np.asarray(shown[-1][1]).copy()).float() / 255  # [h, w, 3]
+    middle = frames[len(frames) // 2].movedim(-1, 0)[None]
+    small = torch.nn.functional.interpolate(middle, picture.shape[:2], mode="area")[0].movedim(0, -1)
+    # A fitted line cannot be exact: 0.03 was seen. False colours are 0.3 off.
+    assert float((picture - small).abs().mean()) < 0.06
+
+
+def test_without_previews_none_is_drawn(nodes, native_demo, progress):
+    native_video(nodes, native_demo, PROMPTS["plain"], scheduler="DDIM", steps=2)
+    assert all(picture is None for *_, picture in progress)
+
+
+def test_cancel_stops_within_a_step(nodes, native_demo, progress, host):  # noqa: ARG001
+    import comfy.model_management
+
+    progress.on_step = lambda value: comfy.model_management.interrupt_current_processing(value == 2)
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        native_video(nodes, native_demo, PROMPTS["plain"], scheduler="DDIM", steps=10)
+    comfy.model_management.interrupt_current_processing(False)
+    assert max(value for value, *_ in progress) == 2
+
+
+class TestTinyFolder:
+    """A folder in the published form, of every kind."""
+
+    @pytest.fixture(params=["2b", "5b", "1.5"])
+    def kind(self, request):
+        return request.param
+
+    @pytest.fixture
+    def loaded(self, kind, diffusers_folder, nodes, tiny_folders):
+        link_folder(diffusers_folder / "tiny", tiny_folders[kind])
+        return results(nodes["RichSpaceLoadCogVideoXNative"], model="tiny", dtype="float32")
+
+    @pytest.fixture
+    def twin(self, kind, loaded, nodes):  # noqa: ARG002 - the folder must be there
+        """This pack's own T5 of the same folder."""
+        return results(nodes["RichSpaceLoadCogVideoX"], model="tiny", dtype="float32")[1]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "The tiger moves gracefully through the forest.",
+            "a (tiger:1.2) in [the] forest, (its fur) \\(flowing\\)",
+            "ein Tiger läuft über die Brücke, 虎 🐯",
+            "",
+            "a tiger and a zebra, " * 40,
+        ],
+        ids=["plain", "parentheses", "unicode", "empty", "too long"],
+    )
+    def test_the_clip_is_the_t5_of_the_folder(self, nodes, loaded, twin, text):
+        ours, reference = (results(nodes["RichSpaceT5Encode"], encoder=each, text=text) for each in (loaded[1], twin))
+        assert ours[1] == reference[1]
+        assert distance(values_of(ours[0]), values_of(reference[0])) < 1e-5
+
+    @pytest.mark.parametrize("frames", range(1, 14))
+    def test_the_vae_decodes_as_diffusers(self, loaded, kind, tiny_folders, frames):
+        from diffusers import AutoencoderKLCogVideoX
+
+        theirs = AutoencoderKLCogVideoX.from_pretrained(tiny_folders[kind] / "vae")
+        latents = torch.randn(1, 16, frames, 4, 6, generator=torch.Generator().manual_seed(frames))
+        with torch.inference_mode():
+            expected = (theirs.decode(latents).sample / 2 + 0.5).clamp(0, 1).movedim(1, -1)
+            frames_of_host = loaded[2].decode(latents)
+        assert frames_of_host.shape == expected.shape
+        assert distance(frames_of_host, expected) < 1e-6
+
+    def test_the_vae_encodes_and_says_its_sizes(self, loaded):
+        _, _, vae = loaded
+        assert vae.encode(torch.rand(9, 32, 48, 3)).shape == (1, 16, 3, 4, 6)
+        assert vae.spacial_compression_decode() == 8
+        assert vae.temporal_compression_decode() == 4
+
+
+class TestOneFile:
+    """A transformer alone, as diffusers or as converters name its weights."""
+
+    @pytest.fixture
+    def diffusion_models(self, tmp_path, host):  # noqa: ARG002 - the host's modules must be importable first
+        import folder_paths
+
+        folder = tmp_path / "diffusion_models"
+        folder.mkdir()
+        folder_paths.add_model_folder_path("diffusion_models", str(folder))
+        yield folder
+        folder_paths.folder_names_and_paths["diffusion_models"][0].remove(str(folder))
+
+    @pytest.fixture(scope="class")
+    def weights(self):
+        """A transformer as wide as the published 2B, with one layer."""
+        from diffusers import CogVideoXTransformer3DModel
+
+        torch.manual_seed(0)
+        return CogVideoXTransformer3DModel(num_layers=1, text_embed_dim=32, time_embed_dim=16).half().state_dict()
+
+    @pytest.fixture
+    def load(self, nodes, diffusion_models):
+        def load(weights, name="cogvideox_2b.safetensors"):
+            save_file({key: value.contiguous() for key, value in weights.items()}, diffusion_models / name)
+            return run_node(nodes["RichSpaceLoadCogVideoXNative"], model=name, dtype="auto")
+
+        return load
+
+    def test_it_is_recognised_and_made_right(self, load, weights):
+        output = load({name: value for name, value in weights.items() if "pos_embedding" not in name})
+        model, clip, vae = output.result
+        assert clip is vae is None
+        assert output.ui["text"][0].startswith("CogVideoX-2B, without text encoder and VAE: Load CLIP (type cogvideox)")
+        assert model.get_model_object("diffusion_model.use_rotary_positional_embeddings") is False
+        assert len(model.get_model_object("model_sampling").sigmas) == 1000
+
+    def test_what_is_no_cogvideox_is_refused(self, load, core):
+        message = r"^model: expected the transformer of a CogVideoX, got odd\.safetensors, which ComfyUI does not know"
+        with pytest.raises(core.ModelFolderError, match=message):
+            load({"some.weight": torch.zeros(4, 4)}, "odd.safetensors")
+
+    def test_only_safetensors_are_offered(self, models, diffusion_models):
+        (diffusion_models / "other.ckpt").write_bytes(b"no")
+        (diffusion_models / "one.safetensors").write_bytes(b"")
+        assert list(models.transformer_files()) == ["one.safetensors"]
+
+
+class TestLoaderNode:
+    def test_the_demo_says_what_it_knows(self, nodes):
+        assert says(nodes["RichSpaceLoadCogVideoXNative"], model=DEMO, dtype="auto").startswith("A tiny model for")
+
+    def test_a_path_is_never_followed(self, nodes, core):
+        with pytest.raises(core.ModelFolderError, match=r"^model: expected one of bundled demo"):
+            results(nodes["RichSpaceLoadCogVideoXNative"], model="../../etc", dtype="auto")
+
+    def test_a_folder_of_another_kind_of_weights_is_refused(self, nodes, core, diffusers_folder, tiny_folders):
+        folder = shutil.copytree(tiny_folders["2b"], diffusers_folder / "odd")
+        file = folder / "vae" / "diffusion_pytorch_model.safetensors"
+        weights = load_file(file)
+        save_file({name: value for name, value in weights.items() if "conv_out" not in name}, file)
+        with pytest.raises(core.ModelFolderError, match=r"^odd/vae: expected .*without"):
+            results(nodes["RichSpaceLoadCogVideoXNative"], model="odd", dtype="auto")
+
+    def test_it_loads_again_when_a_file_has_changed(self, nodes, diffusers_folder, tiny_folders):
+        folder = shutil.copytree(tiny_folders["2b"], diffusers_folder / "mine")
+        fingerprint = nodes["RichSpaceLoadCogVideoXNative"].fingerprint_inputs
+        before = fingerprint(model="mine", dtype="auto")
+        assert before == fingerprint(model="mine", dtype="auto")
+        (folder / "vae" / "config.json").touch()
+        assert before != fingerprint(model="mine", dtype="auto")
