@@ -214,9 +214,11 @@ def _sample_each(
     transformer = model.transformer.loaded(memory_required=needed)
     progress = Progress(len(seeds) * settings.steps)
     videos: list[Tensor] = []
+    colours = model.folder.latent_colours()
+    draw = colours.picture if colours else false_colour_preview
 
     def on_step(done: int, steps: int, latents: Tensor) -> None:
-        progress.step_done(len(videos) * steps + done, lambda: false_colour_preview(latents))
+        progress.step_done(len(videos) * steps + done, lambda: draw(latents))
 
     for seed in seeds:
         video = sample_latents(model.folder, transformer, **prompts, settings=settings, seed=seed, on_step=on_step)

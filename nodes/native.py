@@ -151,7 +151,7 @@ def correct_vae(vae: Any) -> Any:
 def colours_of(vae: Any, config: CogVideoXConfig) -> LatentColours:
     """How a live preview draws the latents that this VAE decodes; it encodes one small picture."""
     picture = calibration_picture(16 * config.spatial_ratio, 16 * config.spatial_ratio)
-    return fit_latent_colours(vae.encode(picture) * config.scaling_factor, picture)
+    return fit_latent_colours(vae.encode(picture) * config.scaling_factor, picture[None])
 
 
 def empty_latent(config: CogVideoXConfig, size: VideoSize, videos: int) -> dict[str, Any]:

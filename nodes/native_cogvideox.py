@@ -74,9 +74,11 @@ class RichSpaceLoadCogVideoXNative(io.ComfyNode):
                 f"{parts.config.name}, without text encoder and VAE: Load CLIP (type cogvideox) and Load VAE have them"
             )
             return io.NodeOutput(native.correct_model(parts.model, parts.config), None, None, ui=report(said))
-        parts = native_loading.load_folder(CogVideoXFolder.open(models.find(model)), _DTYPES[dtype])
+        folder = CogVideoXFolder.open(models.find(model))
+        parts = native_loading.load_folder(folder, _DTYPES[dtype])
         vae = native.correct_vae(parts.vae)
-        corrected = native.correct_model(parts.model, parts.config, native.colours_of(vae, parts.config))
+        colours = folder.latent_colours() or native.colours_of(vae, parts.config)
+        corrected = native.correct_model(parts.model, parts.config, colours)
         return io.NodeOutput(corrected, parts.clip, vae, ui=report(models.note(model)))
 
 

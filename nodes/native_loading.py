@@ -31,7 +31,7 @@ from torch import Tensor
 
 from ..richspace_core import ModelFolderError
 from ..richspace_core.model_config import CogVideoXConfig
-from ..richspace_core.model_folder import CogVideoXFolder
+from ..richspace_core.model_folder import CogVideoXFolder, Part
 from . import native
 
 _T5_SIZES = ("d_model", "d_kv", "d_ff", "num_layers", "num_heads", "vocab_size")
@@ -109,6 +109,17 @@ def _read(files: Iterable[Path]) -> dict[str, Tensor]:
     return weights
 
 
+def _require_fit(folder: CogVideoXFolder, part: Part, network: torch.nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Raise an error if weights lack one that the network needs, or hold one of another shape."""
+    needed = {name: value.shape for name, value in network.state_dict().items()}
+    missing = sorted(needed.keys() - weights.keys())
+    if missing:
+        raise folder.misfit(part, f"a file without {missing[0]} and {len(missing) - 1} more")
+    for name, shape in needed.items():
+        if weights[name].shape != shape:
+            raise folder.misfit(part, f"{name} of {list(weights[name].shape)}, not {list(shape)}")
+
+
 def _make_model(config: CogVideoXFolder, dtype: torch.dtype | None) -> Any:
     weights = native.host_keys(_read(config.weight_files("transformer")))
     # The host takes every CogVideoX for one with rotary positions, and is corrected afterwards.
@@ -130,6 +141,7 @@ def _make_model(config: CogVideoXFolder, dtype: torch.dtype | None) -> Any:
     patcher = CoreModelPatcher(model, load_device=device, offload_device=offload)
     if not management.is_device_cpu(offload):
         model.to(offload)
+    _require_fit(config, "transformer", model.diffusion_model, weights)
     model.load_model_weights(weights, "", assign=patcher.is_dynamic())
     return patcher
 
@@ -212,6 +224,7 @@ def _make_vae(config: CogVideoXFolder) -> Any:
     made.downscale_ratio = (lambda frames: max(0, (frames + time - 1) // time), space, space)
     made.upscale_index_formula = made.downscale_index_formula = (time, space, space)
     made.patcher = CoreModelPatcher(network, load_device=made.device, offload_device=management.vae_offload_device())
-    network.load_state_dict(weights, strict=True, assign=made.patcher.is_dynamic())
+    _require_fit(config, "vae", network, weights)
+    network.load_state_dict(weights, assign=made.patcher.is_dynamic())
     made.model_size()
     return made

@@ -1,17 +1,21 @@
 """Latents as a small picture, without the autoencoder: a colour for each latent element, as a linear function of it.
 
-The function is fitted to the autoencoder itself, which encodes one picture of many colours.
+The function is fitted to what the autoencoder makes of videos. A model's folder can keep it (`latent_preview.json`
+beside the autoencoder's configuration, as `demo_model/fit_latent_preview.py` writes it); where none is kept it is
+fitted to one picture of many colours, which an autoencoder that was trained on all the world's pictures knows.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate as resize
 
-from .errors import SamplingError
+from .errors import ModelFolderError, SamplingError
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +30,32 @@ class LatentColours:
     weights: Tensor
     bias: Tensor
 
+    def save(self, file: Path) -> None:
+        """Write them as JSON."""
+        rounded = (
+            [[round(number, 5) for number in row] for row in each.tolist()] for each in (self.weights, self.bias[None])
+        )
+        weights, (bias,) = rounded
+        file.write_text(json.dumps({"weights": weights, "bias": bias}, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, file: Path, *, channels: int) -> LatentColours | None:
+        """Read what `save` wrote, for latents of so many channels; None if there is no such file.
+
+        Raises:
+            ModelFolderError: If the file holds something else.
+        """
+        if not file.is_file():
+            return None
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            weights, bias = (torch.tensor(content[name], dtype=torch.float32) for name in ("weights", "bias"))
+        except (ValueError, TypeError, KeyError) as error:
+            raise _not_colours(file, channels, "something else") from error
+        if weights.shape != (channels, 3) or bias.shape != (3,):
+            raise _not_colours(file, channels, f"{list(weights.shape)} and {list(bias.shape)}")
+        return cls(weights, bias)
+
     def picture(self, latents: Tensor) -> Tensor:
         """The middle frame of a video.
 
@@ -39,7 +69,7 @@ class LatentColours:
         return (frame @ self.weights + self.bias).nan_to_num(0.5, 0.5, 0.5).clamp(0, 1)
 
 
-def calibration_picture(height: int = 128, width: int = 128) -> Tensor:
+def calibration_picture(height: int, width: int) -> Tensor:
     """One picture of many colours in large and small patches: float32 ``[1, height, width, 3]`` in 0..1."""
     generator = torch.Generator().manual_seed(0)
     patches = (torch.randn(1, 3, cells, cells, generator=generator) for cells in (3, 6, 12))
@@ -47,20 +77,42 @@ def calibration_picture(height: int = 128, width: int = 128) -> Tensor:
     return torch.stack(layers).sum(dim=0).mul(1.5).sigmoid().movedim(1, -1)
 
 
-def fit_latent_colours(latents: Tensor, picture: Tensor) -> LatentColours:
-    """Fit colours to one picture and its latents, by least squares.
+def fit_latent_colours(latents: Tensor, videos: Tensor) -> LatentColours:
+    """Fit colours to videos and their latents, by least squares.
 
     Args:
-        latents: ``[1, c, 1, h, w]``, of `picture`.
-        picture: ``[1, height, width, 3]`` in 0..1.
+        latents: ``[b, c, f, h, w]``, of `videos`.
+        videos: ``[b, frames, height, width, 3]`` in 0..1. The first latent frame is the first frame, each other one as
+            many of the rest as all others.
 
     Raises:
-        SamplingError: If the latents are not one picture's.
+        SamplingError: If the two do not belong together.
     """
-    if latents.ndim != 5 or latents.shape[0] != 1 or latents.shape[2] != 1:
-        raise SamplingError("latents", expected="one picture's, [1, c, 1, h, w]", got=str(list(latents.shape)))
-    colours = resize(picture.float().cpu().movedim(-1, 1), latents.shape[-2:], mode="area")  # [1, 3, h, w]
-    elements = latents[0, :, 0].double().cpu().flatten(1).T  # [h * w, c]
+    later = latents.shape[2] - 1 if latents.ndim == 5 else 0
+    rest = videos.shape[1] - 1 if videos.ndim == 5 else -1
+    if latents.ndim != 5 or videos.ndim != 5 or len(latents) != len(videos) or (rest % later if later else rest):
+        raise SamplingError(
+            "latents",
+            expected="[b, c, f, h, w] of the videos [b, frames, height, width, 3]",
+            got=str(list(latents.shape)),
+        )
+    pixels = videos.float().cpu().movedim(-1, 1)  # [b, 3, frames, height, width]
+    size = latents.shape[-2:]
+    parts = [resize(pixels[:, :, :1], (1, *size), mode="area")]
+    if later:
+        parts.append(resize(pixels[:, :, 1:], (later, *size), mode="area"))
+    colours = torch.cat(parts, dim=2)  # [b, 3, f, h, w]
+    elements = latents.double().cpu().movedim(1, -1).flatten(0, -2)  # [n, c]
     elements = torch.cat([elements, torch.ones(len(elements), 1, dtype=torch.float64)], dim=1)
-    fitted = torch.linalg.lstsq(elements, colours[0].double().flatten(1).T).solution.float()  # [c + 1, 3]
+    wanted = colours.double().movedim(1, -1).flatten(0, -2)  # [n, 3]
+    fitted = torch.linalg.lstsq(elements, wanted).solution.float()  # [c + 1, 3]
     return LatentColours(fitted[:-1], fitted[-1])
+
+
+def _not_colours(file: Path, channels: int, got: str) -> ModelFolderError:
+    return ModelFolderError(
+        f"{file.parent.name}/{file.name}",
+        expected=f"weights of {channels} channels by 3 colours, and a bias of 3",
+        got=got,
+        hint="Delete the file: the preview's colours are then fitted anew.",
+    )

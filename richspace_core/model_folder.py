@@ -14,9 +14,13 @@ from typing import Any, Literal
 import torch
 
 from .errors import ModelFolderError
+from .latent_preview import LatentColours
 from .model_config import CogVideoXConfig
 
 Part = Literal["transformer", "vae", "text_encoder"]
+
+#: Beside the autoencoder's weights: how to draw its latents.
+LATENT_PREVIEW = "latent_preview.json"
 
 _PIPELINE = "CogVideoXPipeline"
 _CLASSES: dict[str, str] = {
@@ -103,23 +107,30 @@ class CogVideoXFolder(CogVideoXConfig):
                 output_loading_info=True,
             )
         except (RuntimeError, ValueError) as error:  # what the two libraries raise at a weight of another shape
-            raise ModelFolderError(
-                f"{self.path.name}/{part}",
-                expected="weights that fit the part's config.json",
-                got=f"an error when loading them ({str(error)[:200]})",
-                hint="A file may be damaged or belong to another model: download the folder again.",
-            ) from error
+            raise self.misfit(part, f"an error when loading them ({str(error)[:200]})") from error
         missing = sorted(report["missing_keys"])
         if missing:
-            raise ModelFolderError(
-                f"{self.path.name}/{part}",
-                expected="every weight of the model",
-                got=f"a file without {missing[0]} and {len(missing) - 1} more",
-                hint="The file is damaged or belongs to another model: download it again.",
-            )
+            raise self.misfit(part, f"a file without {missing[0]} and {len(missing) - 1} more")
         model.requires_grad_(False)
         module: torch.nn.Module = model.eval()
         return module
+
+    def misfit(self, part: Part, got: str) -> ModelFolderError:
+        """The error to raise when a part's weights are not those of its model."""
+        return ModelFolderError(
+            f"{self.path.name}/{part}",
+            expected="weights that fit the part's config.json",
+            got=got,
+            hint="A file may be damaged or belong to another model: download the folder again.",
+        )
+
+    def latent_colours(self) -> LatentColours | None:
+        """How to draw the model's latents in a preview, if the folder keeps it.
+
+        Raises:
+            ModelFolderError: If the file holds something else.
+        """
+        return LatentColours.read(self.path / "vae" / LATENT_PREVIEW, channels=int(self.vae.get("latent_channels", 16)))
 
     def load_tokenizer(self) -> Any:
         """Load the T5 tokenizer, from `tokenizer.json` or from the published folders' `spiece.model`.

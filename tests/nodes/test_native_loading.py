@@ -1,6 +1,7 @@
 """A folder as the host's own MODEL, CLIP and VAE: the same video as the pack's other path, and as diffusers."""
 
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -176,7 +177,8 @@ class TestTinyFolder:
 
     def test_the_vae_encodes_and_says_its_sizes(self, loaded):
         _, _, vae = loaded
-        assert vae.encode(torch.rand(9, 32, 48, 3)).shape == (1, 16, 3, 4, 6)
+        with torch.inference_mode():
+            assert vae.encode(torch.rand(9, 32, 48, 3)).shape == (1, 16, 3, 4, 6)
         assert vae.spacial_compression_decode() == 8
         assert vae.temporal_compression_decode() == 4
 
@@ -194,7 +196,7 @@ class TestOneFile:
         yield folder
         folder_paths.folder_names_and_paths["diffusion_models"][0].remove(str(folder))
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def weights(self):
         """A transformer as wide as the published 2B, with one layer."""
         from diffusers import CogVideoXTransformer3DModel
@@ -237,13 +239,23 @@ class TestLoaderNode:
         with pytest.raises(core.ModelFolderError, match=r"^model: expected one of bundled demo"):
             results(nodes["RichSpaceLoadCogVideoXNative"], model="../../etc", dtype="auto")
 
-    def test_a_folder_of_another_kind_of_weights_is_refused(self, nodes, core, diffusers_folder, tiny_folders):
+    @pytest.mark.parametrize(
+        ("part", "weight"), [("vae", "decoder.conv_out.conv.bias"), ("transformer", "proj_out.bias")]
+    )
+    def test_weights_that_do_not_fit_are_refused(self, nodes, core, diffusers_folder, tiny_folders, part, weight):
         folder = shutil.copytree(tiny_folders["2b"], diffusers_folder / "odd")
-        file = folder / "vae" / "diffusion_pytorch_model.safetensors"
+        file = folder / part / "diffusion_pytorch_model.safetensors"
         weights = load_file(file)
-        save_file({name: value for name, value in weights.items() if "conv_out" not in name}, file)
-        with pytest.raises(core.ModelFolderError, match=r"^odd/vae: expected .*without"):
-            results(nodes["RichSpaceLoadCogVideoXNative"], model="odd", dtype="auto")
+        value = weights.pop(weight)
+        save_file(weights, file)
+        load = partial(results, nodes["RichSpaceLoadCogVideoXNative"], model="odd", dtype="auto")
+        with pytest.raises(
+            core.ModelFolderError, match=rf"^odd/{part}: expected weights .* without {weight} and 0 more"
+        ):
+            load()
+        save_file(weights | {weight: value[:-1].clone()}, file)
+        with pytest.raises(core.ModelFolderError, match=rf"^odd/{part}: expected weights .* got {weight} of \["):
+            load()
 
     def test_it_loads_again_when_a_file_has_changed(self, nodes, diffusers_folder, tiny_folders):
         folder = shutil.copytree(tiny_folders["2b"], diffusers_folder / "mine")

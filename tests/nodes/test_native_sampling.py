@@ -201,7 +201,7 @@ def test_the_part_of_a_sampling_can_be_continued(load, native, nodes_by_id, prom
     assert distance(latent["samples"], native(model, steps=20)) < 1e-5
 
 
-def test_noise_levels_of_another_sampler_are_refused(load, native, nodes_by_id, prompts, core):
+def test_noise_levels_of_another_sampler_are_refused(load, nodes_by_id, prompts, core):
     from comfy_extras.nodes_custom_sampler import SamplerCustom
 
     model = load("2b")

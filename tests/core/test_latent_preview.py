@@ -1,0 +1,79 @@
+"""Colours of latents: what a fit finds, what a file keeps, and the demo's own."""
+
+import pytest
+import torch
+from demo_scripts import import_demo_script
+
+from richspace_core import ModelFolderError, SamplingError
+from richspace_core.latent_preview import LatentColours, calibration_picture, fit_latent_colours
+from richspace_core.model_folder import CogVideoXFolder
+
+
+@pytest.fixture
+def known():
+    generator = torch.Generator().manual_seed(3)
+    return LatentColours(torch.randn(4, 3, generator=generator) / 8, torch.tensor([0.4, 0.5, 0.6]))
+
+
+def video_of(colours, latents):
+    """Pixels twice as high and wide and frames four times as many, of the very colours that latents have."""
+    each = latents.movedim(1, -1) @ colours.weights + colours.bias  # [b, f, h, w, 3]
+    large = each.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    return torch.cat([large[:, :1], large[:, 1:].repeat_interleave(4, dim=1)], dim=1)
+
+
+def test_a_fit_recovers_the_colours_that_videos_were_made_with(known):
+    latents = torch.randn(2, 4, 3, 5, 6, generator=torch.Generator().manual_seed(1))
+    fitted = fit_latent_colours(latents, video_of(known, latents))
+    torch.testing.assert_close(fitted.weights, known.weights, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(fitted.bias, known.bias, rtol=1e-4, atol=1e-5)
+
+
+def test_a_picture_shows_the_middle_frame(known):
+    latents = torch.randn(1, 4, 3, 5, 6, generator=torch.Generator().manual_seed(1)) / 4
+    picture = known.picture(latents)
+    torch.testing.assert_close(picture, video_of(known, latents)[0, 1, ::2, ::2].clamp(0, 1))
+
+
+def test_what_is_not_finite_is_grey(known):
+    assert torch.equal(known.picture(torch.full((1, 4, 1, 2, 2), torch.nan)), torch.full((2, 2, 3), 0.5))
+
+
+def test_what_does_not_belong_together_is_refused():
+    video = torch.zeros(1, 8, 4, 4, 3)
+    for latents in (torch.zeros(1, 4, 3, 2, 2), torch.zeros(2, 4, 2, 2, 2), torch.zeros(4, 2, 2)):
+        with pytest.raises(SamplingError, match=r"^latents: expected \[b, c, f, h, w\] of the videos"):
+            fit_latent_colours(latents, video)
+
+
+def test_a_file_keeps_them(known, tmp_path):
+    known.save(tmp_path / "colours.json")
+    read = LatentColours.read(tmp_path / "colours.json", channels=4)
+    torch.testing.assert_close(read.weights, known.weights, rtol=0, atol=1e-5)
+    torch.testing.assert_close(read.bias, known.bias, rtol=0, atol=1e-5)
+    assert LatentColours.read(tmp_path / "none.json", channels=4) is None
+
+
+@pytest.mark.parametrize(
+    "content", ["no", "[]", '{"weights": [[1, 2, 3]]}', '{"weights": [[1, 2, 3]], "bias": [1, 2, 3]}']
+)
+def test_another_file_is_refused_with_what_to_do(tmp_path, content):
+    (tmp_path / "colours.json").write_text(content)
+    with pytest.raises(ModelFolderError, match=r"expected weights of 4 channels by 3 colours, .* Delete the file"):
+        LatentColours.read(tmp_path / "colours.json", channels=4)
+
+
+def test_the_calibration_picture_has_all_colours():
+    picture = calibration_picture(64, 96)
+    assert picture.shape == (1, 64, 96, 3)
+    corners = (picture.flatten(0, 2) > 0.5).unique(dim=0)
+    assert len(corners) == 8  # dark and bright in every channel, in every combination
+    assert torch.equal(picture, calibration_picture(64, 96))
+
+
+def test_the_demo_s_colours_are_what_its_script_fits(root):
+    script = import_demo_script("fit_latent_preview")
+    kept = CogVideoXFolder.open(root / "demo_model").latent_colours()
+    fitted = script.fit()
+    torch.testing.assert_close(kept.weights, fitted.weights, rtol=0, atol=1e-3)
+    torch.testing.assert_close(kept.bias, fitted.bias, rtol=0, atol=1e-3)
