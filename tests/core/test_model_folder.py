@@ -248,8 +248,8 @@ class TestLoad:
         with pytest.raises(ModelFolderError) as caught:
             CogVideoXFolder.open(folder).load(part, torch.float32)
         assert str(caught.value) == (
-            f"model/{part}: expected every weight of the model, got a file without {lost[0]} and 2 more. "
-            "The file is damaged or belongs to another model: download it again."
+            f"model/{part}: expected weights that fit the part's config.json, got a file without {lost[0]} and 2 more. "
+            "A file may be damaged or belong to another model: download the folder again."
         )
 
     @every_part
