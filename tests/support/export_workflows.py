@@ -60,8 +60,13 @@ def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -
     """
     if keep_its_own and any(node["inputs"].get("model") == DEMO for node in prompt.values()):
         return dict(prompt)
-    loaders, samplers = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative"), ("RichSpaceCogVideoXSample", "KSampler")
-    changes = dict.fromkeys(loaders, {"model": DEMO}) | dict.fromkeys(samplers, {"steps": STEPS})
+    demo, few = {"model": DEMO}, {"steps": STEPS}
+    changes = {
+        "RichSpaceLoadCogVideoX": demo,
+        "RichSpaceLoadCogVideoXNative": demo,
+        "RichSpaceCogVideoXSample": few,
+        "KSampler": few,
+    }
     texts = dict.fromkeys(node["inputs"].get("text") for node in prompt.values())
     known = dict(zip(filter(None, texts), LITTLE_PROMPTS, strict=False)) | {"": ""}
     changed = {}

@@ -19,12 +19,16 @@ from frontend import Frontend, chromium
 from host_prompts import Prompt, change, node, video_prompt
 from PIL import Image
 from programs import Progress, ToolError, end_on_sigterm
+from safetensors.torch import save_file
+from tiny_models import wide_weights
 from vbench import place_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PICTURES = ROOT / "web" / "docs" / "images"
+CONVERTED = "cogvideox_2b.safetensors"
+SIZE = "width", "height", "frames"
 MARGIN = 16
 COLORS = 256  # a third of the bytes, and no eye sees it
 DRAWN_MS = 500
@@ -97,6 +101,29 @@ def sampled() -> Prompt:
         prompt = change(prompt, name, text=TEXTS[name])
     prompt = change(prompt, "save", filename_prefix="video/RichSpace")
     return {name: content for name, content in prompt.items() if name not in ("plot", "save_plot")}
+
+
+def native() -> Prompt:
+    """A video of the demo model by the host's own sampler and decoder."""
+    model = wired(model="load")
+    settings = {"scheduler": "auto", "dynamic_cfg": "off", "noise": "ComfyUI"}
+    return encoded("a", "negative") | {
+        "load": node("RichSpaceLoadCogVideoXNative", model="bundled demo", dtype="auto"),
+        "latent": node("RichSpaceEmptyCogVideoXLatent", **model, **dict.fromkeys(SIZE, 0), batch_size=1),
+        "sampler": node("RichSpaceCogVideoXSampler", **model, steps=20, **settings),
+        "sample": node(
+            "SamplerCustom",
+            **model,
+            **wired(positive="a", negative="negative", sampler="sampler", latent_image="latent"),
+            sigmas=["sampler", 1],
+            add_noise=True,
+            noise_seed=42,
+            cfg=4.0,
+        ),
+        "decode": node("VAEDecode", samples=["sample", 0], vae=["load", 2]),
+        "video": node("CreateVideo", images=["decode", 0], fps=8.0),
+        "save": node("SaveVideo", video=["video", 0], filename_prefix="video/RichSpace", format="auto", codec="auto"),
+    }
 
 
 def scenes() -> dict[str, Scene]:
@@ -190,6 +217,20 @@ def scenes() -> dict[str, Scene]:
             },
             {"loaded": (0, 0, 460, 200)},
         ),
+        "RichSpaceLoadCogVideoXNative": Scene(native(), {"load": (0, 0, 300, 270), "latent": (340, 0, 240, 170)}),
+        "RichSpaceFixCogVideoX": Scene(
+            {
+                "unet": node("UNETLoader", unet_name=CONVERTED, weight_dtype="default"),
+                "fix": node("RichSpaceFixCogVideoX", model=["unet", 0]),
+                "sampled": node(
+                    "RichSpaceEmptyCogVideoXLatent", model=["fix", 0], **dict.fromkeys(SIZE, 0), batch_size=1
+                ),
+                "text": node("PreviewAny", source=["sampled", 0]),
+            },
+            {"unet": (0, 0, 290, 100), "fix": (330, 0, 270, 150)},
+        ),
+        "RichSpaceCogVideoXSampler": Scene(native(), {"sampler": (0, 0, 280, 150), "sample": (330, 0, 270, 260)}),
+        "RichSpaceEmptyCogVideoXLatent": Scene(native(), {"latent": (0, 0, 280, 190), "sample": (330, 0, 270, 260)}),
         "RichSpaceCogVideoXSample": Scene(video, {"sample": (0, 0, 380, 400)}),
         "RichSpaceCogVideoXDecode": Scene(
             video, {"decode": (0, 0, 240, 150), "video": (0, 205, 240, 130), "save": (300, 0, 280, 400)}
@@ -227,6 +268,9 @@ def draw(folder: Path) -> None:
         Frontend(browser, server, nodes_2=True) as frontend,
     ):
         place_weights(Path(base, "models"))
+        converted = Path(base, "models", "diffusion_models", CONVERTED)
+        converted.parent.mkdir(parents=True, exist_ok=True)
+        save_file(wide_weights(), converted)
         for name, scene in scenes().items():
             progress.show(name)
             picture = photograph(frontend, scene).quantize(COLORS, dither=Image.Dither.NONE)

@@ -228,9 +228,10 @@ def train_sentencepiece() -> bytes:
     T5 has no byte fallback, so every printable ASCII character is required to be a piece of its own and no English
     prompt is unknown.
     """
-    return published_form.train_sentencepiece(
+    pieces: bytes = published_form.train_sentencepiece(
         [*training_sentences()], VOCABULARY_SIZE, required_chars=PRINTABLE_ASCII, character_coverage=1.0
     )
+    return pieces
 
 
 def write_tokenizer(folder: Path) -> None:

@@ -16,6 +16,7 @@ from transformers import T5Tokenizer
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKLCogVideoX, CogVideoXPipeline, CogVideoXTransformer3DModel
+    from torch import Tensor
     from transformers import T5EncoderModel
 
 DEMO_MODEL = ROOT / "demo_model"
@@ -107,3 +108,13 @@ def save_tiny_folder(path: Path, kind: Kind = "2b", seed: int = 0) -> Path:
     random_models.write_tokenizer(path / "tokenizer")
     random_models.published_form.save_pipeline(tiny_pipeline(kind, seed), path)
     return path
+
+
+def wide_weights() -> dict[str, Tensor]:
+    """A transformer's weights, as wide as the published 2B's and with one layer: by the width the host's is told."""
+    import torch
+    from diffusers import CogVideoXTransformer3DModel
+
+    torch.manual_seed(0)
+    weights = CogVideoXTransformer3DModel(num_layers=1, text_embed_dim=32, time_embed_dim=16).half().state_dict()
+    return {name: value.contiguous() for name, value in weights.items() if "pos_embedding" not in name}
