@@ -108,6 +108,7 @@ def correct_model(model: Any, config: CogVideoXConfig, colours: LatentColours | 
     if attention.optimized_attention in _SLOW_ATTENTION:
         corrected.model_options["transformer_options"].setdefault("optimized_attention_override", _with_sdpa)
     surplus = SurplusFrames(config.patch_frames)
+    corrected.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, "richspace")  # of one that was corrected before
     corrected.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, "richspace", partial(_outer_sample, surplus, colours))
     return corrected
 

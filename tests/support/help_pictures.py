@@ -6,6 +6,7 @@ panel is some 400 pixels wide, so the pictures are narrow: their lettering must 
 
 from __future__ import annotations
 
+import importlib
 import io
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from checkout import ROOT
 from comfy_server import ComfyServer, PromptError, raise_for_status
 from frontend import Frontend, chromium
 from host_prompts import Prompt, change, node, video_prompt
+from host_python import import_host, load_pack
 from PIL import Image
 from programs import Progress, ToolError, end_on_sigterm
 from safetensors.torch import save_file
@@ -24,7 +26,7 @@ from tiny_models import wide_weights
 from vbench import place_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 PICTURES = ROOT / "web" / "docs" / "images"
 CONVERTED = "cogvideox_2b.safetensors"
@@ -257,8 +259,8 @@ def photograph(frontend: Frontend, scene: Scene) -> Image.Image:
     return window.crop((round(left), round(top), round(right), round(bottom)))
 
 
-def draw(folder: Path) -> None:
-    """Write every picture anew, in the renderer whose lettering is the sharper one."""
+def draw(folder: Path, only: Sequence[str] = ()) -> None:
+    """Write every picture anew, or only those, in the renderer whose lettering is the sharper one."""
     folder.mkdir(parents=True, exist_ok=True)
     progress = Progress("Drawing the pictures of the help pages")
     with (
@@ -270,8 +272,12 @@ def draw(folder: Path) -> None:
         place_weights(Path(base, "models"))
         converted = Path(base, "models", "diffusion_models", CONVERTED)
         converted.parent.mkdir(parents=True, exist_ok=True)
-        save_file(wide_weights(), converted)
+        import_host(Path(base))
+        native = importlib.import_module(f"{load_pack().__name__}.nodes.native")
+        save_file(native.host_keys(wide_weights()), converted)
         for name, scene in scenes().items():
+            if only and name not in only:
+                continue
             progress.show(name)
             picture = photograph(frontend, scene).quantize(COLORS, dither=Image.Dither.NONE)
             picture.save(folder / f"{name}.png", optimize=True)
@@ -282,7 +288,7 @@ def main() -> int:
     """Draws the pictures; returns the exit status."""
     end_on_sigterm()
     try:
-        draw(PICTURES)
+        draw(PICTURES, sys.argv[1:])
     except (ToolError, PromptError) as error:
         sys.stderr.write(f"\n{error}\n")
         return 1
