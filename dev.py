@@ -352,8 +352,12 @@ def command_test(options: argparse.Namespace) -> int:
     browser = get_browser()
     install_comfy_cli(venv_program("python"))
     print(f"ComfyUI: {host}\nBrowser: {browser}")
-    # Not `python -m pytest`, which would put this folder on sys.path, where nodes/ hides the host's nodes.py.
-    pytest = functools.partial(call_tool, "pytest", *options.rest, COMFYUI_PATH=str(host), CHROMIUM_PATH=browser)
+    # Not `python -m pytest`, which would put this folder on sys.path, where nodes/ hides the host's nodes.py. Two
+    # processes share the files, since much of the time goes into waiting for a server or a page.
+    shared = ["-n", "2", "--dist", "loadfile"]
+    pytest = functools.partial(
+        call_tool, "pytest", *shared, *options.rest, COMFYUI_PATH=str(host), CHROMIUM_PATH=browser
+    )
     return run_steps({**lint_steps(fix=False), "tests": pytest})
 
 

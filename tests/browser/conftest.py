@@ -1,4 +1,4 @@
-"""The browser's tier: one real server and one real browser for all of it."""
+"""The browser's tier: one real server and one real browser in each process that runs tests."""
 
 import functools
 
@@ -12,11 +12,11 @@ TINY_MODEL = "CogVideoX-2b"  # what the workflows for it call it
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
+def server(tmp_path_factory, worker_id):
     """A running ComfyUI with this pack and a tiny model of the form of CogVideoX-2b; its log is kept."""
     base = tmp_path_factory.mktemp("browser")
     save_tiny_folder(base / "models" / "diffusers" / TINY_MODEL, "2b")
-    with ComfyServer(base, log=ARTIFACTS / "browser-tests.log") as running:
+    with ComfyServer(base, log=ARTIFACTS / f"browser-tests-{worker_id}.log") as running:
         yield running
 
 

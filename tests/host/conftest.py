@@ -1,4 +1,4 @@
-"""The host's tier: one real server for all of it."""
+"""The host's tier: one real server in each process that runs tests."""
 
 import pytest
 from checkout import ARTIFACTS
@@ -9,12 +9,12 @@ TINY_MODEL = "CogVideoX-2b"
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
+def server(tmp_path_factory, worker_id):
     """A running ComfyUI with this pack, in a base directory of its own; its log is kept as an artifact."""
     with pytest.MonkeyPatch.context() as patch:
         # Models this small are slower on several threads, two to three times where others use the cores too.
         patch.setenv("OMP_NUM_THREADS", "1")
-        with ComfyServer(tmp_path_factory.mktemp("host"), log=ARTIFACTS / "host-tests.log") as running:
+        with ComfyServer(tmp_path_factory.mktemp("host"), log=ARTIFACTS / f"host-tests-{worker_id}.log") as running:
             yield running
 
 
