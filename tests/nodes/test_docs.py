@@ -77,7 +77,15 @@ def test_the_readme_lists_every_node_and_every_workflow(nodes_by_id, root):
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "CHANGELOG.md", "demo_model/README.md", "docs/API.md", "docs/BENCHMARKS.md", "docs/EVALUATION.md"],
+    [
+        "README.md",
+        "CHANGELOG.md",
+        "demo_model/README.md",
+        "docs/API.md",
+        "docs/BENCHMARKS.md",
+        "docs/EVALUATION.md",
+        "docs/NATIVE_COGVIDEOX.md",
+    ],
 )
 def test_links_to_files_lead_to_files(page, root):
     text = (root / page).read_text(encoding="utf-8")
