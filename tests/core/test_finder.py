@@ -625,7 +625,9 @@ class TestDegenerateInput:
 
     @pytest.mark.parametrize("place", [0, 1, 2])
     @pytest.mark.parametrize(
-        "change", [lambda x: x[:5], lambda x: x[:, :3], lambda x: x.half(), lambda x: x.to("meta")], ids=str
+        "change",
+        [lambda x: x[:5], lambda x: x[:, :3], lambda x: x.half(), lambda x: x.to("meta")],
+        ids=["shorter", "narrower", "half", "meta"],
     )
     def test_one_of_several_from_another_encoder(self, place, change):
         a, b, guides = random_guides(6, 4, count=3)
