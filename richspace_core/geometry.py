@@ -33,6 +33,7 @@ from .errors import EmbeddingError, RichSpaceError
 #: Elements of each embedding that are worked on at once: small enough for a core's cache, and for the temporaries
 #: to stay below the size of one embedding.
 _CHUNK_ELEMENTS = 1 << 16
+_OTHER_LENGTH = "This text encoder does not bring all prompts to one length, in tokens. Make them equally long."
 
 
 def interpolate(a: Tensor, b: Tensor, *, index: int, steps: int) -> Tensor:
@@ -332,18 +333,18 @@ def _require_matching(**tensors: Tensor) -> None:
     if not isinstance(first, Tensor) or not first.is_floating_point():
         raise EmbeddingError(first_name, expected="a floating point tensor", got=describe(first))
     for name, other in others:
-        same = isinstance(other, Tensor) and (other.shape, other.dtype, other.device) == (
-            first.shape,
-            first.dtype,
-            first.device,
+        alike = isinstance(other, Tensor) and (other.dtype, other.device) == (first.dtype, first.device)
+        if alike and other.shape == first.shape:
+            continue
+        longer_or_shorter = alike and other.ndim == first.ndim == 2 and other.shape[1] == first.shape[1]
+        raise EmbeddingError(
+            name,
+            expected=f"what {first_name} is, {describe(first)} on {first.device}",
+            got=describe(other) + (f" on {other.device}" if isinstance(other, Tensor) else ""),
+            hint=_OTHER_LENGTH
+            if longer_or_shorter
+            else "All prompts of a mixture must come from the same text encoder.",
         )
-        if not same:
-            raise EmbeddingError(
-                name,
-                expected=f"what {first_name} is, {describe(first)} on {first.device}",
-                got=describe(other) + (f" on {other.device}" if isinstance(other, Tensor) else ""),
-                hint="All prompts of a mixture must come from the same text encoder.",
-            )
 
 
 def _require_matrices(**matrices: Tensor) -> None:

@@ -393,7 +393,6 @@ class TestDegenerateInput:
     @pytest.mark.parametrize(
         ("change", "got"),
         [
-            (lambda x: x[:3], r"float32 of shape \[3, 5\] on cpu"),
             (lambda x: x[:, :4], r"float32 of shape \[4, 4\] on cpu"),
             (lambda x: x[None], r"float32 of shape \[1, 4, 5\] on cpu"),
             (lambda x: x.bfloat16(), r"bfloat16 of shape \[4, 5\] on cpu"),
@@ -411,6 +410,14 @@ class TestDegenerateInput:
             match=rf"^{name}: expected what a is, float32 of shape \[4, 5\] on cpu, got {got}\. "
             r"All prompts of a mixture must come from the same text encoder\.$",
         ):
+            function(**line)
+
+    @pytest.mark.parametrize("name", ["b", "guide"])
+    def test_another_length(self, function, name):
+        line = dict(zip(("a", "b", "guide"), random_line(4, 5), strict=True))
+        line[name] = line[name][:3]
+        message = rf"^{name}: expected .*\[4, 5\] on cpu, got float32 of shape \[3, 5\] on cpu\. .*them equally long\.$"
+        with pytest.raises(EmbeddingError, match=message):
             function(**line)
 
     @pytest.mark.parametrize("shape", [(4,), (2, 4, 5), (0, 5), (4, 0), ()])

@@ -1,0 +1,123 @@
+"""The finder on what the host's text encoders of other models make: the host's own classes, tiny and random."""
+
+from functools import cache
+
+import pytest
+import torch
+from conditionings import extras_of, values_of
+from host_encoders import FAMILIES, tiny_clip
+from node_runs import results, run_node
+
+TEXTS = {"a": "a red circle", "b": "a blue circle", "guide": "a green circle"}  # of as many tokens each
+LONG = "a large striped red circle moves slowly to the right, " * 8
+UNCOUNTED = "scored on the full embedding (no token counts)"
+POOLED = {"Stable Diffusion 1", "Flux", "HunyuanVideo"}
+MASKED = {"Mochi", "LTX-Video"}
+ROWS = {"Stable Diffusion 1": 77, "Flux": 256, "Mochi": 256, "LTX-Video": 128, "Wan": 512, "HunyuanVideo": 4}
+
+families = pytest.mark.parametrize("family", FAMILIES)
+
+
+@pytest.fixture(scope="module")
+def encode(host):  # noqa: ARG001 - the host's modules must be importable first
+    """Encodes with the host's own CLIP Text Encode: (family, text) to conditioning."""
+    import nodes
+
+    clips = cache(tiny_clip)
+
+    @cache
+    def encode(family, text):
+        with torch.inference_mode():
+            return nodes.CLIPTextEncode().encode(clips(family), text)[0]
+
+    return encode
+
+
+@pytest.fixture
+def prompts(encode):
+    """{a, b and guide} of a family."""
+    return lambda family: {name: encode(family, text) for name, text in TEXTS.items()}
+
+
+@families
+def test_the_mixture_is_what_the_weight_says_in_all_its_parts(nodes_by_id, prompts, family):
+    given = prompts(family)
+    output = run_node(nodes_by_id["RichSpaceOptimalInterpolate"], **given)
+    mixture, _, weight, _ = output.result
+    assert values_of(mixture).shape[0] == ROWS[family]
+    expected = weight * values_of(given["a"]) + (1 - weight) * values_of(given["b"])
+    torch.testing.assert_close(values_of(mixture), expected, rtol=1e-5, atol=1e-6)
+    assert UNCOUNTED in output.ui["text"][0]
+    pooled, *both = (extras_of(each)["pooled_output"] for each in (mixture, given["a"], given["b"]))
+    assert (pooled is not None) == (family in POOLED)
+    if family in POOLED:
+        torch.testing.assert_close(pooled, weight * both[0] + (1 - weight) * both[1], rtol=1e-5, atol=1e-6)
+    assert ("attention_mask" in extras_of(mixture)) == (family in MASKED)
+
+
+@pytest.mark.parametrize("family", sorted(MASKED))
+def test_a_mixture_is_attended_where_either_prompt_is(nodes_by_id, encode, family):
+    a, b = encode(family, "a circle"), encode(family, "a large striped red circle moves slowly")
+    (mixture,) = results(nodes_by_id["RichSpaceInterpolate"], a=a, b=b, index=20, steps=30)
+    masks = [extras_of(each)["attention_mask"] for each in (mixture, a, b)]
+    assert masks[1].sum() < masks[2].sum() < masks[2].numel()
+    assert torch.equal(masks[0], masks[2])
+
+
+@families
+def test_every_node_of_the_finder_takes_them(nodes_by_id, prompts, family):
+    given = prompts(family)
+    ab = {name: given[name] for name in "ab"}
+    (foot, _) = results(nodes_by_id["RichSpacePerpendicularFoot"], **given)
+    (scores,) = results(nodes_by_id["RichSpaceCosineScore"], **given, steps=30)
+    (mixtures, _, _) = results(nodes_by_id["RichSpaceInterpolationSweep"], **ab, steps=30, count=3, candidates="")
+    stages = {"prompt_2": given["b"], "guide_2": given["guide"]}
+    chained = results(nodes_by_id["RichSpaceChainedFinder"], first=given["a"], stages=stages)[0]
+    assert scores
+    for mixture in (foot, chained, *mixtures):
+        assert values_of(mixture).shape == values_of(given["a"]).shape
+        assert values_of(mixture).isfinite().all()
+
+
+@pytest.mark.parametrize("family", ["Stable Diffusion 1", "LTX-Video", "HunyuanVideo"])
+def test_prompts_of_other_lengths_are_refused_with_what_to_do(nodes_by_id, encode, core, family):
+    a, b = encode(family, TEXTS["a"]), encode(family, 2 * LONG)
+    lengths = [len(values_of(each)) for each in (a, b)]
+    assert lengths[0] < lengths[1]
+    message = rf"^b: expected what a is, .*\[{lengths[0]}, .*got .*\[{lengths[1]}, .*Make them equally long\."
+    for node, rest in (("RichSpaceOptimalInterpolate", {"guide": a}), ("RichSpaceInterpolate", {"index": 1})):
+        with pytest.raises(core.EmbeddingError, match=message):
+            results(nodes_by_id[node], a=a, b=b, steps=30, **rest)
+
+
+def test_long_prompts_of_as_many_chunks_are_mixed(nodes_by_id, encode):
+    family = "Stable Diffusion 1"
+    a, b, guide = (encode(family, LONG.replace("red", word)) for word in ("red", "blue", "green"))
+    mixture = results(nodes_by_id["RichSpaceOptimalInterpolate"], a=a, b=b, guide=guide)[0]
+    assert len(values_of(mixture)) == 2 * 77
+
+
+@pytest.mark.parametrize("family", ["Flux", "Mochi", "Wan"])
+def test_prompts_that_are_padded_to_one_length_may_differ_in_theirs(nodes_by_id, encode, family):
+    a, b = encode(family, TEXTS["a"]), encode(family, LONG)
+    assert values_of(results(nodes_by_id["RichSpaceOptimalInterpolate"], a=a, b=b, guide=b)[0]).isfinite().all()
+
+
+def test_conditionings_of_two_models_are_refused(nodes_by_id, encode, core):
+    flux, mochi = encode("Flux", TEXTS["a"]), encode("Stable Diffusion 1", TEXTS["b"])
+    with pytest.raises(core.EmbeddingError, match=r"^b: .* must come from the same text encoder"):
+        results(nodes_by_id["RichSpaceInterpolate"], a=flux, b=mochi, index=1, steps=30)
+
+
+def test_other_keys_come_from_a_and_stock_nodes_go_on(nodes_by_id, prompts):
+    import node_helpers
+
+    import nodes
+
+    given = prompts("Flux")
+    given["a"] = node_helpers.conditioning_set_values(given["a"], {"guidance": 3.5})
+    mixture = results(nodes_by_id["RichSpaceOptimalInterpolate"], **given)[0]
+    assert extras_of(mixture)["guidance"] == 3.5
+    (timed,) = nodes.ConditioningSetTimestepRange().set_range(mixture, 0.0, 0.5)
+    (both,) = nodes.ConditioningCombine().combine(timed, given["b"])
+    assert len(both) == 2
