@@ -8,7 +8,7 @@ from conditionings import extras_of, values_of
 from host_encoders import FAMILIES, tiny_clip
 from node_runs import results, run_node
 
-TEXTS = {"a": "a red circle", "b": "a blue circle", "guide": "a green circle"}  # of as many tokens each
+TEXTS = {"a": "a red circle", "b": "a red square", "guide": "a red house"}  # of as many tokens each
 LONG = "a large striped red circle moves slowly to the right, " * 8
 UNCOUNTED = "scored on the full embedding (no token counts)"
 POOLED = {"Stable Diffusion 1", "Flux", "HunyuanVideo"}
