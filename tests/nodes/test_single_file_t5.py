@@ -1,0 +1,118 @@
+"""A T5 as one file, in float16 and in float8, as the host reads it: what the finder makes of it.
+
+The host's loader tells a t5xxl by its full width, so that only what it does after that can be done at a small size: the
+steps of `comfy.sd.load_text_encoder_state_dicts` for the type cogvideox.
+"""
+
+from itertools import combinations
+from types import SimpleNamespace
+
+import pytest
+import torch
+from node_runs import results
+from safetensors.torch import save_file
+
+SIZES = {"d_model": 128, "d_kv": 16, "d_ff": 320, "num_layers": 6, "num_heads": 8, "vocab_size": 32_128}
+SUBJECTS = ("tiger", "zebra", "strawberry", "blueberry", "rabbit", "peacock")
+PAIRS = [*combinations(SUBJECTS, 2)]
+SCENE = "moves gracefully through the forest in the breeze"
+
+
+def random_t5():
+    """A random T5 encoder's weights under their published names, float32."""
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(rows, columns, std):
+        return torch.randn(rows, columns, generator=generator) * std
+
+    width, inner, hidden = SIZES["d_model"], SIZES["d_kv"] * SIZES["num_heads"], SIZES["d_ff"]
+    weights = {
+        "shared.weight": normal(SIZES["vocab_size"], width, 1.0),
+        "encoder.final_layer_norm.weight": torch.ones(width),
+    }
+    for number in range(SIZES["num_layers"]):
+        attention, feed = (f"encoder.block.{number}.layer.{place}" for place in (0, 1))
+        for name in "qkv":
+            weights[f"{attention}.SelfAttention.{name}.weight"] = normal(inner, width, width**-0.5)
+        weights[f"{attention}.SelfAttention.o.weight"] = normal(width, inner, inner**-0.5)
+        for name in ("wi_0", "wi_1"):
+            weights[f"{feed}.DenseReluDense.{name}.weight"] = normal(hidden, width, width**-0.5)
+        weights[f"{feed}.DenseReluDense.wo.weight"] = normal(width, hidden, hidden**-0.5)
+        weights |= {f"{layer}.layer_norm.weight": torch.ones(width) for layer in (attention, feed)}
+    weights["encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"] = normal(
+        32, SIZES["num_heads"], 1.0
+    )
+    return weights
+
+
+def in_float8(weights):
+    """As the plain float8 file: everything, as it is."""
+    return {name: value.to(torch.float8_e4m3fn) for name, value in weights.items()}
+
+
+def in_scaled_float8(weights):
+    """As the scaled float8 file: each linear layer with a scale, the rest in float16."""
+    largest = torch.finfo(torch.float8_e4m3fn).max
+    made = {"scaled_fp8": torch.empty(0, dtype=torch.float8_e4m3fn)}
+    for name, value in weights.items():
+        if value.ndim < 2 or "shared" in name or "bias" in name:
+            made[name] = value.half()
+            continue
+        scale = value.abs().max() / largest
+        made[name] = (value / scale).to(torch.float8_e4m3fn)
+        made[name.removesuffix("weight") + "scale_weight"] = scale.reshape(1)
+    return made
+
+
+FORMS = {
+    "float32": dict,
+    "float16": lambda weights: {name: value.half() for name, value in weights.items()},
+    "scaled float8": in_scaled_float8,
+    "float8": in_float8,
+}
+
+
+def clip_of(file):
+    """What Load CLIP makes of a file, type cogvideox."""
+    import comfy.sd
+    import comfy.utils
+    from comfy.text_encoders.cogvideo import CogVideoXTokenizer, cogvideo_te
+    from comfy.text_encoders.sd3_clip import t5_xxl_detect
+
+    weights, metadata = comfy.utils.load_torch_file(str(file), safe_load=True, return_metadata=True)
+    weights, _ = comfy.utils.convert_old_quants(weights, model_prefix="", metadata=metadata)
+    target = SimpleNamespace(params={}, clip=cogvideo_te(**t5_xxl_detect(weights)), tokenizer=CogVideoXTokenizer)
+    return comfy.sd.CLIP(target, state_dict=[weights], model_options={"t5xxl_model_config": SIZES})
+
+
+@pytest.fixture(scope="module")
+def indices(nodes_by_id, host, tmp_path_factory):  # noqa: ARG001 - the host's modules must be importable first
+    """{form: the finder's index for each pair of subjects}."""
+    weights, folder = random_t5(), tmp_path_factory.mktemp("t5")
+    found = {}
+    for form, change in FORMS.items():
+        file = folder / f"{form}.safetensors"
+        save_file(change(weights), file)
+        clip = clip_of(file)
+        found[form] = [index_of(nodes_by_id, clip, *pair) for pair in PAIRS]
+    return found
+
+
+def index_of(nodes_by_id, clip, a, b):
+    texts = (f"The {a}, {SCENE}.", f"The {b}, {SCENE}.", f"The {a}, which looks like a {b}, {SCENE}.")
+    prompts = [results(nodes_by_id["RichSpaceT5Encode"], encoder=clip, text=text)[0] for text in texts]
+    return results(nodes_by_id["RichSpaceOptimalInterpolate"], **dict(zip(("a", "b", "guide"), prompts, strict=True)))[
+        1
+    ]
+
+
+def test_indices_differ_from_pair_to_pair(indices):
+    assert len(set(indices["float32"])) > 2
+
+
+# Eleven bits of each weight move no score as far as to the next candidate; four bits may, where two candidates score
+# nearly alike.
+@pytest.mark.parametrize(("form", "apart"), [("float16", 0), ("scaled float8", 1), ("float8", 1)])
+def test_the_index_is_that_of_float32_or_next_to_it(indices, form, apart):
+    differences = [abs(index - exact) for index, exact in zip(indices[form], indices["float32"], strict=True)]
+    assert max(differences) <= apart
