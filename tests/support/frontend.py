@@ -255,7 +255,9 @@ class Frontend:
 
     def reload(self) -> None:
         """Reload the page as it is, and wait until its graph is shown again."""
-        # The frontend keeps the open workflow for this when nothing has changed in it for a moment.
+        # The frontend keeps the open workflow for this when nothing has changed in it for a moment; it looks for
+        # changes when somebody clicks or types, which this call stands for.
+        self.page.evaluate("app.extensionManager.workflow.activeWorkflow?.changeTracker?.captureCanvasState?.()")
         self.page.wait_for_function(_IS_KEPT, timeout=SETTLED_MS)
         self._open()
         self.page.wait_for_function("() => app.graph.nodes.length", timeout=SETTLED_MS)

@@ -1,0 +1,132 @@
+"""The host's own CogVideoX, corrected, against this pack's sampler and diffusers called directly: time and memory.
+
+The same weights, embeddings, noise and settings for all of them. Run: python benchmarks/native.py
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from measure import compare, peak_bytes, print_table
+from sampling import make_pipeline
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+import host_python
+
+STEPS, WIDTH, HEIGHT, FRAMES, SEED, CFG = 10, 192, 128, 17, 0, 6.0
+SIZE = {"width": WIDTH, "height": HEIGHT, "frames": FRAMES, "batch_size": 1}
+
+
+def main(rounds: int = 7) -> None:
+    """Print the tables."""
+    torch.set_num_threads(1)  # threads that wait for each other measure the machine's other work
+    with tempfile.TemporaryDirectory() as base, torch.inference_mode():
+        host_python.import_host(Path(base))
+        pack = host_python.load_pack()
+        nodes = host_python.node_classes(pack)
+        ways = sampling_ways(nodes)
+        latents = {name: way() for name, way in ways.items()}
+        reference = latents["diffusers directly"]
+        times = compare(*ways.values(), rounds=rounds)
+        rows = [
+            (
+                name,
+                f"{seconds / STEPS * 1000:.1f}",
+                f"{seconds / times[0]:.3f}",
+                f"{peak_bytes(way) / 2**20:.1f}",
+                f"{distance(latents[name], reference):.0e}",
+            )
+            for (name, way), seconds in zip(ways.items(), times, strict=True)
+        ]
+        header = ("what", "ms a step", "ratio", "most MiB beside the weights", "distance of the latents")
+        print_table(f"Sampling, demo model, {WIDTH} x {HEIGHT} x {FRAMES}, {STEPS} steps", header, rows)
+
+        forwards = forward_ways(importlib.import_module(f"{pack.__name__}.nodes.native"))
+        times = compare(*forwards.values(), rounds=3)
+        rows = [
+            (name, f"{seconds:.2f}", f"{seconds / times[0]:.2f}", f"{peak_bytes(way) / 2**20:.0f}")
+            for (name, way), seconds in zip(forwards.items(), times, strict=True)
+        ]
+        print_table(
+            "One forward as wide as 2B, two layers, 226 tokens and 5 x 30 x 46 latents",
+            ("what", "seconds", "ratio", "most MiB beside the weights"),
+            rows,
+        )
+
+
+def distance(ours: torch.Tensor, reference: torch.Tensor) -> float:
+    """Relative L2."""
+    return float((ours - reference).norm() / reference.norm())
+
+
+def sampling_ways(nodes: dict[str, Any]) -> dict[str, Callable[[], torch.Tensor]]:
+    """{what it is: what samples the demo's latents in the host's layout}, diffusers first."""
+    from comfy_extras.nodes_custom_sampler import SamplerCustom
+
+    demo = nodes["RichSpaceLoadCogVideoX"].GET_SCHEMA().inputs[0].options[0]
+    model, encoder = nodes["RichSpaceLoadCogVideoX"].execute(model=demo, dtype="auto").args
+    native, _, _ = nodes["RichSpaceLoadCogVideoXNative"].execute(model=demo, dtype="auto").args
+    positive, negative = (
+        nodes["RichSpaceT5Encode"].execute(encoder=encoder, text=text).args[0]
+        for text in ("a red circle moves right", "")
+    )
+    pipeline = make_pipeline(model)
+    sampler, sigmas = nodes["RichSpaceCogVideoXSampler"].execute(
+        model=native, steps=STEPS, scheduler="auto", dynamic_cfg="off", noise="diffusers"
+    ).args  # fmt: skip
+    (latent,) = nodes["RichSpaceEmptyCogVideoXLatent"].execute(model=native, **SIZE).args
+
+    def directly() -> torch.Tensor:
+        latents: torch.Tensor = pipeline(
+            prompt_embeds=positive[0][0], negative_prompt_embeds=negative[0][0], width=WIDTH, height=HEIGHT,
+            num_frames=FRAMES, num_inference_steps=STEPS, guidance_scale=CFG, output_type="latent",
+            generator=torch.Generator().manual_seed(SEED),
+        ).frames  # fmt: skip
+        return latents.movedim(1, 2) / model.folder.scaling_factor
+
+    def by_the_pack() -> torch.Tensor:
+        output = nodes["RichSpaceCogVideoXSample"].execute(
+            model=model, positive=positive, negative=negative, steps=STEPS, cfg=CFG, seed=SEED, scheduler="auto",
+            dynamic_cfg="off", **SIZE,
+        )  # fmt: skip
+        samples: torch.Tensor = output.args[0]["samples"]
+        return samples
+
+    def by_the_host() -> torch.Tensor:
+        output = SamplerCustom.execute(native, True, SEED, CFG, positive, negative, sampler, sigmas, latent)
+        samples: torch.Tensor = output.args[0]["samples"]
+        return samples
+
+    return {"diffusers directly": directly, "CogVideoX Sample": by_the_pack, "native, SamplerCustom": by_the_host}
+
+
+def forward_ways(native: Any) -> dict[str, Callable[[], torch.Tensor]]:
+    """{what it is: one forward of a random model as wide as the published 2B}, diffusers first."""
+    import comfy.model_management
+    import comfy.sd
+    from diffusers import CogVideoXTransformer3DModel
+
+    torch.manual_seed(0)
+    theirs = CogVideoXTransformer3DModel(num_layers=2).eval().requires_grad_(False)
+    weights = native.host_keys({name: value for name, value in theirs.state_dict().items() if "pos_emb" not in name})
+    stock = comfy.sd.load_diffusion_model_state_dict(weights, model_options={"dtype": torch.float32})
+    corrected = native.correct_model(stock, native.recognise(stock))
+    comfy.model_management.load_models_gpu([corrected])
+    network, options = corrected.model.diffusion_model, corrected.model_options["transformer_options"]
+    latents, text = torch.randn(1, 16, 5, 30, 46), torch.randn(1, 226, 4096)
+    timestep = torch.tensor([500])
+    return {
+        "diffusers": lambda: theirs(latents.movedim(1, 2), text, timestep).sample,
+        "native": lambda: network(latents, timestep, text, transformer_options=options),
+        "native, the host's attention": lambda: network(latents, timestep, text, transformer_options={}),
+    }
+
+
+if __name__ == "__main__":
+    main()
