@@ -33,7 +33,10 @@ from .errors import EmbeddingError, RichSpaceError
 #: Elements of each embedding that are worked on at once: small enough for a core's cache, and for the temporaries
 #: to stay below the size of one embedding.
 _CHUNK_ELEMENTS = 1 << 16
-_OTHER_LENGTH = "This text encoder does not bring all prompts to one length, in tokens. Make them equally long."
+_OTHER_LENGTH = (
+    "All prompts of a mixture must come from the same text encoder; if it pads them to no common length, in tokens, "
+    "make them equally long."
+)
 
 
 def interpolate(a: Tensor, b: Tensor, *, index: int, steps: int) -> Tensor:

@@ -84,7 +84,7 @@ def test_prompts_of_other_lengths_are_refused_with_what_to_do(nodes_by_id, encod
     a, b = encode(family, TEXTS["a"]), encode(family, 2 * LONG)
     lengths = [len(values_of(each)) for each in (a, b)]
     assert lengths[0] < lengths[1]
-    message = rf"^b: expected what a is, .*\[{lengths[0]}, .*got .*\[{lengths[1]}, .*Make them equally long\."
+    message = rf"^b: expected what a is, .*\[{lengths[0]}, .*got .*\[{lengths[1]}, .*make them equally long\."
     for node, rest in (("RichSpaceOptimalInterpolate", {"guide": a}), ("RichSpaceInterpolate", {"index": 1})):
         with pytest.raises(core.EmbeddingError, match=message):
             results(nodes_by_id[node], a=a, b=b, steps=30, **rest)
