@@ -109,7 +109,9 @@ _VIDEOS = """() => [...document.querySelectorAll("video")].filter(video => video
 _CARDS = (
     "[...document.querySelectorAll('[data-testid=template-workflows-content] > [data-testid^=template-workflow-]')]"
 )
-_HAS_PICTURES = f"() => {_CARDS}.length && {_CARDS}.every(card => card.querySelector('img')?.complete)"
+# The frontend loads the picture of a card that comes into sight.
+_HAS_PICTURES = f"""() => {_CARDS}.length && {_CARDS}.every(card =>
+    card.querySelector('img')?.complete || void card.scrollIntoView())"""
 _TEMPLATES = f"""() => {_CARDS}.map(card =>
     [card.dataset.testid.replace("template-workflow-", ""), card.querySelector("img").naturalWidth])"""
 # A workflow is open, and all of its nodes lie in the window: it has been fitted into it.
