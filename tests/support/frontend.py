@@ -98,11 +98,20 @@ _IS_SHOWN = """() => app.graph.nodes.every(node => {
     const output = app.nodeOutputs[node.id];
     if (!output?.images) return Boolean(output) || !node.constructor.nodeData?.output_node;
     if (node.hideOutputImages) return document.querySelector(".richspace-chart svg"); // drawn by the pack's script
+    const names = output.images.map(({filename}) => new URLSearchParams({filename}).toString());
+    const isOne = address => names.some(name => address.includes(name));
     const page = document.querySelector(`[data-node-id="${node.id}"]`);
-    if (output.animated?.[0]) return [...document.querySelectorAll("video")].some(video => video.readyState >= 2);
+    if (output.animated?.[0]) {
+        return [...document.querySelectorAll("video")].some(it => isOne(it.currentSrc) && it.readyState >= 2);
+    }
     const pictures = page ? [...page.querySelectorAll("img")] : node.imgs ?? [];
-    return pictures.some(picture => picture.complete && picture.naturalWidth);
+    return pictures.some(picture => isOne(picture.src) && picture.complete && picture.naturalWidth);
 })"""
+# The page has been told of every file: it hears of them some time after they are in the host's history.
+_IS_TOLD = """files => {
+    const told = Object.values(app.nodeOutputs).flatMap(output => output?.images ?? []);
+    return files.every(file => told.some(({filename}) => filename === file));
+}"""
 _VIDEOS = """() => [...document.querySelectorAll("video")].filter(video => video.checkVisibility()).map(video => ({
     query: new URL(video.currentSrc).search, size: [video.videoWidth, video.videoHeight], ready: video.readyState >= 2,
 }))"""
@@ -236,12 +245,15 @@ class Frontend:
         self.settle()
 
     def run(self, timeout: float = 300) -> dict[str, Any]:
-        """Press Run and wait until the prompt is over; returns its entry in the host's history."""
+        """Press Run and wait until the prompt is over, in the page too; returns its entry in the host's history."""
         with self.page.expect_response(lambda it: it.url.endswith("/api/prompt")) as response:
             self.page.get_by_test_id("queue-button").click()
         answer = response.value.json()
         assert response.value.ok, answer
-        return self.server.wait(answer["prompt_id"], timeout)
+        entry = self.server.wait(answer["prompt_id"], timeout)
+        files = [file["filename"] for output in entry["outputs"].values() for file in output.get("images", [])]
+        self.page.wait_for_function(_IS_TOLD, arg=files, timeout=SETTLED_MS)
+        return entry
 
     def set_widget(self, title: str, name: str, value: Any) -> None:
         """Give a widget of the node of a title another value, as its own dialog does."""
