@@ -118,10 +118,10 @@ _VIDEOS = """() => [...document.querySelectorAll("video")].filter(video => video
 _CARDS = (
     "[...document.querySelectorAll('[data-testid=template-workflows-content] > [data-testid^=template-workflow-]')]"
 )
-# The frontend loads the picture of a card that comes into sight.
-_HAS_PICTURES = f"""() => {_CARDS}.length && {_CARDS}.every(card =>
-    card.querySelector('img')?.complete || void card.scrollIntoView())"""
-_TEMPLATES = f"""() => {_CARDS}.map(card =>
+# Each card's name and the width of its picture, once all are there. The frontend loads the picture of a card that comes
+# into sight, and may draw a card anew at any time: looked at and read in one go.
+_TEMPLATES = f"""() => {_CARDS}.length && {_CARDS}.every(card =>
+    card.querySelector("img")?.complete || void card.scrollIntoView()) && {_CARDS}.map(card =>
     [card.dataset.testid.replace("template-workflow-", ""), card.querySelector("img").naturalWidth])"""
 # A workflow is open, and all of its nodes lie in the window: it has been fitted into it.
 _IS_FITTED = """name => {
@@ -320,8 +320,7 @@ class Frontend:
         name = self.page.get_by_text(pack, exact=True)
         name.click()
         name.nth(1).wait_for(timeout=SETTLED_MS)  # the heading above them
-        self.page.wait_for_function(_HAS_PICTURES, timeout=SETTLED_MS)
-        return dict(self.page.evaluate(_TEMPLATES))
+        return dict(self.page.wait_for_function(_TEMPLATES, timeout=SETTLED_MS).json_value())
 
     def open_template(self, pack: str, name: str) -> None:
         """Open one of a pack's templates from the dialog, as a click on its card does."""
