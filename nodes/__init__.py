@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import cogvideox, embedding_files, encode, evaluate, mix, native_cogvideox, view, vision
+from . import cogvideox, embedding_files, encode, evaluate, mix, native_cogvideox, native_lora, view, vision
 from .host_api import ComfyExtension, io
 from .replacements import register_replacements
 
@@ -18,5 +18,5 @@ class RichSpaceExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """The nodes, in the order of their topics."""
-        topics = (encode, mix, cogvideox, native_cogvideox, view, evaluate, embedding_files)
+        topics = (encode, mix, cogvideox, native_cogvideox, native_lora, view, evaluate, embedding_files)
         return [node for topic in topics for node in topic.NODES]

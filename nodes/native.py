@@ -69,9 +69,7 @@ def recognise(model: Any) -> CogVideoXConfig:
     Raises:
         ModelFolderError: If it is none of them.
     """
-    network = model.get_model_object("diffusion_model")
-    if not isinstance(network, CogVideoXTransformer3DModel):
-        raise _unknown("a CogVideoX", type(network).__name__)
+    network = network_of(model)
     known = {(_width(each), each.transformer["patch_size_t"]): each for each in PUBLISHED}
     config = known.get((network.dim, network.patch_size_t))
     if config is None:
@@ -82,9 +80,28 @@ def recognise(model: Any) -> CogVideoXConfig:
     return config
 
 
+def network_of(model: Any) -> CogVideoXTransformer3DModel:
+    """The network of the host's MODEL of a CogVideoX.
+
+    Raises:
+        ModelFolderError: If it is another model's.
+    """
+    network = model.get_model_object("diffusion_model")
+    if not isinstance(network, CogVideoXTransformer3DModel):
+        raise _unknown("a CogVideoX", type(network).__name__)
+    return network
+
+
 def host_keys(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A transformer's weights under the names that the host knows, from diffusers' or the host's own."""
     return {_renamed(key): value for key, value in weights.items()}
+
+
+def published_key(key: str) -> str:
+    """Diffusers' name of a transformer's weight that the host knows as `key`."""
+    for theirs, ours in _RENAMED:
+        key = key.replace(ours, theirs)
+    return key
 
 
 def correct_model(model: Any, config: CogVideoXConfig, colours: LatentColours | None = None) -> Any:

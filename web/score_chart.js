@@ -1,6 +1,8 @@
 /** Draws one finder's curves as SVG: the one that decides above, what it is the sum of below. */
 
-const LEFT = 36; // room for the scores
+const LEFT = 36; // room for the scores at least, and for longer ones more: so much for a digit, and between
+const DIGIT = 6;
+const SCORE_GAP = 4;
 const RIGHT = 10;
 const TOP = 8;
 const BOTTOM = 18; // room for the candidates' numbers
@@ -21,12 +23,17 @@ export function drawChart(data, { width, height, chosen, hovered }) {
   const right = width - RIGHT;
   const bottom = height - BOTTOM;
   const margin = 0.025 * steps;
-  const x = scale(-margin, steps + margin, LEFT, right);
 
   const split = parts.length ? TOP + UPPER_SHARE * (bottom - TOP - GAP) : bottom;
   const fields = [{ named: [deciding], top: TOP, bottom: split }];
   if (parts.length) fields.push({ named: parts, top: split + GAP, bottom });
-  for (const field of fields) field.y = scoreScale(field);
+  for (const field of fields) {
+    field.y = scoreScale(field);
+    field.scores = scoreTicks(field);
+  }
+  const longest = Math.max(...fields.flatMap(({ scores }) => scores.map(({ text }) => text.length)));
+  const left = Math.max(LEFT, longest * DIGIT + SCORE_GAP + 2);
+  const x = scale(-margin, steps + margin, left, right);
 
   const drawing = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
   for (const field of fields) {
@@ -34,8 +41,11 @@ export function drawChart(data, { width, height, chosen, hovered }) {
     const tall = field.bottom - top;
     const half = Math.max(x(1 / 2) - x(0), 1.5);
     drawing.append(
-      svg("rect", { class: "field", x: LEFT, y: top, width: right - LEFT, height: tall }),
-      ...scoreTicks(field, right),
+      svg("rect", { class: "field", x: left, y: top, width: right - left, height: tall }),
+      ...field.scores.flatMap(({ text, height }) => [
+        line("grid", left, height, right, height),
+        label(text, left - SCORE_GAP, height, "end", "middle"),
+      ]),
       svg("rect", { class: "chosen-band", x: x(chosen) - half, y: top, width: 2 * half, height: tall }),
       line("optimum", x(optimum * steps), top, x(optimum * steps), field.bottom),
       ...(hovered ? [line("hovered", x(hovered), top, x(hovered), field.bottom)] : []),
@@ -68,15 +78,13 @@ function scoreScale({ named, top, bottom }) {
   return Object.assign(map, { low: middle - 0.6 * span, high: middle + 0.64 * span });
 }
 
-function scoreTicks({ y, top, bottom }, right) {
+/** Round scores of a field, each with where it is written. */
+function scoreTicks({ y, top, bottom }) {
   const step = roundStep((y.high - y.low) / Math.max(1, Math.floor((bottom - top) / 26)));
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const ticks = [];
-  for (let tick = Math.ceil(y.low / step) * step; tick <= y.high; tick += step) {
-    if (y(tick) < top + 4) continue; // its label would stand out
-    ticks.push(line("grid", LEFT, y(tick), right, y(tick)));
-    ticks.push(label(tick.toFixed(decimals), LEFT - 4, y(tick), "end", "middle"));
-  }
+  for (let tick = Math.ceil(y.low / step) * step; tick <= y.high; tick += step)
+    if (y(tick) >= top + 4) ticks.push({ text: tick.toFixed(decimals), height: y(tick) }); // one above would stand out
   return ticks;
 }
 

@@ -8,7 +8,7 @@ from checkout import ARTIFACTS
 from frontend import SETTLED_MS
 from playwright.sync_api import expect
 
-LEFT, RIGHT, STEPS = 36, 10, 30  # of a chart, beside its field
+STEPS = 30
 WORDS = dict(
     zip(
         blueprint.TEXTS,
@@ -97,10 +97,9 @@ def choices(frontend):
 
 def click(frontend, number, index):
     """Click a candidate in the chart of a number."""
-    chart = frontend.page.locator(".richspace-chart:visible").nth(number)
-    box, own = chart.bounding_box(), chart.evaluate("it => it.clientWidth")
-    at = LEFT + (index + 0.025 * STEPS) / (1.05 * STEPS) * (own - LEFT - RIGHT)
-    frontend.page.mouse.click(box["x"] + at * box["width"] / own, box["y"] + box["height"] / 3)
+    field = frontend.page.locator(".richspace-chart:visible").nth(number).locator(".field").first.bounding_box()
+    across = (index + 0.025 * STEPS) / (1.05 * STEPS)
+    frontend.page.mouse.click(field["x"] + across * field["width"], field["y"] + field["height"] / 3)
 
 
 def words_of(panels):

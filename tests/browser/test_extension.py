@@ -7,7 +7,6 @@ from playwright.sync_api import expect
 
 DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"
 FINDER = "Circle + square"
-LEFT, RIGHT = 36, 10  # of the chart, beside its field
 ADD = """([type, inputs]) => {
     const node = LiteGraph.createNode(type);
     node.pos = [850, 620];
@@ -69,12 +68,10 @@ def chart(frontend):
 
 
 def point(frontend, index, steps=30):
-    """Where a candidate is in the chart: Playwright's position, in the chart's own pixels, and on the screen."""
-    box = chart(frontend).bounding_box()
-    own = frontend.page.evaluate("document.querySelector('.richspace-chart').clientWidth")
+    """Where a candidate is in the chart, on the screen."""
+    field = chart(frontend).locator(".field").first.bounding_box()
     across = (index + 0.025 * steps) / (1.05 * steps)
-    at = LEFT + across * (own - LEFT - RIGHT)
-    return box["x"] + at * box["width"] / own, box["y"] + box["height"] / 3
+    return field["x"] + across * field["width"], field["y"] + field["height"] / 3
 
 
 def click(frontend, index):

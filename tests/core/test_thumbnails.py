@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from thumbnails import SIDE, draw_thumbnail
+from thumbnails import SIDE, draw_flow, draw_thumbnail
 
 RED, GREEN = (200, 30, 30), (30, 160, 60)
 PLOT = Image.new("RGB", (768, 448), RED)
@@ -41,3 +41,11 @@ def test_a_high_picture_has_the_room_of_the_plot_too(size):
     assert bottom - top > 0.7 * SIDE
     assert (right - left) / (bottom - top) == pytest.approx(size[0] / size[1], abs=0.02)  # whole
     assert left + right == pytest.approx(SIDE, abs=4)  # in the middle
+
+
+def test_a_flow_fills_the_picture_below_its_title():
+    thumbnail = draw_flow("Title", ["First", "Ours", "Last"], "What it needs")
+    assert thumbnail.size == (SIDE, SIDE)
+    stock, ours = (box_of(color, thumbnail) for color in ((0x3A, 0x3A, 0x46), (0x33, 0x33, 0x5C)))
+    assert stock[1] < ours[1] < ours[3] < stock[3] < 0.9 * SIDE
+    assert ours[2] - ours[0] > 0.8 * SIDE

@@ -5,38 +5,22 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from diffusers import CogVideoXDDIMScheduler, CogVideoXPipeline, CogVideoXTransformer3DModel
+from diffusers import CogVideoXDDIMScheduler, CogVideoXTransformer3DModel
+from native_models import (
+    CONFIG,
+    KINDS,
+    SCHEDULE,
+    SIZES,
+    config_of,
+    distance,
+    forward_of_diffusers,
+    forward_of_host,
+    inputs,
+    random_transformer,
+    rotary_of_diffusers,
+    stock_model,
+)
 from node_runs import run_node
-
-SIZES = [(8, 12, 3), (10, 6, 1), (4, 16, 5)]  # latent height, width, frames
-BASE_SIZE = (8, 12)
-SCALE = 1.15258426  # of the latents, as the host has it for a model that is narrow
-#: Heads of 64, as the host assumes; a width that is divisible by three, as its sines want.
-CONFIG = {
-    "num_attention_heads": 3,
-    "attention_head_dim": 64,
-    "in_channels": 16,
-    "out_channels": 16,
-    "time_embed_dim": 48,
-    "text_embed_dim": 32,
-    "num_layers": 2,
-    "sample_height": BASE_SIZE[0],
-    "sample_width": BASE_SIZE[1],
-    "sample_frames": 9,
-    "max_text_seq_length": 20,
-}
-KINDS = {"2b": {}, "5b": {"use_rotary_positional_embeddings": True}}
-SCHEDULE = {
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "prediction_type": "v_prediction",
-    "rescale_betas_zero_snr": True,
-    "snr_shift_scale": 3.0,
-    "timestep_spacing": "trailing",
-    "clip_sample": False,
-    "set_alpha_to_one": True,
-}
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +35,7 @@ def kind(request):
 
 @pytest.fixture(scope="module")
 def theirs(kind):
-    """diffusers' model of a kind, with random weights."""
-    torch.manual_seed(7)
-    model = CogVideoXTransformer3DModel(**CONFIG, **KINDS[kind]).eval().requires_grad_(False)
-    for name, weight in model.named_parameters():
-        weight.normal_(
-            mean=2.0 if ".norm_" in name else 0.0, std=0.08
-        )  # so that every layer counts, and attention looks
-    return model
+    return random_transformer(kind)
 
 
 @pytest.fixture(scope="module")
@@ -67,61 +44,18 @@ def scheduler():
 
 
 @pytest.fixture(scope="module")
-def stock(theirs, native, host):  # noqa: ARG001 - the host's modules must be importable first
-    """The host's own model of the same weights, as its loader makes it."""
-    import comfy.sd
-
-    weights = native.host_keys(theirs.state_dict())
-    return comfy.sd.load_diffusion_model_state_dict(weights, model_options={"dtype": torch.float32})
+def stock(theirs, native):
+    return stock_model(native, theirs)
 
 
 @pytest.fixture(scope="module")
-def config(pack, theirs, kind):
-    make = importlib.import_module(f"{pack.__name__}.richspace_core.model_config").CogVideoXConfig
-    return make(kind, dict(theirs.config), {"scaling_factor": SCALE, "latent_channels": 16}, SCHEDULE)
+def config(theirs, native):
+    return config_of(native, theirs)
 
 
 @pytest.fixture(scope="module")
 def corrected(stock, native, config):
     return native.correct_model(stock, config)
-
-
-def distance(ours, reference):
-    return float((ours - reference).norm() / reference.norm())
-
-
-def inputs(size):
-    height, width, frames = size
-    generator = torch.Generator().manual_seed(height)
-    latents = torch.randn(2, 16, frames, height, width, generator=generator)  # the host's layout
-    return latents, torch.randn(2, 20, 32, generator=generator), torch.tensor([999.0, 500.0])
-
-
-def rotary_of_diffusers(model, size):
-    """The rotary table that diffusers' pipeline makes for a size; None for a model without."""
-    if not model.config.use_rotary_positional_embeddings:
-        return None
-    height, width, frames = size
-    pipeline = SimpleNamespace(vae_scale_factor_spatial=8, transformer=model)
-    prepare = CogVideoXPipeline._prepare_rotary_positional_embeddings
-    return prepare(pipeline, height * 8, width * 8, frames, torch.device("cpu"))
-
-
-def forward_of_diffusers(model, size):
-    latents, text, steps = inputs(size)
-    rotary = rotary_of_diffusers(model, size)
-    with torch.inference_mode():
-        out = model(latents.transpose(1, 2), text, steps, image_rotary_emb=rotary, return_dict=False)[0]
-    return out.transpose(1, 2)
-
-
-def forward_of_host(patcher, size):
-    import comfy.model_management
-
-    latents, text, steps = inputs(size)
-    comfy.model_management.load_models_gpu([patcher])
-    with torch.inference_mode():
-        return patcher.model.diffusion_model(latents, steps, text)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -154,7 +88,7 @@ def sample_with_host(patcher, steps, *, sampler="euler", seed=3):
     positive, negative = ([[row[None], {}]] for row in text)
     empty = torch.zeros_like(noise)
     latents = comfy.sample.sample(
-        patcher, noise, steps, 6.0, sampler, "simple", positive, negative, empty, disable_noise=False, disable_pbar=True
+        patcher, noise, steps, 6.0, sampler, "simple", positive, negative, empty, disable_pbar=True, seed=seed
     )
     return latents * patcher.model.latent_format.scale_factor
 
@@ -177,9 +111,11 @@ def sample_with_diffusers(model, scheduler, steps, *, seed=3):
     return latents.transpose(1, 2)
 
 
+@pytest.mark.parametrize("sampler", ["euler", "ddim"])
 @pytest.mark.parametrize("steps", [50, 20])
-def test_ksampler_makes_diffusers_video(theirs, corrected, scheduler, steps):
-    ours, reference = sample_with_host(corrected, steps), sample_with_diffusers(theirs, scheduler, steps)
+def test_ksampler_makes_diffusers_video(theirs, corrected, scheduler, steps, sampler):
+    ours = sample_with_host(corrected, steps, sampler=sampler)
+    reference = sample_with_diffusers(theirs, scheduler, steps)
     # What is left is the last alpha: zero in diffusers, which has no sigma.
     assert distance(ours, reference) < 5e-4
 
@@ -227,13 +163,26 @@ def wide_model(native, heads, **changes):
     return theirs, comfy.sd.load_diffusion_model_state_dict(weights, model_options={"dtype": torch.float32})
 
 
-@pytest.mark.parametrize(("heads", "kind"), [(30, "CogVideoX-2B"), (48, "CogVideoX-5B")])
-def test_the_node_recognises_a_model_and_makes_it_right(nodes_by_id, native, vaes, heads, kind):
-    theirs, stock = wide_model(native, heads, use_rotary_positional_embeddings=heads == 48)
+PUBLISHED = {
+    "CogVideoX-2B": (30, {}),
+    "CogVideoX-5B": (48, {"use_rotary_positional_embeddings": True}),
+    "CogVideoX1.5-5B": (
+        48,
+        {"use_rotary_positional_embeddings": True, "patch_size_t": 2, "patch_bias": False}
+        | {"sample_height": 300, "sample_width": 300},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_the_node_recognises_a_model_and_makes_it_right(nodes_by_id, native, vaes, kind):
+    heads, changes = PUBLISHED[kind]
+    theirs, stock = wide_model(native, heads, **changes)
     output = run_node(nodes_by_id["RichSpaceFixCogVideoX"], model=stock, vae=vaes[1])
     model, vae = output.result
     assert output.ui["text"] == (f"{kind}: positions, noise schedule, VAE as published",)
-    assert distance(forward_of_host(model, SIZES[0]), forward_of_diffusers(theirs, SIZES[0])) < 1e-5
+    size = (*SIZES[0][:2], 4)  # whole patches of 1.5
+    assert distance(forward_of_host(model, size), forward_of_diffusers(theirs, size)) < 1e-5
     sigmas = model.get_model_object("model_sampling").sigmas.double()
     scheduler = CogVideoXDDIMScheduler(**SCHEDULE | {"snr_shift_scale": 3.0 if heads == 30 else 1.0})
     torch.testing.assert_close(1 / (1 + sigmas**2), scheduler.alphas_cumprod.double(), rtol=1e-6, atol=5e-8)

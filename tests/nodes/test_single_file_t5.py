@@ -11,38 +11,12 @@ import pytest
 import torch
 from node_runs import results
 from safetensors.torch import save_file
+from single_file_t5 import random_t5
 
 SIZES = {"d_model": 128, "d_kv": 16, "d_ff": 320, "num_layers": 6, "num_heads": 8, "vocab_size": 32_128}
 SUBJECTS = ("tiger", "zebra", "strawberry", "blueberry", "rabbit", "peacock")
 PAIRS = [*combinations(SUBJECTS, 2)]
 SCENE = "moves gracefully through the forest in the breeze"
-
-
-def random_t5():
-    """A random T5 encoder's weights under their published names, float32."""
-    generator = torch.Generator().manual_seed(0)
-
-    def normal(rows, columns, std):
-        return torch.randn(rows, columns, generator=generator) * std
-
-    width, inner, hidden = SIZES["d_model"], SIZES["d_kv"] * SIZES["num_heads"], SIZES["d_ff"]
-    weights = {
-        "shared.weight": normal(SIZES["vocab_size"], width, 1.0),
-        "encoder.final_layer_norm.weight": torch.ones(width),
-    }
-    for number in range(SIZES["num_layers"]):
-        attention, feed = (f"encoder.block.{number}.layer.{place}" for place in (0, 1))
-        for name in "qkv":
-            weights[f"{attention}.SelfAttention.{name}.weight"] = normal(inner, width, width**-0.5)
-        weights[f"{attention}.SelfAttention.o.weight"] = normal(width, inner, inner**-0.5)
-        for name in ("wi_0", "wi_1"):
-            weights[f"{feed}.DenseReluDense.{name}.weight"] = normal(hidden, width, width**-0.5)
-        weights[f"{feed}.DenseReluDense.wo.weight"] = normal(width, hidden, hidden**-0.5)
-        weights |= {f"{layer}.layer_norm.weight": torch.ones(width) for layer in (attention, feed)}
-    weights["encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"] = normal(
-        32, SIZES["num_heads"], 1.0
-    )
-    return weights
 
 
 def in_float8(weights):
@@ -88,7 +62,7 @@ def clip_of(file):
 @pytest.fixture(scope="module")
 def indices(nodes_by_id, host, tmp_path_factory):  # noqa: ARG001 - the host's modules must be importable first
     """{form: the finder's index for each pair of subjects}."""
-    weights, folder = random_t5(), tmp_path_factory.mktemp("t5")
+    weights, folder = random_t5(SIZES), tmp_path_factory.mktemp("t5")
     found = {}
     for form, change in FORMS.items():
         file = folder / f"{form}.safetensors"

@@ -1,11 +1,13 @@
 """`dev.py workflows`: writes workflows/api from the files in workflows/, and the blueprint, by the frontend's own hand.
 
-With --thumbnails it runs each of them on the bundled demo model, too, and draws the pictures of the templates dialog.
+With --thumbnails it draws the pictures of the templates dialog, too, of a run of each on the bundled demo model; for
+those of other models, which it cannot stand for, a picture of what is wired to what.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import sys
@@ -19,7 +21,8 @@ from comfy_server import ComfyServer, PromptError, output_files
 from frontend import Frontend, chromium
 from PIL import Image
 from programs import Progress, ToolError, end_on_sigterm
-from thumbnails import draw_thumbnail, read_frames
+from single_files import add_tiny_wan
+from thumbnails import draw_flow, draw_thumbnail, read_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +38,10 @@ LITTLE_PROMPTS = (
     "a yellow star moves right",
     "a red and yellow circle moves right",
 )
+
+COGVIDEOX_LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
+FLOW = ("A, B and a guide:\nCLIP Text Encode", "RichSpace\nOptimal Interpolation", "KSampler, as always")
+FLOW_CAPTION = "needs the model's own files; the bundled\ndemo model cannot stand for it"
 
 
 def api_file(file: Path) -> Path:
@@ -87,6 +94,10 @@ def title_of(file: Path) -> str:
 
 def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) -> None:
     """Run a workflow on the demo model and draw its picture: the last finder's scores, and the video or the picture."""
+    if not any(node["class_type"] in COGVIDEOX_LOADERS for node in prompt.values()):
+        picture = draw_flow(title_of(file), FLOW, FLOW_CAPTION)
+        picture.save(file.with_suffix(".jpg"), quality=88, optimize=True)
+        return
     prompt = on_the_demo_model(prompt)
     entry = server.run(prompt)
     finders = [name for name, node in prompt.items() if node["class_type"] == "RichSpaceOptimalInterpolate"]
@@ -108,12 +119,12 @@ def export(*, thumbnails: bool) -> None:
     """Writes every file anew."""
     files = sorted(WORKFLOWS.glob("*.json"))
     progress = Progress("Writing workflows/api, the blueprint" + (" and the thumbnails" if thumbnails else ""))
-    with (
-        tempfile.TemporaryDirectory() as base,
-        ComfyServer(Path(base)) as server,
-        chromium() as browser,
-        Frontend(browser, server) as frontend,
-    ):
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
+        base = Path(folder)
+        add_tiny_wan(base)  # so that nothing is missing
+        server = running.enter_context(ComfyServer(base))
+        browser = running.enter_context(chromium())
+        frontend = running.enter_context(Frontend(browser, server))
         write_blueprint(frontend)
         for file in files:
             progress.show(file.stem)

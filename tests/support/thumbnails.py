@@ -19,7 +19,9 @@ CAPTION = "frames from the bundled demo model"
 
 _BACKGROUND, _TEXT, _MUTED = "#1e1e24", "#f2f2f5", "#b4b4c2"  # the score plot's own
 _MARGIN, _GAP = 22, 8
-_TITLE_SIZE, _CAPTION_SIZE = 56, 34
+_TITLE_SIZE, _CAPTION_SIZE, _STATION_SIZE = 56, 34, 42
+_ARROW = 48
+_STOCK, _OURS = "#3a3a46", "#33335c"  # a stock node's ground, and that of the finder in the workflows
 
 
 def read_frames(video: bytes) -> list[Image.Image]:
@@ -42,20 +44,57 @@ def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image])
     Returns:
         A square picture.
     """
-    picture = Image.new("RGB", (SIDE, SIDE), _BACKGROUND)
-    draw = ImageDraw.Draw(picture)
-    draw.text((_MARGIN, 14), title, _TEXT, _font(_TITLE_SIZE, bold=True))
-    top = 14 + round(1.35 * _TITLE_SIZE)
+    picture, draw, top = _titled(title)
     if not _is_high(frames):
         plot = plot.convert("RGB").resize((SIDE, round(plot.height * SIDE / plot.width)), Image.Resampling.LANCZOS)
         picture.paste(plot, (0, top))
         top += plot.height + _GAP
     caption_top = SIDE - round(2.6 * _CAPTION_SIZE)
     _draw_strip(picture, frames, (top, caption_top - _GAP))
-    draw.multiline_text(
-        (SIDE / 2, caption_top), CAPTION, _MUTED, _font(_CAPTION_SIZE), anchor="ma", align="center", spacing=6
-    )
+    _draw_caption(draw, CAPTION, caption_top)
     return picture
+
+
+def draw_flow(title: str, stations: Sequence[str], caption: str) -> Image.Image:
+    """A title, and below it what a workflow does, station by station, for one whose video cannot be made here.
+
+    Args:
+        title: One short line.
+        stations: One or two short lines each; the second from the end is what this pack adds, and stands out.
+        caption: One or two lines below them.
+
+    Returns:
+        A square picture.
+    """
+    picture, draw, top = _titled(title)
+    caption_top = SIDE - round(3.2 * _CAPTION_SIZE)
+    height = (caption_top - top - len(stations) * _ARROW) / len(stations)
+    for place, station in enumerate(stations):
+        above = top + _GAP + place * (height + _ARROW)
+        ours = place == len(stations) - 2
+        box = (3 * _MARGIN, above, SIDE - 3 * _MARGIN, above + height)
+        draw.rounded_rectangle(box, 16, fill=_OURS if ours else _STOCK)
+        draw.multiline_text(
+            (SIDE / 2, above + height / 2), station, _TEXT, _font(_STATION_SIZE, bold=ours), anchor="mm", align="center"
+        )
+        if place < len(stations) - 1:
+            tip, half = above + height + _ARROW - _GAP, _ARROW / 2
+            draw.polygon([(SIDE / 2 - half, tip - half), (SIDE / 2 + half, tip - half), (SIDE / 2, tip)], fill=_MUTED)
+    _draw_caption(draw, caption, caption_top)
+    return picture
+
+
+def _titled(title: str) -> tuple[Image.Image, ImageDraw.ImageDraw, int]:
+    """A picture with a title, what draws on it, and where it is free below."""
+    picture = Image.new("RGB", (SIDE, SIDE), _BACKGROUND)
+    draw = ImageDraw.Draw(picture)
+    draw.text((_MARGIN, 14), title, _TEXT, _font(_TITLE_SIZE, bold=True))
+    return picture, draw, 14 + round(1.35 * _TITLE_SIZE)
+
+
+def _draw_caption(draw: ImageDraw.ImageDraw, caption: str, top: int) -> None:
+    font = _font(_CAPTION_SIZE)
+    draw.multiline_text((SIDE / 2, top), caption, _MUTED, font, anchor="ma", align="center", spacing=6)
 
 
 def _is_high(frames: Sequence[Image.Image]) -> bool:

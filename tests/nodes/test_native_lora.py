@@ -1,0 +1,205 @@
+"""LoRA of a CogVideoX on the host's own model, as diffusers writes them and as others do."""
+
+import importlib
+from types import SimpleNamespace
+
+import pytest
+import torch
+from diffusers import CogVideoXPipeline
+from native_models import (
+    KINDS,
+    SIZES,
+    config_of,
+    distance,
+    forward_of_diffusers,
+    forward_of_host,
+    random_transformer,
+    stock_model,
+)
+from node_runs import run_node
+from safetensors.torch import save_file
+
+NODE = "RichSpaceLoadCogVideoXLora"
+RANK, SIZE = 4, SIZES[0]
+LAYERS = [  # every kind of layer that trainers take
+    *(f"attn1.{name}" for name in ("to_q", "to_k", "to_v", "to_out.0")),
+    "ff.net.0.proj",
+    "ff.net.2",
+]
+
+
+@pytest.fixture(scope="module")
+def native(pack):
+    return importlib.import_module(f"{pack.__name__}.nodes.native")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def theirs(kind):
+    return random_transformer(kind)
+
+
+@pytest.fixture
+def ours(theirs, native):
+    """The host's MODEL of the same weights, corrected."""
+    return native.correct_model(stock_model(native, theirs), config_of(native, theirs))
+
+
+@pytest.fixture
+def loras(tmp_path, host):  # noqa: ARG001 - the host's modules must be importable first
+    import folder_paths
+
+    folder = tmp_path / "loras"
+    folder.mkdir()
+    folder_paths.add_model_folder_path("loras", str(folder))
+    yield folder
+    folder_paths.folder_names_and_paths["loras"][0].remove(str(folder))
+
+
+def random_lora(model, rank=RANK):
+    """{layer.lora_A.weight and layer.lora_B.weight: values} for every block of a model."""
+    generator = torch.Generator().manual_seed(2)
+    made = {}
+    for block in range(len(model.transformer_blocks)):
+        for layer in LAYERS:
+            name = f"transformer_blocks.{block}.{layer}"
+            rows, columns = model.get_parameter(f"{name}.weight").shape
+            made[f"{name}.lora_A.weight"] = torch.randn(rank, columns, generator=generator) * 0.3
+            made[f"{name}.lora_B.weight"] = torch.randn(rows, rank, generator=generator) * 0.3
+    return made
+
+
+def merge(model, lora, scale):
+    """Add a LoRA to the weights of diffusers' model, by its definition."""
+    for name, down in lora.items():
+        layer, _, which = name.partition(".lora_")
+        if which == "A.weight":
+            with torch.no_grad():
+                model.get_parameter(f"{layer}.weight").add_(scale * lora[f"{layer}.lora_B.weight"] @ down)
+
+
+def put_on(nodes_by_id, model, name, strength=1.0):
+    output = run_node(nodes_by_id[NODE], model=model, lora=name, strength=strength)
+    return output.result[0], output.ui
+
+
+def named_by_diffusers(lora):
+    return {f"transformer.{name}": value for name, value in lora.items()}
+
+
+def named_by_kohya(lora, prefix="lora_unet_"):
+    made = {}
+    for name, value in lora.items():
+        layer, _, which = name.partition(".lora_")
+        layer = prefix + layer.replace(".", "_")
+        made[f"{layer}.lora_{'down' if which.startswith('A') else 'up'}.weight"] = value
+        made[f"{layer}.alpha"] = torch.tensor(float(RANK))
+    return made
+
+
+def named_by_the_host(native, lora):
+    made = {}
+    for name, value in lora.items():
+        layer, _, which = name.partition(".lora_")
+        (key,) = native.host_keys({f"{layer}.weight": value})
+        made[f"diffusion_model.{key.removesuffix('.weight')}.lora_{which}"] = value
+    return made
+
+
+def test_what_diffusers_saves_changes_the_host_s_model_as_its_own(nodes_by_id, theirs, ours, loras):
+    lora = random_lora(theirs)
+    CogVideoXPipeline.save_lora_weights(loras, transformer_lora_layers=lora, weight_name="mine.safetensors")
+    before = forward_of_host(ours, SIZE)
+    changed, said = put_on(nodes_by_id, ours, "mine.safetensors", strength=0.8)
+    assert said["text"] == (f"{2 * len(LAYERS)} layers changed",)
+    merge(theirs, lora, 0.8)
+    reference = forward_of_diffusers(theirs, SIZE)
+    assert distance(before, reference) > 0.05
+    assert distance(forward_of_host(changed, SIZE), reference) < 1e-5
+    torch.testing.assert_close(forward_of_host(ours, SIZE), before, rtol=0, atol=0)  # what came in is as it was
+
+
+def test_stock_loader_leaves_the_model_as_it_is(theirs, ours, loras):
+    """The reason for the node."""
+    import nodes
+
+    save_file(named_by_diffusers(random_lora(theirs)), loras / "mine.safetensors")
+    (changed,) = nodes.LoraLoaderModelOnly().load_lora_model_only(ours, "mine.safetensors", 1.0)
+    assert not changed.patches
+
+
+@pytest.mark.parametrize("names", ["kohya", "CogVideoX-Fun", "host", "bare"])
+def test_every_way_of_naming_gives_the_same(nodes_by_id, native, theirs, ours, loras, names):
+    lora = random_lora(theirs)
+    renamed = {
+        "kohya": named_by_kohya(lora),
+        "CogVideoX-Fun": named_by_kohya(lora, "lora_unet__"),
+        "host": named_by_the_host(native, lora),
+        "bare": lora,
+    }
+    save_file(renamed[names], loras / "renamed.safetensors")
+    changed, _ = put_on(nodes_by_id, ours, "renamed.safetensors")
+    merge(theirs, lora, 1.0)
+    assert distance(forward_of_host(changed, SIZE), forward_of_diffusers(theirs, SIZE)) < 1e-5
+
+
+def test_an_alpha_that_diffusers_notes_counts(nodes_by_id, theirs, ours, loras):
+    lora = random_lora(theirs)
+    CogVideoXPipeline.save_lora_weights(
+        loras,
+        transformer_lora_layers=lora,
+        transformer_lora_adapter_metadata={"r": RANK, "lora_alpha": 2 * RANK},
+        weight_name="noted.safetensors",
+    )
+    changed, _ = put_on(nodes_by_id, ours, "noted.safetensors")
+    merge(theirs, lora, 2.0)
+    assert distance(forward_of_host(changed, SIZE), forward_of_diffusers(theirs, SIZE)) < 1e-5
+
+
+def test_two_are_added(nodes_by_id, theirs, ours, loras):
+    lora = random_lora(theirs)
+    save_file(lora, loras / "one.safetensors")
+    twice = put_on(nodes_by_id, put_on(nodes_by_id, ours, "one.safetensors", 0.5)[0], "one.safetensors", 0.25)[0]
+    merge(theirs, lora, 0.75)
+    assert distance(forward_of_host(twice, SIZE), forward_of_diffusers(theirs, SIZE)) < 1e-5
+
+
+def test_layers_that_the_model_does_not_have_are_named(nodes_by_id, theirs, ours, loras):
+    more = {f"transformer_blocks.9.attn1.to_q.lora_{which}.weight": torch.ones(4, 4) for which in "AB"}
+    save_file(named_by_diffusers(random_lora(theirs) | more), loras / "longer.safetensors")
+    _, said = put_on(nodes_by_id, ours, "longer.safetensors")
+    (told,) = said["richspace_report"]
+    assert told["warning"] == (
+        "1 layers of the file are not in this model, such as transformer.transformer_blocks.9.attn1.to_q"
+    )
+
+
+def test_what_was_made_for_another_model_is_refused(nodes_by_id, core, theirs, ours, loras):
+    wide = {name: torch.cat([value, value], dim=-1) for name, value in random_lora(theirs).items() if "lora_A" in name}
+    save_file(named_by_diffusers(random_lora(theirs) | wide), loras / "wide.safetensors")
+    message = r"^lora: expected a LoRA that was .* wide\.safetensors: transformer_blocks\.0\.[\w.]+ of \[192, 384\]"
+    with pytest.raises(core.ModelFolderError, match=message):
+        put_on(nodes_by_id, ours, "wide.safetensors")
+    save_file({"unet.mid.lora_A.weight": torch.ones(4, 4)}, loras / "other.safetensors")
+    with pytest.raises(core.ModelFolderError, match=r"1 layers, none of which it has, such as unet\.mid\."):
+        put_on(nodes_by_id, ours, "other.safetensors")
+
+
+def test_another_model_or_a_missing_file_is_refused(nodes_by_id, core, ours, loras):
+    other = SimpleNamespace(get_model_object=lambda _: torch.nn.Linear(1, 1))
+    save_file({"a": torch.ones(1)}, loras / "one.safetensors")
+    with pytest.raises(core.ModelFolderError, match=r"^model: expected a CogVideoX, got Linear"):
+        put_on(nodes_by_id, other, "one.safetensors")
+    with pytest.raises(core.ModelFolderError, match=r"^lora: expected one of one\.safetensors, got '\.\./two"):
+        put_on(nodes_by_id, ours, "../two.safetensors")
+
+
+def test_only_safetensors_are_offered(nodes_by_id, loras):
+    for name in ("one.safetensors", "two.pt"):
+        (loras / name).write_bytes(b"")
+    (offered,) = (each.options for each in nodes_by_id[NODE].define_schema().inputs if each.id == "lora")
+    assert offered == ["one.safetensors"]

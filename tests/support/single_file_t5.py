@@ -1,0 +1,42 @@
+"""T5 encoders as one file, under their published names, with random weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def random_t5(sizes: Mapping[str, int], *, every_layer_has_positions: bool = False) -> dict[str, torch.Tensor]:
+    """A T5 encoder's weights, float32, such that activations stay near unit size.
+
+    Args:
+        sizes: As transformers' `T5Config` names them: d_model, d_kv, d_ff, num_layers, num_heads and vocab_size.
+        every_layer_has_positions: As UMT5 has it; in T5 only the first layer does.
+    """
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(rows: int, columns: int, std: float) -> torch.Tensor:
+        return torch.randn(rows, columns, generator=generator) * std
+
+    width, inner, hidden = sizes["d_model"], sizes["d_kv"] * sizes["num_heads"], sizes["d_ff"]
+    weights = {
+        "shared.weight": normal(sizes["vocab_size"], width, 1.0),
+        "encoder.final_layer_norm.weight": torch.ones(width),
+    }
+    for number in range(sizes["num_layers"]):
+        attention, feed = (f"encoder.block.{number}.layer.{place}" for place in (0, 1))
+        for name in "qkv":
+            weights[f"{attention}.SelfAttention.{name}.weight"] = normal(inner, width, width**-0.5)
+        weights[f"{attention}.SelfAttention.o.weight"] = normal(width, inner, inner**-0.5)
+        for name in ("wi_0", "wi_1"):
+            weights[f"{feed}.DenseReluDense.{name}.weight"] = normal(hidden, width, width**-0.5)
+        weights[f"{feed}.DenseReluDense.wo.weight"] = normal(width, hidden, hidden**-0.5)
+        weights |= {f"{layer}.layer_norm.weight": torch.ones(width) for layer in (attention, feed)}
+        if every_layer_has_positions or number == 0:
+            positions = normal(32, sizes["num_heads"], 1.0)
+            weights[f"{attention}.SelfAttention.relative_attention_bias.weight"] = positions
+    return weights
