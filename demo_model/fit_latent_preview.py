@@ -13,7 +13,7 @@ import world
 from diffusers import AutoencoderKLCogVideoX
 from torch import Tensor
 
-from richspace_core.latent_preview import LatentColours, fit_latent_colours
+from richspace_core.latent_preview import LatentColours, encode_videos, fit_latent_colours
 from richspace_core.model_folder import LATENT_PREVIEW
 
 FOLDER = Path(__file__).parent
@@ -26,18 +26,11 @@ def clips(count: int, seed: int) -> Tensor:
     return torch.stack([torch.from_numpy(world.render(world.Scene.draw(random), random)) for _ in range(count)])
 
 
-def encode(vae: AutoencoderKLCogVideoX, videos: Tensor) -> Tensor:
-    """Their latents as the denoiser sees them, ``[b, c, f, h, w]``."""
-    with torch.inference_mode():
-        latents: Tensor = vae.encode(2 * videos.movedim(-1, 1) - 1).latent_dist.mean
-    return latents * vae.config.scaling_factor
-
-
 def fit(folder: Path = FOLDER, seed: int = 0) -> LatentColours:
     """Fit the colours of a folder's autoencoder."""
     vae = AutoencoderKLCogVideoX.from_pretrained(folder / "vae", local_files_only=True, use_safetensors=True)
     videos = clips(CLIPS, seed)
-    return fit_latent_colours(encode(vae, videos), videos)
+    return fit_latent_colours(encode_videos(vae, videos), videos)
 
 
 if __name__ == "__main__":

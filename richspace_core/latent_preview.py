@@ -1,21 +1,29 @@
 """Latents as a small picture, without the autoencoder: a colour for each latent element, as a linear function of it.
 
 The function is fitted to what the autoencoder makes of videos. A model's folder can keep it (`latent_preview.json`
-beside the autoencoder's configuration, as `demo_model/fit_latent_preview.py` writes it); where none is kept it is
-fitted to one picture of many colours, which an autoencoder that was trained on all the world's pictures knows.
+beside the autoencoder's configuration). The demo's is fitted to clips of its little world
+(`demo_model/fit_latent_preview.py`), any other to one picture of many colours, which an autoencoder that was trained on
+all the world's pictures knows:
+
+    python -m richspace_core.latent_preview ComfyUI/models/diffusers/CogVideoX-2b
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate as resize
 
 from .errors import ModelFolderError, SamplingError
+
+CALIBRATION_CELLS = 16
+"""Latent elements along each side of the picture of many colours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +117,37 @@ def fit_latent_colours(latents: Tensor, videos: Tensor) -> LatentColours:
     return LatentColours(fitted[:-1], fitted[-1])
 
 
+def encode_videos(vae: Any, videos: Tensor) -> Tensor:
+    """Latents as the denoiser sees them.
+
+    Args:
+        vae: A diffusers `AutoencoderKLCogVideoX`.
+        videos: ``[b, frames, height, width, 3]`` in 0..1.
+
+    Returns:
+        ``[b, c, f, h, w]``.
+    """
+    with torch.inference_mode():
+        latents: Tensor = vae.encode(2 * videos.movedim(-1, 1) - 1).latent_dist.mean
+    return latents * vae.config.scaling_factor
+
+
+def main() -> None:
+    """Fit the colours of the folder that the command line names, and keep them there."""
+    from .model_folder import LATENT_PREVIEW, CogVideoXFolder
+
+    parser = argparse.ArgumentParser(description="Fit how a live preview draws a CogVideoX folder's latents.")
+    parser.add_argument("folder", type=Path, help="with model_index.json")
+    try:
+        folder = CogVideoXFolder.open(parser.parse_args().folder)
+    except ModelFolderError as error:
+        parser.error(str(error))
+    side = CALIBRATION_CELLS * folder.spatial_ratio
+    picture = calibration_picture(side, side)[None]
+    latents = encode_videos(folder.load("vae", torch.float32), picture)
+    fit_latent_colours(latents, picture).save(folder.path / "vae" / LATENT_PREVIEW)
+
+
 def _not_colours(file: Path, channels: int, got: str) -> ModelFolderError:
     return ModelFolderError(
         f"{file.parent.name}/{file.name}",
@@ -116,3 +155,7 @@ def _not_colours(file: Path, channels: int, got: str) -> ModelFolderError:
         got=got,
         hint="Delete the file: the preview's colours are then fitted anew.",
     )
+
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,7 @@ const VIEWS = {
   RichSpaceInterpolationSweep: ReportView,
   RichSpaceFixCogVideoX: ReportView,
   RichSpaceLoadCogVideoX: ReportView,
+  RichSpaceLoadCogVideoXLora: ReportView,
   RichSpaceLoadCogVideoXNative: ReportView,
   RichSpaceLoadEmbedding: ReportView,
   RichSpaceOptimalInterpolate: ScoreView,

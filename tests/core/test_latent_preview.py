@@ -1,11 +1,16 @@
 """Colours of latents: what a fit finds, what a file keeps, and the demo's own."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from demo_scripts import import_demo_script
+from diffusers import AutoencoderKLCogVideoX
+from tiny_models import save_tiny_folder
 
 from richspace_core import ModelFolderError, SamplingError
-from richspace_core.latent_preview import LatentColours, calibration_picture, fit_latent_colours
+from richspace_core.latent_preview import LatentColours, calibration_picture, encode_videos, fit_latent_colours
 from richspace_core.model_folder import CogVideoXFolder
 
 
@@ -77,3 +82,16 @@ def test_the_demo_s_colours_are_what_its_script_fits(root):
     fitted = script.fit()
     torch.testing.assert_close(kept.weights, fitted.weights, rtol=0, atol=1e-3)
     torch.testing.assert_close(kept.bias, fitted.bias, rtol=0, atol=1e-3)
+
+
+def test_the_script_writes_those_of_any_folder(tmp_path, root):
+    folder = save_tiny_folder(tmp_path / "mine")
+    command = [sys.executable, "-m", "richspace_core.latent_preview", folder]
+    subprocess.run(command, cwd=root, check=True)
+    colours = CogVideoXFolder.open(folder).latent_colours()
+    picture = calibration_picture(128, 128)
+    vae = AutoencoderKLCogVideoX.from_pretrained(folder / "vae")
+    latents = encode_videos(vae, picture[None])
+    small = torch.nn.functional.interpolate(picture.movedim(-1, 1), (16, 16), mode="area")[0].movedim(0, -1)
+    grey = (small - small.mean()).abs().mean()
+    assert (colours.picture(latents) - small).abs().mean() < grey  # better than to say nothing

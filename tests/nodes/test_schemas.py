@@ -77,3 +77,10 @@ def test_node_ids_can_be_read_without_running_the_code(nodes_by_id):
         assert node_id.value == item.name
         found.append(node_id.value)
     assert sorted(found) == sorted(nodes_by_id)
+
+
+@every_node
+def test_what_a_node_says_is_shown_on_it(nodes_by_id, node_id):
+    """The page's script has a view for each node whose words the host keeps."""
+    if nodes_by_id[node_id].GET_SCHEMA().has_intermediate_output:
+        assert f"\n  {node_id}: " in (ROOT / "web" / "richspace.js").read_text(encoding="utf-8")

@@ -84,9 +84,10 @@ def test_indices_differ_from_pair_to_pair(indices):
     assert len(set(indices["float32"])) > 2
 
 
-# Eleven bits of each weight move no score as far as to the next candidate; four bits may, where two candidates score
-# nearly alike.
-@pytest.mark.parametrize(("form", "apart"), [("float16", 0), ("scaled float8", 1), ("float8", 1)])
-def test_the_index_is_that_of_float32_or_next_to_it(indices, form, apart):
+# Eleven bits of each weight move no score as far as to the next candidate; four bits may, where candidates score nearly
+# alike. With six seeds, 90 mixtures: scaled float8 took the same in 57 and the next in 33; plain float8, whose small
+# weights are rounded more, took the same in 56, the next in 31 and the one after in 3.
+@pytest.mark.parametrize(("form", "apart"), [("float16", 0), ("scaled float8", 1), ("float8", 2)])
+def test_the_index_is_that_of_float32_or_near_it(indices, form, apart):
     differences = [abs(index - exact) for index, exact in zip(indices[form], indices["float32"], strict=True)]
     assert max(differences) <= apart

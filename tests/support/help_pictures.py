@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from checkout import ROOT
 from comfy_server import ComfyServer, PromptError, raise_for_status
 from frontend import Frontend, chromium
@@ -21,8 +22,8 @@ from host_prompts import Prompt, change, node, video_prompt
 from host_python import import_host, load_pack
 from PIL import Image
 from programs import Progress, ToolError, end_on_sigterm
-from safetensors.torch import save_file
-from tiny_models import wide_weights
+from safetensors.torch import load_file, save_file
+from tiny_models import DEMO_MODEL, wide_weights
 from vbench import place_weights
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 PICTURES = ROOT / "web" / "docs" / "images"
 CONVERTED = "cogvideox_2b.safetensors"
+LORA = "my_style.safetensors"
 SIZE = "width", "height", "frames"
 MARGIN = 16
 COLORS = 256  # a third of the bytes, and no eye sees it
@@ -126,6 +128,26 @@ def native() -> Prompt:
         "video": node("CreateVideo", images=["decode", 0], fps=8.0),
         "save": node("SaveVideo", video=["video", 0], filename_prefix="video/RichSpace", format="auto", codec="auto"),
     }
+
+
+def with_lora() -> Prompt:
+    """The same with a LoRA between the loader and the sampler."""
+    prompt = native()
+    lora = node("RichSpaceLoadCogVideoXLora", **wired(model="load"), lora=LORA, strength=0.8)
+    return {"load": prompt.pop("load"), "lora": lora, **change(prompt, "sample", **wired(model="lora"))}
+
+
+def demo_lora() -> dict[str, torch.Tensor]:
+    """A LoRA for the demo model's attention, too small to be seen."""
+    weights = load_file(DEMO_MODEL / "transformer" / "diffusion_pytorch_model.safetensors")
+    made = {}
+    for name, value in weights.items():
+        layer, ending = name.removesuffix(".weight"), (".to_q.weight", ".to_k.weight", ".to_v.weight")
+        if name.endswith(ending):
+            rows, columns = value.shape
+            made[f"transformer.{layer}.lora_A.weight"] = torch.full((4, columns), 1e-3)
+            made[f"transformer.{layer}.lora_B.weight"] = torch.full((rows, 4), 1e-3)
+    return made
 
 
 def scenes() -> dict[str, Scene]:
@@ -231,6 +253,7 @@ def scenes() -> dict[str, Scene]:
             },
             {"unet": (0, 0, 290, 100), "fix": (330, 0, 270, 150)},
         ),
+        "RichSpaceLoadCogVideoXLora": Scene(with_lora(), {"load": (0, 0, 300, 270), "lora": (340, 0, 270, 150)}),
         "RichSpaceCogVideoXSampler": Scene(native(), {"sampler": (0, 0, 280, 150), "sample": (330, 0, 270, 260)}),
         "RichSpaceEmptyCogVideoXLatent": Scene(native(), {"latent": (0, 0, 280, 190), "sample": (330, 0, 270, 260)}),
         "RichSpaceCogVideoXSample": Scene(video, {"sample": (0, 0, 380, 400)}),
@@ -259,28 +282,35 @@ def photograph(frontend: Frontend, scene: Scene) -> Image.Image:
     return window.crop((round(left), round(top), round(right), round(bottom)))
 
 
-def draw(folder: Path, only: Sequence[str] = ()) -> None:
+def place_files(base: Path) -> None:
+    """Everything that the scenes load, below a host's base directory, before it starts."""
+    place_weights(base / "models")
+    import_host(base)
+    native = importlib.import_module(f"{load_pack().__name__}.nodes.native")
+    files = {
+        f"diffusion_models/{CONVERTED}": native.host_keys(wide_weights()),
+        f"loras/{LORA}": demo_lora(),
+    }
+    for name, weights in files.items():
+        file = base / "models" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(weights, file)
+
+
+def draw(pictures: Path, only: Sequence[str] = ()) -> None:
     """Write every picture anew, or only those, in the renderer whose lettering is the sharper one."""
-    folder.mkdir(parents=True, exist_ok=True)
+    pictures.mkdir(parents=True, exist_ok=True)
     progress = Progress("Drawing the pictures of the help pages")
-    with (
-        tempfile.TemporaryDirectory() as base,
-        ComfyServer(Path(base)) as server,
-        chromium() as browser,
-        Frontend(browser, server, nodes_2=True) as frontend,
-    ):
-        place_weights(Path(base, "models"))
-        converted = Path(base, "models", "diffusion_models", CONVERTED)
-        converted.parent.mkdir(parents=True, exist_ok=True)
-        import_host(Path(base))
-        native = importlib.import_module(f"{load_pack().__name__}.nodes.native")
-        save_file(native.host_keys(wide_weights()), converted)
-        for name, scene in scenes().items():
-            if only and name not in only:
-                continue
-            progress.show(name)
-            picture = photograph(frontend, scene).quantize(COLORS, dither=Image.Dither.NONE)
-            picture.save(folder / f"{name}.png", optimize=True)
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder)
+        place_files(base)
+        with ComfyServer(base) as server, chromium() as browser, Frontend(browser, server, nodes_2=True) as frontend:
+            for name, scene in scenes().items():
+                if only and name not in only:
+                    continue
+                progress.show(name)
+                picture = photograph(frontend, scene).quantize(COLORS, dither=Image.Dither.NONE)
+                picture.save(pictures / f"{name}.png", optimize=True)
     progress.end("done")
 
 
