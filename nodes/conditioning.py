@@ -11,11 +11,12 @@ note that no longer holds. So a note knows its tensor, and counts for no other.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ..richspace_core import EmbeddingError, PromptError, TextEmbedding
 from ..richspace_core.embedding_file import MixtureRecord, SavedEmbedding
@@ -103,6 +104,31 @@ def require_words(**prompts: Prompt) -> None:
             raise PromptError(
                 name, expected="a prompt with words", got="an empty one", hint="Write what the video shall show."
             )
+
+
+def of_one_length(a: Prompt, b: Prompt, *guides: Prompt) -> tuple[Prompt, ...]:
+    """The prompts of a mixture, with as many rows each as the longer of A and B.
+
+    Text encoders that pad nothing (LTX-2, HunyuanVideo, Qwen) make longer embeddings of longer prompts. The shorter one
+    is filled with rows of zeros, as the host's Conditioning Average does. What a guide has beyond both is cut: where
+    there is no A and no B, there is no line between them to project it on.
+
+    Prompts whose tokens were counted come from an encoder that pads them; there, other lengths mean another encoder,
+    and all stay as they are for the finder to refuse.
+    """
+    prompts = (a, b, *guides)
+    if any(prompt.counted for prompt in prompts):
+        return prompts
+    rows = max(len(prompt.embedding.values) for prompt in (a, b))
+    return tuple(_with_rows(prompt, rows) for prompt in prompts)
+
+
+def _with_rows(prompt: Prompt, rows: int) -> Prompt:
+    more = rows - len(prompt.embedding.values)  # below zero, rows are cut
+    mask = prompt.extras.get(_MASK)
+    joined = {} if mask is None else {_MASK: pad(mask, (0, more))}
+    embedding = TextEmbedding(pad(prompt.embedding.values, (0, 0, 0, more)), rows)
+    return replace(prompt, embedding=embedding, extras={**prompt.extras, **joined}) if more else prompt
 
 
 def with_note(conditioning: Conditioning, token_count: int, text: str) -> Conditioning:

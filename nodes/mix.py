@@ -11,8 +11,8 @@ from torch import Tensor
 from ..richspace_core import RichSpaceError, find_optimal, foot_coefficient, interpolate
 from ..richspace_core.candidates import evenly_spread, label, parse_candidates
 from ..richspace_core.geometry import point_on_line, require_index
-from ..richspace_core.plotting import ScorePanel
-from .conditioning import Conditioning, Prompt, as_conditioning, blend, from_conditioning, require_words
+from ..richspace_core.plotting import ScorePanel, about_lengths
+from .conditioning import Conditioning, Prompt, as_conditioning, blend, from_conditioning, of_one_length, require_words
 from .host_api import Scores, io, report, ui
 from .view import score_picture
 
@@ -91,7 +91,7 @@ class RichSpacePerpendicularFoot(io.ComfyNode):
     @classmethod
     def execute(cls, a: Conditioning, b: Conditioning, guide: Conditioning) -> io.NodeOutput:
         """Project the guide."""
-        prompt_a, prompt_b, prompt_guide = _read(a=a, b=b, guide=guide)
+        lengths, (prompt_a, prompt_b, prompt_guide) = _aligned(*_read(a=a, b=b, guide=guide))
         embeddings = prompt_a.embedding.values, prompt_b.embedding.values
         coefficient = foot_coefficient(*embeddings, prompt_guide.embedding.values)
 
@@ -101,7 +101,7 @@ class RichSpacePerpendicularFoot(io.ComfyNode):
         foot = blend(
             prompt_a, prompt_b, mix, f"({prompt_guide.text}) seen from ({prompt_a.text}) and ({prompt_b.text})"
         )
-        said = report(f"coefficient {coefficient:.4f} (0 is A, 1 is B)")
+        said = report(f"coefficient {coefficient:.4f} (0 is A, 1 is B)", warning=about_lengths(lengths))
         return io.NodeOutput(as_conditioning(foot), coefficient, ui=said)
 
 
@@ -273,12 +273,12 @@ class RichSpaceInterpolationSweep(io.ComfyNode):
     @classmethod
     def execute(cls, a: Conditioning, b: Conditioning, steps: int, count: int, candidates: str) -> io.NodeOutput:
         """Mix two prompts with each weight."""
-        prompt_a, prompt_b = _read(a=a, b=b)
+        lengths, (prompt_a, prompt_b) = _aligned(*_read(a=a, b=b))
         indices = parse_candidates(candidates, steps) if candidates.strip() else evenly_spread(count, steps)
         mixtures = [as_conditioning(_mix(prompt_a, prompt_b, index, steps)) for index in indices]
         labels = [label(index, steps) for index in indices]
-        said = report(f"{len(indices)} of {steps} candidates: {', '.join(map(str, indices))}")
-        return io.NodeOutput(mixtures, indices, labels, ui=said)
+        said = f"{len(indices)} of {steps} candidates: {', '.join(map(str, indices))}"
+        return io.NodeOutput(mixtures, indices, labels, ui=report(said, warning=about_lengths(lengths)))
 
 
 class RichSpaceChainedFinder(io.ComfyNode):
@@ -358,6 +358,11 @@ def _read(**conditionings: Conditioning | None) -> tuple[Prompt, ...]:
     return tuple(prompts.values())
 
 
+def _aligned(a: Prompt, b: Prompt, *guides: Prompt) -> tuple[tuple[int, int], tuple[Prompt, ...]]:
+    """How many tokens A and B have, and all of a mixture's prompts with as many."""
+    return (len(a.embedding.values), len(b.embedding.values)), of_one_length(a, b, *guides)
+
+
 def _wired(growing: GrowingList | None) -> dict[str, Conditioning]:
     return {name: conditioning for name, conditioning in (growing or {}).items() if conditioning is not None}
 
@@ -366,6 +371,7 @@ def _find(a: Prompt, b: Prompt, guides: Sequence[Prompt], steps: int, index: int
     """Score the candidates and choose one: the best, or the one asked for."""
     if index:
         require_index(index, steps)
+    lengths, (a, b, *guides) = _aligned(a, b, *guides)
     result = find_optimal(a.embedding, b.embedding, [guide.embedding for guide in guides], steps=steps)
     return ScorePanel.of(
         result,
@@ -373,6 +379,7 @@ def _find(a: Prompt, b: Prompt, guides: Sequence[Prompt], steps: int, index: int
         counted=all(prompt.counted for prompt in (a, b, *guides)),
         name_a=a.text or "A",
         name_b=b.text or "B",
+        lengths=lengths,
     )
 
 
@@ -381,6 +388,7 @@ def _mix(a: Prompt, b: Prompt, index: int, steps: int) -> Prompt:
         return interpolate(x, y, index=index, steps=steps)
 
     weight = index / steps
+    a, b = of_one_length(a, b)
     return blend(a, b, mix, f"{weight:.0%} ({a.text}) + {1 - weight:.0%} ({b.text})")
 
 

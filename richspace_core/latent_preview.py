@@ -129,7 +129,7 @@ def encode_videos(vae: Any, videos: Tensor) -> Tensor:
     """
     with torch.inference_mode():
         latents: Tensor = vae.encode(2 * videos.movedim(-1, 1) - 1).latent_dist.mean
-    return latents * vae.config.scaling_factor
+    return latents * float(vae.config.scaling_factor)
 
 
 def main() -> None:

@@ -59,6 +59,7 @@ class ScorePanel:
         name_b: What the second prompt says, for the left end.
         guide_count: Number of guides whose mean guided.
         contrast: How much the prompts differ: the length of B - A, as a share of the longer of A and B.
+        lengths: Tokens of A and of B, before the shorter one was filled up to the longer.
 
     Raises:
         RichSpaceError: If `chosen` is not one of the candidates.
@@ -73,6 +74,7 @@ class ScorePanel:
     name_b: str = "B"
     guide_count: int = 1
     contrast: float = 1.0
+    lengths: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         chosen, steps = self.chosen, self.scores.steps
@@ -93,6 +95,7 @@ class ScorePanel:
         counted: bool = True,
         name_a: str = "A",
         name_b: str = "B",
+        lengths: tuple[int, int] = (0, 0),
     ) -> ScorePanel:
         """The panel of a finder's `result`; `chosen` is the candidate picked by hand, None for the finder's own."""
         return cls(
@@ -105,6 +108,7 @@ class ScorePanel:
             name_b=name_b,
             guide_count=result.guide_count,
             contrast=result.contrast,
+            lengths=lengths,
         )
 
     @property
@@ -117,7 +121,8 @@ class ScorePanel:
         """What one should know about the choice, beside the verdict; often nothing."""
         uncounted = "" if self.counted else "scored on the full embedding (no token counts)"
         alike = "A and B are almost the same: every mixture looks alike" if self.contrast < _LEAST_CONTRAST else ""
-        return [remark for remark in (uncounted, alike, self._about_the_guide) if remark]
+        remarks = (uncounted, about_lengths(self.lengths), alike, self._about_the_guide)
+        return [remark for remark in remarks if remark]
 
     def as_json(self) -> dict[str, Any]:
         """The panel in plain JSON, for a page that draws it by itself.
@@ -175,6 +180,12 @@ class ScorePanel:
         if pure:
             return f"{guide} is closest to pure {pure}"
         return f"guided by {guide}" if several else ""
+
+
+def about_lengths(lengths: tuple[int, int]) -> str:
+    """What to say of A and B of so many tokens, one of which was filled up to the other: nothing if they are equal."""
+    of_a, of_b = lengths
+    return "" if of_a == of_b else f"A has {of_a} tokens, B {of_b}: the shorter is filled with zeros"
 
 
 def plot_scores(panels: Sequence[ScorePanel], *, width: int = 768, height: int = 448) -> Tensor:

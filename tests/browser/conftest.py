@@ -7,7 +7,7 @@ import pytest
 from checkout import ARTIFACTS
 from comfy_server import ComfyServer
 from frontend import Frontend, chromium
-from single_files import add_tiny_wan
+from single_files import add_single_files
 from tiny_models import save_tiny_folder
 
 TINY_MODEL = "CogVideoX-2b"  # what the workflows for it call it
@@ -22,10 +22,10 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory, worker_id):
-    """A running ComfyUI with this pack, a tiny model of the form of CogVideoX-2b and a tiny Wan; its log is kept."""
+    """A running ComfyUI with this pack, tiny models, one of the form of CogVideoX-2b; its log is kept."""
     base = tmp_path_factory.mktemp("browser")
     save_tiny_folder(base / "models" / "diffusers" / TINY_MODEL, "2b")
-    add_tiny_wan(base)
+    add_single_files(base)
     with ComfyServer(base, log=ARTIFACTS / f"browser-tests-{worker_id}.log") as running:
         yield running
 

@@ -3,7 +3,7 @@
 import pytest
 from checkout import ARTIFACTS
 from comfy_server import ComfyServer
-from single_files import add_tiny_wan
+from single_files import add_single_files
 from tiny_models import save_tiny_folder
 
 TINY_MODEL = "CogVideoX-2b"
@@ -11,9 +11,9 @@ TINY_MODEL = "CogVideoX-2b"
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory, worker_id):
-    """A running ComfyUI with this pack and a tiny Wan, in a base directory of its own; its log is kept."""
+    """A running ComfyUI with this pack and tiny single files, in a base directory of its own; its log is kept."""
     base = tmp_path_factory.mktemp("host")
-    add_tiny_wan(base)
+    add_single_files(base)
     with pytest.MonkeyPatch.context() as patch:
         # Models this small are slower on several threads, two to three times where others use the cores too.
         patch.setenv("OMP_NUM_THREADS", "1")

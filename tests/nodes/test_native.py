@@ -1,5 +1,6 @@
 """The host's own CogVideoX against diffusers, before and after the cures."""
 
+import gc
 import importlib
 from types import SimpleNamespace
 
@@ -71,6 +72,20 @@ def test_the_stock_model_is_wrong_and_stays_as_it_was(theirs, stock, corrected, 
     assert distance(before, forward_of_diffusers(theirs, size)) > {"2b": 0.1, "5b": 5e-3}[kind]
     assert stock.model.diffusion_model.use_rotary_positional_embeddings  # as its loader has set it
     assert not stock.object_patches
+
+
+def test_the_cures_go_with_their_clone(stock, native, config):
+    before = forward_of_host(stock, SIZES[0])
+    network = stock.model.diffusion_model
+    sampling = stock.model.model_sampling
+    clone = native.correct_model(stock, config)
+    forward_of_host(clone, SIZES[0])  # its patches are in the model now
+    del clone
+    gc.collect()
+    torch.testing.assert_close(forward_of_host(stock, SIZES[0]), before, rtol=0, atol=0)
+    assert network.patch_embed.forward.__func__ is type(network.patch_embed).forward
+    assert network._get_rotary_emb.__func__ is type(network)._get_rotary_emb
+    assert stock.model.model_sampling is sampling
 
 
 def test_the_schedule_is_the_schedulers(native, config, scheduler):

@@ -11,9 +11,25 @@ from node_runs import results, run_node
 TEXTS = {"a": "a red circle", "b": "a red square", "guide": "a red house"}  # of as many tokens each
 LONG = "a large striped red circle moves slowly to the right, " * 8
 UNCOUNTED = "scored on the full embedding (no token counts)"
-POOLED = {"Stable Diffusion 1", "Flux", "HunyuanVideo"}
-MASKED = {"Mochi", "LTX-Video"}
-ROWS = {"Stable Diffusion 1": 77, "Flux": 256, "Mochi": 256, "LTX-Video": 128, "Wan": 512, "HunyuanVideo": 4}
+POOLED = {"Stable Diffusion 1", "Stable Diffusion XL", "Flux", "HunyuanVideo"}
+MASKED = {"Cosmos", "Mochi", "LTX-Video"}
+ROWS = {
+    "Stable Diffusion 1": 77,
+    "Stable Diffusion XL": 77,
+    "Flux": 256,
+    "Cosmos": 512,
+    "Mochi": 256,
+    "LTX-Video": 128,
+    "Wan": 512,
+    "HunyuanVideo": 4,
+}
+# Of families whose text encoders cannot be made small: width, width of the pooled output, and what else travels beside
+# the embedding, as seen in the host's own encode methods. None of them pads.
+RECORDED = {
+    "LTX-2": (3840, None, {"unprocessed_ltxav_embeds": True}),
+    "Kandinsky 5": (3584, 768, {}),
+    "Qwen-Image": (3584, None, {}),
+}
 
 families = pytest.mark.parametrize("family", FAMILIES)
 
@@ -79,15 +95,52 @@ def test_every_node_of_the_finder_takes_them(nodes_by_id, prompts, family):
         assert values_of(mixture).isfinite().all()
 
 
+def filled(values, rows):
+    return torch.cat([values, torch.zeros(rows - len(values), values.shape[1])])
+
+
 @pytest.mark.parametrize("family", ["Stable Diffusion 1", "LTX-Video", "HunyuanVideo"])
-def test_prompts_of_other_lengths_are_refused_with_what_to_do(nodes_by_id, encode, core, family):
-    a, b = encode(family, TEXTS["a"]), encode(family, 2 * LONG)
-    lengths = [len(values_of(each)) for each in (a, b)]
-    assert lengths[0] < lengths[1]
-    message = rf"^b: expected what a is, .*\[{lengths[0]}, .*got .*\[{lengths[1]}, .*make them equally long\."
-    for node, rest in (("RichSpaceOptimalInterpolate", {"guide": a}), ("RichSpaceInterpolate", {"index": 1})):
-        with pytest.raises(core.EmbeddingError, match=message):
-            results(nodes_by_id[node], a=a, b=b, steps=30, **rest)
+def test_the_shorter_of_two_prompts_is_filled_with_zeros_and_the_node_says_so(nodes_by_id, encode, family):
+    a, b, guide = encode(family, TEXTS["a"]), encode(family, 2 * LONG), encode(family, 3 * LONG)
+    lengths = [len(values_of(each)) for each in (a, b, guide)]
+    assert lengths[0] < lengths[1] <= lengths[2]
+    output = run_node(nodes_by_id["RichSpaceOptimalInterpolate"], a=a, b=b, guide=guide)
+    mixture, _, weight, _ = output.result
+    expected = weight * filled(values_of(a), lengths[1]) + (1 - weight) * values_of(b)
+    torch.testing.assert_close(values_of(mixture), expected, rtol=1e-5, atol=1e-6)
+    said = f"A has {lengths[0]} tokens, B {lengths[1]}: the shorter is filled with zeros"
+    assert said in output.ui["text"][0]
+    if family in MASKED:
+        assert torch.equal(extras_of(mixture)["attention_mask"], extras_of(b)["attention_mask"])
+    swept = run_node(nodes_by_id["RichSpaceInterpolationSweep"], a=b, b=a, steps=30, count=3, candidates="")
+    assert f"A has {lengths[1]} tokens, B {lengths[0]}: " in swept.ui["text"][0]
+    (by_hand,) = results(nodes_by_id["RichSpaceInterpolate"], a=a, b=b, index=round(30 * weight), steps=30)
+    torch.testing.assert_close(values_of(by_hand), values_of(mixture))
+
+
+@pytest.mark.parametrize("family", ["Stable Diffusion 1", "LTX-Video", "HunyuanVideo"])
+def test_a_guide_that_is_longer_than_both_counts_as_far_as_they_reach(nodes_by_id, encode, family):
+    a, b, guide = encode(family, TEXTS["a"]), encode(family, TEXTS["b"]), encode(family, 2 * LONG)
+    rows = len(values_of(a))
+    assert len(values_of(guide)) > rows == len(values_of(b))
+    output = run_node(nodes_by_id["RichSpaceOptimalInterpolate"], a=a, b=b, guide=guide)
+    assert len(values_of(output.result[0])) == rows
+    assert "filled" not in output.ui["text"][0]
+    cut = [[guide[0][0][:, :rows], {**guide[0][1], "attention_mask": None}]]
+    foot, same_foot = (
+        results(nodes_by_id["RichSpacePerpendicularFoot"], a=a, b=b, guide=each) for each in (guide, cut)
+    )
+    assert foot[1] == same_foot[1]
+
+
+def test_a_chain_grows_to_its_longest_prompt(nodes_by_id, encode):
+    first, second, third = (encode("HunyuanVideo", text) for text in (TEXTS["a"], LONG, 2 * LONG))
+    stages = {"prompt_2": second, "guide_2": third, "prompt_3": third, "guide_3": first}
+    output = run_node(nodes_by_id["RichSpaceChainedFinder"], first=first, stages=stages)
+    assert len(values_of(output.result[0])) == len(values_of(third))
+    for stage, (shorter, longer) in enumerate([(first, second), (second, third)]):
+        said = f"A has {len(values_of(shorter))} tokens, B {len(values_of(longer))}: the shorter"
+        assert said in output.ui["text"][stage]
 
 
 def test_long_prompts_of_as_many_chunks_are_mixed(nodes_by_id, encode):
@@ -121,3 +174,23 @@ def test_other_keys_come_from_a_and_stock_nodes_go_on(nodes_by_id, prompts):
     (timed,) = nodes.ConditioningSetTimestepRange().set_range(mixture, 0.0, 0.5)
     (both,) = nodes.ConditioningCombine().combine(timed, given["b"])
     assert len(both) == 2
+
+
+@pytest.mark.parametrize("family", RECORDED)
+def test_embeddings_of_recorded_shapes_are_mixed(nodes_by_id, family):
+    width, pooled_width, beside = RECORDED[family]
+    generator = torch.Generator().manual_seed(3)
+
+    def encoded(tokens):
+        pooled = None if pooled_width is None else torch.randn(1, pooled_width, generator=generator)
+        return [[torch.randn(1, tokens, width, generator=generator), {"pooled_output": pooled, **beside}]]
+
+    a, b, guide = encoded(9), encoded(12), encoded(20)
+    mixture, _, weight, _ = results(nodes_by_id["RichSpaceOptimalInterpolate"], a=a, b=b, guide=guide)
+    expected = weight * filled(values_of(a), 12) + (1 - weight) * values_of(b)
+    torch.testing.assert_close(values_of(mixture), expected)
+    extras = extras_of(mixture)
+    assert {name: extras[name] for name in beside} == beside
+    if pooled_width is not None:
+        pooled = (extras_of(each)["pooled_output"] for each in (a, b))
+        torch.testing.assert_close(extras["pooled_output"], torch.lerp(*reversed([*pooled]), weight))

@@ -8,42 +8,13 @@ from itertools import combinations
 from types import SimpleNamespace
 
 import pytest
-import torch
 from node_runs import results
 from safetensors.torch import save_file
-from single_file_t5 import random_t5
+from single_file_t5 import FORMS, SIZES, random_t5
 
-SIZES = {"d_model": 128, "d_kv": 16, "d_ff": 320, "num_layers": 6, "num_heads": 8, "vocab_size": 32_128}
 SUBJECTS = ("tiger", "zebra", "strawberry", "blueberry", "rabbit", "peacock")
 PAIRS = [*combinations(SUBJECTS, 2)]
 SCENE = "moves gracefully through the forest in the breeze"
-
-
-def in_float8(weights):
-    """As the plain float8 file: everything, as it is."""
-    return {name: value.to(torch.float8_e4m3fn) for name, value in weights.items()}
-
-
-def in_scaled_float8(weights):
-    """As the scaled float8 file: each linear layer with a scale, the rest in float16."""
-    largest = torch.finfo(torch.float8_e4m3fn).max
-    made = {"scaled_fp8": torch.empty(0, dtype=torch.float8_e4m3fn)}
-    for name, value in weights.items():
-        if value.ndim < 2 or "shared" in name or "bias" in name:
-            made[name] = value.half()
-            continue
-        scale = value.abs().max() / largest
-        made[name] = (value / scale).to(torch.float8_e4m3fn)
-        made[name.removesuffix("weight") + "scale_weight"] = scale.reshape(1)
-    return made
-
-
-FORMS = {
-    "float32": dict,
-    "float16": lambda weights: {name: value.half() for name, value in weights.items()},
-    "scaled float8": in_scaled_float8,
-    "float8": in_float8,
-}
 
 
 def clip_of(file):

@@ -21,7 +21,7 @@ from comfy_server import ComfyServer, PromptError, output_files
 from frontend import Frontend, chromium
 from PIL import Image
 from programs import Progress, ToolError, end_on_sigterm
-from single_files import add_tiny_wan
+from single_files import add_single_files
 from thumbnails import draw_flow, draw_thumbnail, read_frames
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def export(*, thumbnails: bool) -> None:
     progress = Progress("Writing workflows/api, the blueprint" + (" and the thumbnails" if thumbnails else ""))
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
         base = Path(folder)
-        add_tiny_wan(base)  # so that nothing is missing
+        add_single_files(base)  # so that nothing is missing
         server = running.enter_context(ComfyServer(base))
         browser = running.enter_context(chromium())
         frontend = running.enter_context(Frontend(browser, server))

@@ -28,13 +28,16 @@ _TINY = {
     "t5xxl_model_config": _T5,
     "umt5xxl_model_config": _T5 | {"vocab_size": 640},
     "clip_l_model_config": _CLIP,
+    "clip_g_model_config": _CLIP | {"hidden_size": 32, "projection_dim": 32},
     "llama_model_config": _LLAMA,
 }
 
 #: {family: (module, its function or class of the text encoder, its tokenizer)}
 FAMILIES = {
     "Stable Diffusion 1": ("comfy.sd1_clip", "SD1ClipModel", "SD1Tokenizer"),
+    "Stable Diffusion XL": ("comfy.sdxl_clip", "SDXLClipModel", "SDXLTokenizer"),
     "Flux": ("comfy.text_encoders.flux", "flux_clip()", "FluxTokenizer"),
+    "Cosmos": ("comfy.text_encoders.cosmos", "te()", "CosmosT5Tokenizer"),
     "Mochi": ("comfy.text_encoders.genmo", "mochi_te()", "MochiT5Tokenizer"),
     "LTX-Video": ("comfy.text_encoders.lt", "ltxv_te()", "LTXVT5Tokenizer"),
     "Wan": ("comfy.text_encoders.wan", "te()", "WanT5Tokenizer"),

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+Weights = dict[str, torch.Tensor]
 
 
-def random_t5(sizes: Mapping[str, int], *, every_layer_has_positions: bool = False) -> dict[str, torch.Tensor]:
+#: A hundredth of a t5xxl, whose loss of precision is the more seen in the embedding the narrower it is.
+SIZES: dict[str, int] = {"d_model": 128, "d_kv": 16, "d_ff": 320, "num_layers": 6, "num_heads": 8, "vocab_size": 32_128}
+
+
+def random_t5(sizes: Mapping[str, int], *, every_layer_has_positions: bool = False) -> Weights:
     """A T5 encoder's weights, float32, such that activations stay near unit size.
 
     Args:
@@ -40,3 +46,31 @@ def random_t5(sizes: Mapping[str, int], *, every_layer_has_positions: bool = Fal
             positions = normal(32, sizes["num_heads"], 1.0)
             weights[f"{attention}.SelfAttention.relative_attention_bias.weight"] = positions
     return weights
+
+
+def in_float8(weights: Weights) -> Weights:
+    """As the plain float8 file: everything, as it is."""
+    return {name: value.to(torch.float8_e4m3fn) for name, value in weights.items()}
+
+
+def in_scaled_float8(weights: Weights) -> Weights:
+    """As the scaled float8 file: each linear layer with a scale, the rest in float16."""
+    largest = torch.finfo(torch.float8_e4m3fn).max
+    made = {"scaled_fp8": torch.empty(0, dtype=torch.float8_e4m3fn)}
+    for name, value in weights.items():
+        if value.ndim < 2 or "shared" in name or "bias" in name:
+            made[name] = value.half()
+            continue
+        scale = value.abs().max() / largest
+        made[name] = (value / scale).to(torch.float8_e4m3fn)
+        made[name.removesuffix("weight") + "scale_weight"] = scale.reshape(1)
+    return made
+
+
+#: {what a file is called: its weights from those in float32}
+FORMS: dict[str, Callable[[Weights], Weights]] = {
+    "float32": dict,
+    "float16": lambda weights: {name: value.half() for name, value in weights.items()},
+    "scaled float8": in_scaled_float8,
+    "float8": in_float8,
+}

@@ -1,8 +1,8 @@
-"""For a test's host: tiny random files of Wan 2.1 for its stock loaders, which are told the text encoder's size.
+"""For a test's host: tiny random files for its stock loaders, which are told the text encoders' sizes.
 
-A custom node folder without nodes. The host's own classes make the video model and the autoencoder, whose loaders read
-every size from the file. The loader of text encoders knows UMT5 by its full size alone; the test's file is told by its
-one layer, and everything after that is the loader's own.
+A custom node folder without nodes. The host's own classes make Wan's video model and its autoencoder, whose loaders
+read every size from the file. The loader of text encoders knows T5 and UMT5 by their full size alone; a test's file is
+told by its few layers, and everything after that is the loader's own.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import folder_paths
 import torch
 from comfy.ldm.wan.model import WanModel
 from comfy.ldm.wan.vae import WanVAE
+from comfy.text_encoders.sd3_clip import t5_xxl_detect
 
 NODE_CLASS_MAPPINGS: dict[str, Any] = {}
 
@@ -52,27 +53,33 @@ def _sizes(weights: dict[str, torch.Tensor]) -> dict[str, int]:
         "d_model": width,
         "d_kv": inner // heads,
         "d_ff": weights[_FEED_FORWARD].shape[0],
-        "num_layers": 1,
+        "num_layers": sum(name.endswith("DenseReluDense.wi_1.weight") for name in weights),
         "num_heads": heads,
         "vocab_size": vocabulary,
     }
 
 
-_detect, _load = comfy.sd.detect_te_model, comfy.sd.load_text_encoder_state_dicts
+_detect, _detect_form, _load = comfy.sd.detect_te_model, comfy.sd.t5xxl_detect, comfy.sd.load_text_encoder_state_dicts
 
 
 def _detect_tiny(weights: dict[str, torch.Tensor]) -> Any:
     return comfy.sd.TEModel.T5_XXL if _is_tiny(weights) else _detect(weights)
 
 
+def _detect_tiny_form(state_dicts: list[dict[str, torch.Tensor]]) -> Any:
+    return t5_xxl_detect(state_dicts[0]) if _is_tiny(state_dicts[0]) else _detect_form(state_dicts)
+
+
 def _load_tiny(state_dicts: list[dict[str, torch.Tensor]], *args: Any, **kwargs: Any) -> Any:
     if _is_tiny(state_dicts[0]):
-        options = kwargs.get("model_options") or {}
-        kwargs["model_options"] = options | {"umt5xxl_model_config": _sizes(state_dicts[0])}
+        sizes = _sizes(state_dicts[0])
+        told = {"t5xxl_model_config": sizes, "umt5xxl_model_config": sizes}
+        kwargs["model_options"] = (kwargs.get("model_options") or {}) | told
     return _load(state_dicts, *args, **kwargs)
 
 
-comfy.sd.detect_te_model, comfy.sd.load_text_encoder_state_dicts = _detect_tiny, _load_tiny
+comfy.sd.detect_te_model, comfy.sd.t5xxl_detect = _detect_tiny, _detect_tiny_form
+comfy.sd.load_text_encoder_state_dicts = _load_tiny
 
 with torch.no_grad():
     _save(
