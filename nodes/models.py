@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -64,9 +64,12 @@ def available() -> dict[str, Path]:
 
 def transformer_files() -> dict[str, Path]:
     """The safetensors files that may hold a transformer alone: name to file."""
-    names = [name for name in folder_paths.get_filename_list("diffusion_models") if name.endswith(".safetensors")]
-    files = {name: folder_paths.get_full_path("diffusion_models", name) for name in names}
-    return {name: Path(file) for name, file in files.items() if file is not None}
+    return _safetensors("diffusion_models")
+
+
+def lora_files() -> dict[str, Path]:
+    """The safetensors files in the host's folders for LoRA: name to file."""
+    return _safetensors("loras")
 
 
 def fingerprint(name: str) -> list[tuple[str, int]]:
@@ -87,16 +90,16 @@ def find(name: str) -> Path:
     Raises:
         ModelFolderError: If it is none of them; a path is never followed.
     """
-    offered = available()
-    if name not in offered:
-        raise ModelFolderError(
-            "model",
-            expected=f"one of {', '.join(offered)}",
-            got=repr(name),
-            hint=f"Put the model's folder below {' or '.join(folder_paths.get_folder_paths('diffusers'))} "
-            "and refresh the page.",
-        )
-    return offered[name]
+    return _offered("model", name, available(), "Put the model's folder below", "diffusers")
+
+
+def find_lora(name: str) -> Path:
+    """The file of a name that `lora_files` offered.
+
+    Raises:
+        ModelFolderError: If it is none of them; a path is never followed.
+    """
+    return _offered("lora", name, lora_files(), "Put the file into", "loras")
 
 
 def load(name: str, dtype: torch.dtype | None) -> tuple[CogVideoXModel, T5Encoder]:
@@ -107,6 +110,23 @@ def load(name: str, dtype: torch.dtype | None) -> tuple[CogVideoXModel, T5Encode
         return HostOwned(part, partial(folder.load, part), stored_dtype=folder.stored_dtype(part), dtype=dtype)
 
     return CogVideoXModel(folder, owned("transformer"), owned("vae")), T5Encoder(folder, owned("text_encoder"))
+
+
+def _safetensors(kind: str) -> dict[str, Path]:
+    names = [name for name in folder_paths.get_filename_list(kind) if name.endswith(".safetensors")]
+    files = {name: folder_paths.get_full_path(kind, name) for name in names}
+    return {name: Path(file) for name, file in files.items() if file is not None}
+
+
+def _offered(argument: str, name: str, offered: Mapping[str, Path], advice: str, kind: str) -> Path:
+    if name not in offered:
+        raise ModelFolderError(
+            argument,
+            expected=f"one of {', '.join(offered) or 'no files'}",
+            got=repr(name),
+            hint=f"{advice} {' or '.join(folder_paths.get_folder_paths(kind))} and refresh the page.",
+        )
+    return offered[name]
 
 
 def _folders_with_a_model(root: Path) -> Iterator[Path]:

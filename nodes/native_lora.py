@@ -9,13 +9,12 @@ from typing import Any
 
 import comfy.lora
 import comfy.utils
-import folder_paths
 import torch
 from comfy.weight_adapter import LoRAAdapter
 from torch import Tensor
 
 from ..richspace_core import ModelFolderError
-from . import native
+from . import models, native
 from .host_api import io, report
 
 _DOTTED = ("transformer.", "diffusion_model.", "")  # diffusers, other trainers, none
@@ -98,24 +97,6 @@ def _misfit(file: Path, got: str) -> ModelFolderError:
     )
 
 
-def _find(name: str) -> Path:
-    offered = files()
-    if name not in offered:
-        raise ModelFolderError(
-            "lora",
-            expected=f"one of {', '.join(offered) or 'no files'}",
-            got=repr(name),
-            hint=f"Put the file into {' or '.join(folder_paths.get_folder_paths('loras'))} and refresh the page.",
-        )
-    return offered[name]
-
-
-def files() -> dict[str, Path]:
-    """The safetensors files in the host's folders for LoRA: name to file."""
-    names = [name for name in folder_paths.get_filename_list("loras") if name.endswith(".safetensors")]
-    return {name: Path(folder_paths.get_full_path_or_raise("loras", name)) for name in names}
-
-
 class RichSpaceLoadCogVideoXLora(io.ComfyNode):
     """A LoRA of a CogVideoX on the host's own model."""
 
@@ -131,7 +112,9 @@ class RichSpaceLoadCogVideoXLora(io.ComfyNode):
             search_aliases=["lora", "load lora", "lora loader", "cogvideo", "cogvideox", "style", "native"],
             inputs=[
                 io.Model.Input("model", tooltip="From RichSpace Load CogVideoX (native) or RichSpace Fix CogVideoX."),
-                io.Combo.Input("lora", options=list(files()), tooltip="A safetensors file in models/loras."),
+                io.Combo.Input(
+                    "lora", options=list(models.lora_files()), tooltip="A safetensors file in models/loras."
+                ),
                 io.Float.Input(
                     "strength",
                     default=1.0,
@@ -153,13 +136,13 @@ class RichSpaceLoadCogVideoXLora(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, lora: str, **_: Any) -> Any:
         """Load again when the file has changed."""
-        file = files().get(lora)
+        file = models.lora_files().get(lora)
         return lora, file and file.stat().st_mtime_ns
 
     @classmethod
     def execute(cls, model: Any, lora: str, strength: float) -> io.NodeOutput:
         """Rename the LoRA's layers and put it on a clone."""
-        changed, layers, unknown = with_lora(model, _find(lora), strength)
+        changed, layers, unknown = with_lora(model, models.find_lora(lora), strength)
         warning = f"{len(unknown)} layers of the file are not in this model, such as {unknown[0]}" if unknown else ""
         return io.NodeOutput(changed, ui=report(f"{layers} layers changed", warning=warning))
 

@@ -45,16 +45,35 @@ def models(pack):
     return importlib.import_module(f"{pack.__name__}.nodes.models")
 
 
+@pytest.fixture(scope="session")
+def native(pack):
+    """The pack's module that corrects the host's own CogVideoX."""
+    return importlib.import_module(f"{pack.__name__}.nodes.native")
+
+
 @pytest.fixture
-def diffusers_folder(tmp_path, host):  # noqa: ARG001 - the host's modules must be importable first
-    """An empty folder in which the host looks for diffusers models."""
+def models_folder(tmp_path, host):  # noqa: ARG001 - the host's modules must be importable first
+    """Makes an empty folder in which the host looks for models of a kind."""
     import folder_paths
 
-    folder = tmp_path / "diffusers"
-    folder.mkdir()
-    folder_paths.add_model_folder_path("diffusers", str(folder))
+    made = []
+
+    def folder(kind):
+        path = tmp_path / kind
+        path.mkdir()
+        folder_paths.add_model_folder_path(kind, str(path))
+        made.append((kind, str(path)))
+        return path
+
     yield folder
-    folder_paths.folder_names_and_paths["diffusers"][0].remove(str(folder))
+    for kind, path in made:
+        folder_paths.folder_names_and_paths[kind][0].remove(path)
+
+
+@pytest.fixture
+def diffusers_folder(models_folder):
+    """An empty folder in which the host looks for diffusers models."""
+    return models_folder("diffusers")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The host's own CogVideoX against diffusers, before and after the cures."""
 
 import gc
-import importlib
 from types import SimpleNamespace
 
 import pytest
@@ -22,11 +21,6 @@ from native_models import (
     stock_model,
 )
 from node_runs import run_node
-
-
-@pytest.fixture(scope="module")
-def native(pack):
-    return importlib.import_module(f"{pack.__name__}.nodes.native")
 
 
 @pytest.fixture(scope="module", params=KINDS)

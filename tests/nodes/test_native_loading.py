@@ -188,14 +188,8 @@ class TestOneFile:
     """A transformer alone, as diffusers or as converters name its weights."""
 
     @pytest.fixture
-    def diffusion_models(self, tmp_path, host):  # noqa: ARG002 - the host's modules must be importable first
-        import folder_paths
-
-        folder = tmp_path / "diffusion_models"
-        folder.mkdir()
-        folder_paths.add_model_folder_path("diffusion_models", str(folder))
-        yield folder
-        folder_paths.folder_names_and_paths["diffusion_models"][0].remove(str(folder))
+    def diffusion_models(self, models_folder):
+        return models_folder("diffusion_models")
 
     @pytest.fixture
     def load(self, nodes, diffusion_models):

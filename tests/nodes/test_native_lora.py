@@ -1,6 +1,5 @@
 """LoRA of a CogVideoX on the host's own model, as diffusers writes them and as others do."""
 
-import importlib
 from types import SimpleNamespace
 
 import pytest
@@ -28,11 +27,6 @@ LAYERS = [  # every kind of layer that trainers take
 ]
 
 
-@pytest.fixture(scope="module")
-def native(pack):
-    return importlib.import_module(f"{pack.__name__}.nodes.native")
-
-
 @pytest.fixture(scope="module", params=KINDS)
 def kind(request):
     return request.param
@@ -50,14 +44,8 @@ def ours(theirs, native):
 
 
 @pytest.fixture
-def loras(tmp_path, host):  # noqa: ARG001 - the host's modules must be importable first
-    import folder_paths
-
-    folder = tmp_path / "loras"
-    folder.mkdir()
-    folder_paths.add_model_folder_path("loras", str(folder))
-    yield folder
-    folder_paths.folder_names_and_paths["loras"][0].remove(str(folder))
+def loras(models_folder):
+    return models_folder("loras")
 
 
 def random_lora(model, rank=RANK):
