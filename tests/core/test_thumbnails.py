@@ -49,3 +49,12 @@ def test_a_flow_fills_the_picture_below_its_title():
     stock, ours = (box_of(color, thumbnail) for color in ((0x3A, 0x3A, 0x46), (0x33, 0x33, 0x5C)))
     assert stock[1] < ours[1] < ours[3] < stock[3] < 0.9 * SIDE
     assert ours[2] - ours[0] > 0.8 * SIDE
+
+
+@pytest.mark.parametrize("title", ["Mix", "Mix two prompts, with ComfyUI's own nodes all the way"])
+def test_a_title_is_seen_whole(title):
+    thumbnail = draw_flow(title, ["First", "Ours", "Last"], "What it needs")
+    heading = np.asarray(thumbnail.convert("L"), dtype=int)[:80]
+    columns = np.nonzero((heading > 100).any(axis=0))[0]
+    assert columns.min() >= 15
+    assert columns.max() <= SIDE - 15

@@ -88,8 +88,13 @@ def _titled(title: str) -> tuple[Image.Image, ImageDraw.ImageDraw, int]:
     """A picture with a title, what draws on it, and where it is free below."""
     picture = Image.new("RGB", (SIDE, SIDE), _BACKGROUND)
     draw = ImageDraw.Draw(picture)
-    draw.text((_MARGIN, 14), title, _TEXT, _font(_TITLE_SIZE, bold=True))
+    font = next(font for size in range(_TITLE_SIZE, 0, -1) if _fits(title, font := _font(size, bold=True)))
+    draw.text((_MARGIN, 14 + _TITLE_SIZE), title, _TEXT, font, anchor="ls")
     return picture, draw, 14 + round(1.35 * _TITLE_SIZE)
+
+
+def _fits(title: str, font: ImageFont.FreeTypeFont) -> bool:
+    return font.getlength(title) <= SIDE - 2 * _MARGIN
 
 
 def _draw_caption(draw: ImageDraw.ImageDraw, caption: str, top: int) -> None:
