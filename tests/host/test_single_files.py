@@ -1,8 +1,15 @@
-"""A t5xxl as one file, through the host's own loader, into this pack's encoder and finder."""
+"""A t5xxl as one file, through the host's own loader, into this pack's encoder and finder; and a LoRA."""
 
+import io
+import json
+
+import numpy as np
 import pytest
-from checkout import find_host
-from host_prompts import mix_prompt, node
+from checkout import ROOT, find_host
+from comfy_server import output_files
+from host_prompts import change, mix_prompt, node
+from PIL import Image
+from single_files import LORA
 from transformers import T5TokenizerFast
 
 TEXTS = {
@@ -45,3 +52,29 @@ def test_float8_takes_the_candidate_of_float16_or_the_next(said):
     exact, rounded = (int(said[file]["mix"].partition(" of 30: ")[0]) for file in FILES)
     assert abs(exact - rounded) <= 1
     assert "no token counts" not in said[FILES[0]]["mix"]
+
+
+def frames_with_lora(server, strength):
+    """The frames of the native demo workflow with a LoRA of a strength; without one for None."""
+    workflow = ROOT / "workflows" / "api" / "demo_native_mix.json"
+    prompt = json.loads(workflow.read_text(encoding="utf-8"))
+    by_kind = {content["class_type"]: name for name, content in prompt.items()}
+    sampler = by_kind["KSampler"]
+    prompt = change(prompt, sampler, steps=3)
+    if strength is not None:
+        model = prompt[sampler]["inputs"]["model"]
+        prompt["lora"] = node("RichSpaceLoadCogVideoXLora", model=model, lora=LORA, strength=strength)
+        prompt = change(prompt, sampler, model=["lora", 0])
+    prompt["frames"] = node("SaveImage", images=[by_kind["VAEDecode"], 0], filename_prefix="test/lora")
+    entry = server.run(prompt)
+    if strength is not None:
+        assert entry["outputs"]["lora"]["text"] == ["18 layers changed"]
+    files = output_files({"outputs": {"frames": entry["outputs"]["frames"]}})
+    return np.stack([np.asarray(Image.open(io.BytesIO(server.view(file)))) for file in files]).astype(int)
+
+
+def test_a_lora_changes_the_video_as_much_as_it_is_told(server):
+    without, none, half, whole = (frames_with_lora(server, strength) for strength in (None, 0.0, 0.5, 1.0))
+    assert np.array_equal(none, without)
+    changes = [np.abs(each - without).mean() for each in (half, whole)]
+    assert 0.5 < changes[0] < changes[1]

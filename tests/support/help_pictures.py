@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from checkout import ROOT
 from comfy_server import ComfyServer, PromptError, raise_for_status
 from frontend import Frontend, chromium
@@ -22,8 +21,9 @@ from host_prompts import Prompt, change, node, video_prompt
 from host_python import import_host, load_pack
 from PIL import Image
 from programs import Progress, ToolError, end_on_sigterm
-from safetensors.torch import load_file, save_file
-from tiny_models import DEMO_MODEL, wide_weights
+from safetensors.torch import save_file
+from single_files import LORA, demo_lora
+from tiny_models import wide_weights
 from vbench import place_weights
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 PICTURES = ROOT / "web" / "docs" / "images"
 CONVERTED = "cogvideox_2b.safetensors"
-LORA = "my_style.safetensors"
 SIZE = "width", "height", "frames"
 MARGIN = 16
 COLORS = 256  # a third of the bytes, and no eye sees it
@@ -135,19 +134,6 @@ def with_lora() -> Prompt:
     prompt = native()
     lora = node("RichSpaceLoadCogVideoXLora", **wired(model="load"), lora=LORA, strength=0.8)
     return {"load": prompt.pop("load"), "lora": lora, **change(prompt, "sample", **wired(model="lora"))}
-
-
-def demo_lora() -> dict[str, torch.Tensor]:
-    """A LoRA for the demo model's attention, too small to be seen."""
-    weights = load_file(DEMO_MODEL / "transformer" / "diffusion_pytorch_model.safetensors")
-    made = {}
-    for name, value in weights.items():
-        layer, ending = name.removesuffix(".weight"), (".to_q.weight", ".to_k.weight", ".to_v.weight")
-        if name.endswith(ending):
-            rows, columns = value.shape
-            made[f"transformer.{layer}.lora_A.weight"] = torch.full((4, columns), 1e-3)
-            made[f"transformer.{layer}.lora_B.weight"] = torch.full((rows, 4), 1e-3)
-    return made
 
 
 def scenes() -> dict[str, Scene]:

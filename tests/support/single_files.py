@@ -7,24 +7,48 @@ from typing import TYPE_CHECKING
 import torch
 from checkout import SUPPORT, link_folder
 from random_models import VOCABULARY_SIZE, train_sentencepiece
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from single_file_t5 import FORMS, SIZES, random_t5
+from tiny_models import DEMO_MODEL
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+LORA = "my_style.safetensors"
 
 # As wide as every Wan's first layer wants it.
 _UMT5 = {"d_model": 4096, "d_kv": 8, "d_ff": 24, "num_layers": 1, "num_heads": 2, "vocab_size": VOCABULARY_SIZE}
 
 
+def demo_lora() -> dict[str, torch.Tensor]:
+    """A LoRA for the bundled demo model's attention, as diffusers names its layers, with random weights."""
+    file = DEMO_MODEL / "transformer" / "diffusion_pytorch_model.safetensors"
+    generator = torch.Generator().manual_seed(0)
+    made = {}
+    for name, value in load_file(file).items():
+        if name.endswith((".to_q.weight", ".to_k.weight", ".to_v.weight")):
+            layer, (rows, columns) = f"transformer.{name.removesuffix('.weight')}", value.shape
+            made[f"{layer}.lora_A.weight"] = 0.1 * torch.randn(4, columns, generator=generator)
+            made[f"{layer}.lora_B.weight"] = 0.1 * torch.randn(rows, 4, generator=generator)
+    return made
+
+
 def add_single_files(base: Path) -> None:
-    """Put them below the base directory of a host that has not started yet: Wan 2.1, and T5 in two number types."""
+    """Put them below the base directory of a host that has not started yet.
+
+    Wan 2.1, T5 in two number types, and a LoRA for the demo model.
+    """
     link_folder(base / "custom_nodes" / "tiny_single_files", SUPPORT / "tiny_single_files")
     umt5 = FORMS["float16"](random_t5(_UMT5, every_layer_has_positions=True))
     umt5["spiece_model"] = torch.frombuffer(bytearray(train_sentencepiece()), dtype=torch.uint8)
     t5 = random_t5(SIZES)
-    folder = base / "models" / "text_encoders"
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(umt5, folder / "umt5_xxl_fp8_e4m3fn_scaled.safetensors")
-    save_file(FORMS["float16"](t5), folder / "t5xxl_fp16.safetensors")
-    save_file(FORMS["scaled float8"](t5), folder / "t5xxl_fp8_e4m3fn_scaled.safetensors")
+    files = {
+        "text_encoders/umt5_xxl_fp8_e4m3fn_scaled.safetensors": umt5,
+        "text_encoders/t5xxl_fp16.safetensors": FORMS["float16"](t5),
+        "text_encoders/t5xxl_fp8_e4m3fn_scaled.safetensors": FORMS["scaled float8"](t5),
+        f"loras/{LORA}": demo_lora(),
+    }
+    for name, weights in files.items():
+        file = base / "models" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(weights, file)
