@@ -3,14 +3,11 @@
 The function is fitted to what the autoencoder makes of videos. A model's folder can keep it (`latent_preview.json`
 beside the autoencoder's configuration). The demo's is fitted to clips of its little world
 (`demo_model/fit_latent_preview.py`), any other to one picture of many colours, which an autoencoder that was trained on
-all the world's pictures knows:
-
-    python -m richspace_core.latent_preview ComfyUI/models/diffusers/CogVideoX-2b
+all the world's pictures knows (`fit_latent_preview`).
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,22 +129,6 @@ def encode_videos(vae: Any, videos: Tensor) -> Tensor:
     return latents * float(vae.config.scaling_factor)
 
 
-def main() -> None:
-    """Fit the colours of the folder that the command line names, and keep them there."""
-    from .model_folder import LATENT_PREVIEW, CogVideoXFolder
-
-    parser = argparse.ArgumentParser(description="Fit how a live preview draws a CogVideoX folder's latents.")
-    parser.add_argument("folder", type=Path, help="with model_index.json")
-    try:
-        folder = CogVideoXFolder.open(parser.parse_args().folder)
-    except ModelFolderError as error:
-        parser.error(str(error))
-    side = CALIBRATION_CELLS * folder.spatial_ratio
-    picture = calibration_picture(side, side)[None]
-    latents = encode_videos(folder.load("vae", torch.float32), picture)
-    fit_latent_colours(latents, picture).save(folder.path / "vae" / LATENT_PREVIEW)
-
-
 def _not_colours(file: Path, channels: int, got: str) -> ModelFolderError:
     return ModelFolderError(
         f"{file.parent.name}/{file.name}",
@@ -155,7 +136,3 @@ def _not_colours(file: Path, channels: int, got: str) -> ModelFolderError:
         got=got,
         hint="Delete the file: the preview's colours are then fitted anew.",
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -86,7 +86,7 @@ def test_the_demo_s_colours_are_what_its_script_fits(root):
 
 def test_the_script_writes_those_of_any_folder(tmp_path, root):
     folder = save_tiny_folder(tmp_path / "mine")
-    command = [sys.executable, "-m", "richspace_core.latent_preview", folder]
+    command = [sys.executable, "-m", "richspace_core.fit_latent_preview", folder]
     subprocess.run(command, cwd=root, check=True)
     colours = CogVideoXFolder.open(folder).latent_colours()
     picture = calibration_picture(128, 128)
