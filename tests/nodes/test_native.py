@@ -161,6 +161,17 @@ def test_the_vae_decodes_as_diffusers(vaes, native, frames):
     assert (distance(as_shipped, pictures) > 1e-4) == (frames > 1)
 
 
+@pytest.mark.parametrize("frames", [1, 9, 17])
+def test_the_vae_encodes_as_diffusers(vaes, native, frames):
+    theirs, stock = vaes
+    video = torch.rand(frames, 16, 24, 3, generator=torch.Generator().manual_seed(frames))
+    with torch.inference_mode():
+        reference = theirs.encode((2 * video - 1).movedim(-1, 0)[None]).latent_dist.mode()
+        corrected, as_shipped = native.correct_vae(stock).encode(video), stock.encode(video)
+    assert distance(corrected, reference) < 1e-5
+    assert (distance(as_shipped, reference) > 1e-4) == (frames > 1)
+
+
 def wide_model(native, heads, **changes):
     """The host's MODEL of a CogVideoX as wide as a published one, with one layer."""
     import comfy.sd

@@ -176,6 +176,18 @@ class TestTinyFolder:
         assert frames_of_host.shape == expected.shape
         assert distance(frames_of_host, expected) < 1e-6
 
+    @pytest.mark.parametrize("frames", [1, 5, 7, 8, 9, 13, 16, 17, 33])
+    def test_the_vae_encodes_as_diffusers(self, loaded, kind, tiny_folders, frames):
+        from diffusers import AutoencoderKLCogVideoX
+
+        theirs = AutoencoderKLCogVideoX.from_pretrained(tiny_folders[kind] / "vae")
+        video = torch.rand(frames, 32, 48, 3, generator=torch.Generator().manual_seed(frames))
+        with torch.inference_mode():
+            expected = theirs.encode((2 * video - 1).movedim(-1, 0)[None]).latent_dist.mode()
+            latents = loaded[2].encode(video)
+        assert latents.shape == expected.shape
+        assert distance(latents, expected) < 1e-5
+
     def test_the_vae_encodes_and_says_its_sizes(self, loaded):
         _, _, vae = loaded
         with torch.inference_mode():
