@@ -201,6 +201,51 @@ def test_the_part_of_a_sampling_can_be_continued(load, native, nodes_by_id, prom
     assert distance(latent["samples"], native(model, steps=20)) < 1e-5
 
 
+@pytest.mark.parametrize("scheduler", ["DDIM", "DPM"])
+def test_video_to_video_is_diffusers(load, nodes_by_id, prompts, tiny_folders, scheduler):
+    import diffusers
+    from comfy_extras.nodes_custom_sampler import SamplerCustom
+
+    model = load("2b")
+    vae = results(nodes_by_id["RichSpaceLoadCogVideoXNative"], model="tiny-2b", dtype="float32")[2]
+    video = torch.rand(9, 48, 64, 3, generator=torch.Generator().manual_seed(2))
+    settings = {"steps": 20, "scheduler": scheduler, "dynamic_cfg": "off", "noise": "ComfyUI"}
+    sampler, sigmas = results(nodes_by_id["RichSpaceCogVideoXSampler"], model=model, **settings)
+    with torch.inference_mode():
+        latent = {"samples": vae.encode(video)}
+        both = prompts["positive"], prompts["negative"]
+        output = SamplerCustom.execute(model, True, 5, CFG, *both, sampler, sigmas[8:], latent)  # 60% of 20 steps
+
+    pipeline = diffusers.CogVideoXVideoToVideoPipeline.from_pretrained(
+        tiny_folders["2b"], text_encoder=None, tokenizer=None, torch_dtype=torch.float32
+    )
+    kind_of_scheduler = getattr(diffusers, f"CogVideoX{scheduler}Scheduler")
+    pipeline.scheduler = kind_of_scheduler.from_config(pipeline.scheduler.config)
+    pipeline.scheduler.set_timesteps(20)
+    pipeline.set_progress_bar_config(disable=True)
+    noise = torch.randn(1, 16, 3, 6, 8, generator=torch.Generator().manual_seed(5)).movedim(2, 1)  # the host's own
+    generator = torch.Generator().manual_seed(5)
+    torch.randn(1, 3, 16, 6, 8, generator=generator)  # DPM's noise comes after that which a whole video starts from
+    with torch.inference_mode():
+        clean = pipeline.vae.encode((2 * video - 1).movedim(-1, 0)[None]).latent_dist.mode().movedim(2, 1)
+    clean = clean * pipeline.vae.config.scaling_factor
+    reference = pipeline(
+        latents=pipeline.scheduler.add_noise(clean, noise, pipeline.scheduler.timesteps[8:9]),
+        prompt_embeds=prompts["positive"][0][0],
+        negative_prompt_embeds=prompts["negative"][0][0],
+        width=SIZE["width"],
+        height=SIZE["height"],
+        num_inference_steps=20,
+        strength=0.6,
+        guidance_scale=CFG,
+        generator=generator,
+        max_sequence_length=TEXT_LENGTH,
+        output_type="latent",
+    ).frames.movedim(1, 2)
+    ours = output.result[0]["samples"] * pipeline.vae.config.scaling_factor
+    assert distance(ours, reference) < 1e-5
+
+
 def test_noise_levels_of_another_sampler_are_refused(load, nodes_by_id, prompts, core):
     from comfy_extras.nodes_custom_sampler import SamplerCustom
 
