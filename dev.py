@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 STAMP = VENV / "richspace-stamp.json"
 
+# Two processes share the test files, since much of the time goes into waiting for a server or a page.
+SHARED = ("-n", "2", "--dist", "loadfile")
+
 # The host does not say which torch it wants. These three were seen to run together with it; all three are needed, and
 # torchaudio, which does not pin torch, is left to pip. This pack itself never asks for torch: the host owns it.
 TORCH = ("torch==2.14.1", "torchvision==0.29.1", "torchaudio")
@@ -352,11 +355,9 @@ def command_test(options: argparse.Namespace) -> int:
     browser = get_browser()
     install_comfy_cli(venv_program("python"))
     print(f"ComfyUI: {host}\nBrowser: {browser}")
-    # Not `python -m pytest`, which would put this folder on sys.path, where nodes/ hides the host's nodes.py. Two
-    # processes share the files, since much of the time goes into waiting for a server or a page.
-    shared = ["-n", "2", "--dist", "loadfile"]
+    # Not `python -m pytest`, which would put this folder on sys.path, where nodes/ hides the host's nodes.py.
     pytest = functools.partial(
-        call_tool, "pytest", *shared, *options.rest, COMFYUI_PATH=str(host), CHROMIUM_PATH=browser
+        call_tool, "pytest", *SHARED, *options.rest, COMFYUI_PATH=str(host), CHROMIUM_PATH=browser
     )
     return run_steps({**lint_steps(fix=False), "tests": pytest})
 
@@ -394,11 +395,12 @@ def command_lint(options: argparse.Namespace) -> int:
 
 def command_oldest(_: argparse.Namespace) -> int:
     """Run the tests that call diffusers and its kin with the oldest versions that the pack allows."""
-    set_up("test")
+    host = set_up("test")
     folder = install_oldest(venv_program("python"))
     # Old libraries warn of new ones: here warnings are no errors.
-    tests = [ROOT / "tests" / "core" / name for name in OLDEST_TESTS]
-    return call_tool("pytest", "-W", "default", "--disable-warnings", *tests, PYTHONPATH=str(folder))
+    options = ["-W", "default", "--disable-warnings", *SHARED]
+    tests = [ROOT / "tests" / name for name in OLDEST_TESTS]
+    return call_tool("pytest", *options, *tests, PYTHONPATH=str(folder), COMFYUI_PATH=str(host))
 
 
 def command_bench(options: argparse.Namespace) -> int:

@@ -18,13 +18,15 @@ COMPANIONS = ("huggingface-hub==0.34.4", "tokenizers==0.21.4")
 
 #: The tests that call those libraries.
 TESTS = (
-    "test_comparison.py",
-    "test_encoding.py",
-    "test_metrics.py",
-    "test_metrics_backbones.py",
-    "test_model_folder.py",
-    "test_plotting.py",
-    "test_sampling.py",
+    "core/test_comparison.py",
+    "core/test_encoding.py",
+    "core/test_metrics.py",
+    "core/test_metrics_backbones.py",
+    "core/test_model_folder.py",
+    "core/test_plotting.py",
+    "core/test_sampling.py",
+    "nodes/test_native_lora.py",
+    "nodes/test_native_sampling.py",
 )
 
 
