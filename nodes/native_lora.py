@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,10 @@ def with_lora(model: Any, file: Path, strength: float) -> tuple[Any, int, list[s
     """
     network = native.network_of(model)
     weights, metadata = comfy.utils.load_torch_file(str(file), safe_load=True, return_metadata=True)
-    targets = {
-        name: f"diffusion_model.{key}"
-        for key in network.state_dict()
-        if key.endswith(".weight")
-        for name in _names(key)
-    }
+    keys = [key for key in network.state_dict() if key.endswith(".weight")]
+    targets = {name: f"diffusion_model.{key}" for key in keys for name in _names(key)}
     layers = dict.fromkeys(_layer_of(name) for name in weights)
-    weights |= {f"{layer}.alpha": alpha for layer in layers if (alpha := _noted_alpha(layer, metadata)) is not None}
+    weights = _noted_alphas(file, layers, metadata) | weights
     changes = comfy.lora.load_lora(weights, {layer: targets[layer] for layer in layers if layer in targets})
     if not changes:
         raise _misfit(file, f"a file of {len(layers)} layers, none of which it has, such as {next(iter(layers), '')}")
@@ -71,11 +67,15 @@ def _layer_of(name: str) -> str:
     return name
 
 
-def _noted_alpha(layer: str, metadata: Mapping[str, str] | None) -> Tensor | None:
-    """What diffusers notes beside the weights: a LoRA's change is multiplied by this over its rank."""
-    noted = json.loads((metadata or {}).get(_METADATA, "{}"))
-    alpha = noted.get("transformer.lora_alpha") if layer.startswith("transformer.") else None
-    return None if alpha is None else torch.tensor(float(alpha))
+def _noted_alphas(file: Path, layers: Iterable[str], metadata: Mapping[str, str] | None) -> dict[str, Tensor]:
+    """What diffusers may note beside the weights, for each layer: its change is multiplied by this over its rank."""
+    try:
+        alpha = json.loads((metadata or {}).get(_METADATA, "{}")).get("transformer.lora_alpha")
+    except (ValueError, AttributeError) as error:
+        raise _misfit(file, f"a note of its training, {_METADATA}, that cannot be read") from error
+    if alpha is None:
+        return {}
+    return {f"{layer}.alpha": torch.tensor(float(alpha)) for layer in layers if layer.startswith("transformer.")}
 
 
 def _require_fit(file: Path, model: Any, key: str, change: Any) -> None:

@@ -148,6 +148,16 @@ def test_an_alpha_that_diffusers_notes_counts(nodes_by_id, theirs, ours, loras):
     assert distance(forward_of_host(changed, SIZE), forward_of_diffusers(theirs, SIZE)) < 1e-5
 
 
+def test_a_note_that_cannot_be_read_is_said(nodes_by_id, core, theirs, ours, loras):
+    lora = named_by_diffusers(random_lora(theirs))
+    for note in ("{", "[]"):
+        save_file(lora, loras / "noted.safetensors", metadata={"lora_adapter_metadata": note})
+        with pytest.raises(
+            core.ModelFolderError, match=r"noted\.safetensors: a note of its training, lora_adapter_met"
+        ):
+            put_on(nodes_by_id, ours, "noted.safetensors")
+
+
 def test_two_are_added(nodes_by_id, theirs, ours, loras):
     lora = random_lora(theirs)
     save_file(lora, loras / "one.safetensors")
