@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 STAMP = VENV / "richspace-stamp.json"
 
 # Two processes share the test files, since much of the time goes into waiting for a server or a page.
-SHARED = ("-n", "2", "--dist", "loadfile")
+TWO_PROCESSES = ("-n", "2", "--dist", "loadfile")
 
 # The host does not say which torch it wants. These three were seen to run together with it; all three are needed, and
 # torchaudio, which does not pin torch, is left to pip. This pack itself never asks for torch: the host owns it.
@@ -357,7 +357,7 @@ def command_test(options: argparse.Namespace) -> int:
     print(f"ComfyUI: {host}\nBrowser: {browser}")
     # Not `python -m pytest`, which would put this folder on sys.path, where nodes/ hides the host's nodes.py.
     pytest = functools.partial(
-        call_tool, "pytest", *SHARED, *options.rest, COMFYUI_PATH=str(host), CHROMIUM_PATH=browser
+        call_tool, "pytest", *TWO_PROCESSES, *options.rest, COMFYUI_PATH=str(host), CHROMIUM_PATH=browser
     )
     return run_steps({**lint_steps(fix=False), "tests": pytest})
 
@@ -398,7 +398,7 @@ def command_oldest(_: argparse.Namespace) -> int:
     host = set_up("test")
     folder = install_oldest(venv_program("python"))
     # Old libraries warn of new ones: here warnings are no errors.
-    options = ["-W", "default", "--disable-warnings", *SHARED]
+    options = ["-W", "default", "--disable-warnings", *TWO_PROCESSES]
     tests = [ROOT / "tests" / name for name in OLDEST_TESTS]
     return call_tool("pytest", *options, *tests, PYTHONPATH=str(folder), COMFYUI_PATH=str(host))
 

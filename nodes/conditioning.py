@@ -55,6 +55,11 @@ class Prompt:
     text: str
     extras: Mapping[str, Any]
 
+    @property
+    def rows(self) -> int:
+        """Tokens of the embedding, padding included."""
+        return len(self.embedding.values)
+
 
 def from_conditioning(name: str, conditioning: Conditioning | None) -> Prompt:
     """Read the one prompt that a conditioning holds.
@@ -119,16 +124,19 @@ def of_one_length(a: Prompt, b: Prompt, *guides: Prompt) -> tuple[Prompt, ...]:
     prompts = (a, b, *guides)
     if any(prompt.counted for prompt in prompts):
         return prompts
-    rows = max(len(prompt.embedding.values) for prompt in (a, b))
+    rows = max(a.rows, b.rows)
     return tuple(_with_rows(prompt, rows) for prompt in prompts)
 
 
 def _with_rows(prompt: Prompt, rows: int) -> Prompt:
-    more = rows - len(prompt.embedding.values)  # below zero, rows are cut
-    mask = prompt.extras.get(_MASK)
-    joined = {} if mask is None else {_MASK: pad(mask, (0, more))}
+    more = rows - prompt.rows  # below zero, rows are cut
+    if not more:
+        return prompt
+    extras = dict(prompt.extras)
+    if extras.get(_MASK) is not None:
+        extras[_MASK] = pad(extras[_MASK], (0, more))
     embedding = TextEmbedding(pad(prompt.embedding.values, (0, 0, 0, more)), rows)
-    return replace(prompt, embedding=embedding, extras={**prompt.extras, **joined}) if more else prompt
+    return replace(prompt, embedding=embedding, extras=extras)
 
 
 def with_note(conditioning: Conditioning, token_count: int, text: str) -> Conditioning:

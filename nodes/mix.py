@@ -91,7 +91,9 @@ class RichSpacePerpendicularFoot(io.ComfyNode):
     @classmethod
     def execute(cls, a: Conditioning, b: Conditioning, guide: Conditioning) -> io.NodeOutput:
         """Project the guide."""
-        lengths, (prompt_a, prompt_b, prompt_guide) = _aligned(*_read(a=a, b=b, guide=guide))
+        prompt_a, prompt_b, prompt_guide = _read(a=a, b=b, guide=guide)
+        warning = about_lengths(prompt_a.rows, prompt_b.rows)
+        prompt_a, prompt_b, prompt_guide = of_one_length(prompt_a, prompt_b, prompt_guide)
         embeddings = prompt_a.embedding.values, prompt_b.embedding.values
         coefficient = foot_coefficient(*embeddings, prompt_guide.embedding.values)
 
@@ -101,7 +103,7 @@ class RichSpacePerpendicularFoot(io.ComfyNode):
         foot = blend(
             prompt_a, prompt_b, mix, f"({prompt_guide.text}) seen from ({prompt_a.text}) and ({prompt_b.text})"
         )
-        said = report(f"coefficient {coefficient:.4f} (0 is A, 1 is B)", warning=about_lengths(lengths))
+        said = report(f"coefficient {coefficient:.4f} (0 is A, 1 is B)", warning=warning)
         return io.NodeOutput(as_conditioning(foot), coefficient, ui=said)
 
 
@@ -273,12 +275,13 @@ class RichSpaceInterpolationSweep(io.ComfyNode):
     @classmethod
     def execute(cls, a: Conditioning, b: Conditioning, steps: int, count: int, candidates: str) -> io.NodeOutput:
         """Mix two prompts with each weight."""
-        lengths, (prompt_a, prompt_b) = _aligned(*_read(a=a, b=b))
+        prompt_a, prompt_b = _read(a=a, b=b)
         indices = parse_candidates(candidates, steps) if candidates.strip() else evenly_spread(count, steps)
         mixtures = [as_conditioning(_mix(prompt_a, prompt_b, index, steps)) for index in indices]
         labels = [label(index, steps) for index in indices]
         said = f"{len(indices)} of {steps} candidates: {', '.join(map(str, indices))}"
-        return io.NodeOutput(mixtures, indices, labels, ui=report(said, warning=about_lengths(lengths)))
+        warning = about_lengths(prompt_a.rows, prompt_b.rows)
+        return io.NodeOutput(mixtures, indices, labels, ui=report(said, warning=warning))
 
 
 class RichSpaceChainedFinder(io.ComfyNode):
@@ -358,11 +361,6 @@ def _read(**conditionings: Conditioning | None) -> tuple[Prompt, ...]:
     return tuple(prompts.values())
 
 
-def _aligned(a: Prompt, b: Prompt, *guides: Prompt) -> tuple[tuple[int, int], tuple[Prompt, ...]]:
-    """How many tokens A and B have, and all of a mixture's prompts with as many."""
-    return (len(a.embedding.values), len(b.embedding.values)), of_one_length(a, b, *guides)
-
-
 def _wired(growing: GrowingList | None) -> dict[str, Conditioning]:
     return {name: conditioning for name, conditioning in (growing or {}).items() if conditioning is not None}
 
@@ -371,7 +369,8 @@ def _find(a: Prompt, b: Prompt, guides: Sequence[Prompt], steps: int, index: int
     """Score the candidates and choose one: the best, or the one asked for."""
     if index:
         require_index(index, steps)
-    lengths, (a, b, *guides) = _aligned(a, b, *guides)
+    lengths = a.rows, b.rows
+    a, b, *guides = of_one_length(a, b, *guides)
     result = find_optimal(a.embedding, b.embedding, [guide.embedding for guide in guides], steps=steps)
     return ScorePanel.of(
         result,

@@ -74,8 +74,12 @@ def lora_files() -> dict[str, Path]:
 
 def fingerprint(name: str) -> list[tuple[str, int]]:
     """Every file of a model that a loader offered, with when it was written."""
-    model = (available() | transformer_files()).get(name)
-    files = [model, *sorted(model.rglob("*"))] if model else []
+    return files_of((available() | transformer_files()).get(name))
+
+
+def files_of(place: Path | None) -> list[tuple[str, int]]:
+    """A file, or every file of a folder, with when it was written; none if there is no such place."""
+    files = [place, *sorted(place.rglob("*"))] if place else []
     return [(str(file), file.stat().st_mtime_ns) for file in files if file.is_file()]
 
 

@@ -35,7 +35,7 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..richspace_core import ModelFolderError
-from ..richspace_core.latent_preview import CALIBRATION_CELLS, LatentColours, calibration_picture, fit_latent_colours
+from ..richspace_core.latent_preview import LatentColours, fit_to_calibration_picture
 from ..richspace_core.model_config import CogVideoXConfig, VideoSize
 from ..richspace_core.published import PUBLISHED
 from ..richspace_core.sampling import false_colour_preview
@@ -169,9 +169,12 @@ def correct_vae(vae: Any) -> Any:
 
 def colours_of(vae: Any, config: CogVideoXConfig) -> LatentColours:
     """How a live preview draws the latents that this VAE decodes; it encodes one small picture."""
-    side = CALIBRATION_CELLS * config.spatial_ratio
-    picture = calibration_picture(side, side)
-    return fit_latent_colours(vae.encode(picture) * config.scaling_factor, picture[None])
+
+    def encode(video: Tensor) -> Tensor:
+        latents: Tensor = vae.encode(video[0])
+        return latents * config.scaling_factor
+
+    return fit_to_calibration_picture(encode, config.spatial_ratio)
 
 
 def empty_latent(config: CogVideoXConfig, size: VideoSize, videos: int) -> dict[str, Any]:

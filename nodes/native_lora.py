@@ -136,8 +136,7 @@ class RichSpaceLoadCogVideoXLora(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, lora: str, **_: Any) -> Any:
         """Load again when the file has changed."""
-        file = models.lora_files().get(lora)
-        return lora, file and file.stat().st_mtime_ns
+        return models.files_of(models.lora_files().get(lora))
 
     @classmethod
     def execute(cls, model: Any, lora: str, strength: float) -> io.NodeOutput:

@@ -1,17 +1,18 @@
 """Fit how a live preview draws a model's latents, and keep that in the model's folder.
 
-python -m richspace_core.fit_latent_preview ComfyUI/models/diffusers/CogVideoX-2b
+From the command line: `python -m richspace_core.fit_latent_preview ComfyUI/models/diffusers/CogVideoX-2b`
 """
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from .errors import ModelFolderError
-from .latent_preview import CALIBRATION_CELLS, calibration_picture, encode_videos, fit_latent_colours
+from .latent_preview import encode_videos, fit_to_calibration_picture
 from .model_folder import LATENT_PREVIEW, CogVideoXFolder
 
 
@@ -21,12 +22,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="with model_index.json")
     try:
         folder = CogVideoXFolder.open(parser.parse_args().folder)
-        vae = folder.load("vae", torch.float32)
+        encode = partial(encode_videos, folder.load("vae", torch.float32))
     except ModelFolderError as error:
         parser.error(str(error))
-    side = CALIBRATION_CELLS * folder.spatial_ratio
-    picture = calibration_picture(side, side)[None]
-    fit_latent_colours(encode_videos(vae, picture), picture).save(folder.path / "vae" / LATENT_PREVIEW)
+    fit_to_calibration_picture(encode, folder.spatial_ratio).save(folder.path / "vae" / LATENT_PREVIEW)
 
 
 if __name__ == "__main__":

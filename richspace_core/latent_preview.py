@@ -9,6 +9,7 @@ all the world's pictures knows (`fit_latent_preview`).
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,7 @@ from torch.nn.functional import interpolate as resize
 
 from .errors import ModelFolderError, SamplingError
 
-CALIBRATION_CELLS = 16
-"""Latent elements along each side of the picture of many colours."""
+_CALIBRATION_CELLS = 16  # latent elements along each side of the picture of many colours
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +112,18 @@ def fit_latent_colours(latents: Tensor, videos: Tensor) -> LatentColours:
     wanted = colours.double().movedim(1, -1).flatten(0, -2)  # [n, 3]
     fitted = torch.linalg.lstsq(elements, wanted).solution.float()  # [c + 1, 3]
     return LatentColours(fitted[:-1], fitted[-1])
+
+
+def fit_to_calibration_picture(encode: Callable[[Tensor], Tensor], spatial_ratio: int) -> LatentColours:
+    """Fit colours to one picture of many colours.
+
+    Args:
+        encode: A video ``[1, 1, height, width, 3]`` in 0..1 to its latents ``[1, c, 1, h, w]``.
+        spatial_ratio: Pixels for each latent element, along width and height.
+    """
+    side = _CALIBRATION_CELLS * spatial_ratio
+    video = calibration_picture(side, side)[None]
+    return fit_latent_colours(encode(video), video)
 
 
 def encode_videos(vae: Any, videos: Tensor) -> Tensor:

@@ -121,7 +121,7 @@ class ScorePanel:
         """What one should know about the choice, beside the verdict; often nothing."""
         uncounted = "" if self.counted else "scored on the full embedding (no token counts)"
         alike = "A and B are almost the same: every mixture looks alike" if self.contrast < _LEAST_CONTRAST else ""
-        remarks = (uncounted, about_lengths(self.lengths), alike, self._about_the_guide)
+        remarks = (uncounted, about_lengths(*self.lengths), alike, self._about_the_guide)
         return [remark for remark in remarks if remark]
 
     def as_json(self) -> dict[str, Any]:
@@ -182,9 +182,8 @@ class ScorePanel:
         return f"guided by {guide}" if several else ""
 
 
-def about_lengths(lengths: tuple[int, int]) -> str:
+def about_lengths(of_a: int, of_b: int) -> str:
     """What to say of A and B of so many tokens, one of which was filled up to the other: nothing if they are equal."""
-    of_a, of_b = lengths
     return "" if of_a == of_b else f"A has {of_a} tokens, B {of_b}: the shorter is filled with zeros"
 
 

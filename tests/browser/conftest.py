@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory, worker_id):
-    """A running ComfyUI with this pack, tiny models, one of the form of CogVideoX-2b; its log is kept."""
+    """A running ComfyUI with this pack and tiny models, one of the form of CogVideoX-2b; its log is kept."""
     base = tmp_path_factory.mktemp("browser")
     save_tiny_folder(base / "models" / "diffusers" / TINY_MODEL, "2b")
     add_single_files(base)

@@ -5,20 +5,13 @@ import shutil
 
 import numpy as np
 import pytest
-from comfy_server import PromptError, output_files
+from comfy_server import PromptError
+from host_frames import frames_of
 from host_prompts import SMALL_VIDEO, change, mix_prompt, node, video_prompt
 from host_runs import watch
 from PIL import Image
 
 SWEEP = {"steps": 30, "count": 3, "candidates": ""}
-
-
-def frames_of(server, prompt):
-    """The frames of every video of a prompt one after another, without loss."""
-    saved = node("SaveImage", images=["decode", 0], filename_prefix="test/frame")
-    entry = server.run(prompt | {"frames": saved})
-    files = output_files({"outputs": {"frames": entry["outputs"]["frames"]}})
-    return np.stack([np.asarray(Image.open(io.BytesIO(server.view(file)))) for file in files])
 
 
 def sweep_prompt(**inputs):

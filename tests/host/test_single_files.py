@@ -1,14 +1,12 @@
 """A t5xxl as one file, through the host's own loader, into this pack's encoder and finder; and a LoRA."""
 
-import io
 import json
 
 import numpy as np
 import pytest
 from checkout import ROOT, find_host
-from comfy_server import output_files
+from host_frames import run_for_frames
 from host_prompts import change, mix_prompt, node
-from PIL import Image
 from single_files import LORA
 from transformers import T5TokenizerFast
 
@@ -65,12 +63,10 @@ def frames_with_lora(server, strength):
         model = prompt[sampler]["inputs"]["model"]
         prompt["lora"] = node("RichSpaceLoadCogVideoXLora", model=model, lora=LORA, strength=strength)
         prompt = change(prompt, sampler, model=["lora", 0])
-    prompt["frames"] = node("SaveImage", images=[by_kind["VAEDecode"], 0], filename_prefix="test/lora")
-    entry = server.run(prompt)
+    entry, frames = run_for_frames(server, prompt, decoder=by_kind["VAEDecode"])
     if strength is not None:
         assert entry["outputs"]["lora"]["text"] == ["18 layers changed"]
-    files = output_files({"outputs": {"frames": entry["outputs"]["frames"]}})
-    return np.stack([np.asarray(Image.open(io.BytesIO(server.view(file)))) for file in files]).astype(int)
+    return frames.astype(int)
 
 
 def test_a_lora_changes_the_video_as_much_as_it_is_told(server):

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from checkout import ROOT
 from comfy_server import output_files
-from export_workflows import on_the_demo_model
+from export_workflows import COGVIDEOX_LOADERS, on_the_demo_model
+from host_frames import pictures_of, run_for_frames
 from host_prompts import DEMO, SMALL_VIDEO, change, node, video_prompt
-from PIL import Image
 
 WORKFLOWS = sorted(file.stem for file in (ROOT / "workflows").glob("*.json"))
 RESULT_PICTURES = ("SaveImage", "RichSpaceContactSheet", "RichSpaceCompare")
-LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
 SAMPLERS = ("RichSpaceCogVideoXSample", "KSampler")
 STEPS = 3
 # Frames, height and width of the videos that a workflow makes of the model's own size.
@@ -42,12 +41,6 @@ def videos_of(server, entry):
     return [read_video(server.view(file)) for file in files]
 
 
-def pictures_of(server, entry):
-    """The pictures that a prompt saved or shows, [h, w, 3]."""
-    files = [file for file in output_files(entry) if file["filename"].endswith(".png")]
-    return [np.asarray(Image.open(io.BytesIO(server.view(file))).convert("RGB")) for file in files]
-
-
 def nodes_of(prompt, *class_types):
     """The names of a prompt's nodes of some classes."""
     return [name for name, content in prompt.items() if content["class_type"] in class_types]
@@ -64,7 +57,7 @@ def made_quickly(prompt):
 
 def shape_of(prompt):
     """Frames, height and width of the videos that `made_quickly` makes of a workflow."""
-    models = [prompt[loader]["inputs"]["model"] for loader in nodes_of(prompt, *LOADERS)]
+    models = [prompt[loader]["inputs"]["model"] for loader in nodes_of(prompt, *COGVIDEOX_LOADERS)]
     return OWN_VIDEO[models[0]] if models else tuple(SMALL_SIZE.values())
 
 
@@ -133,20 +126,14 @@ def test_size_and_frames_are_those_that_were_asked_for(server):
     assert_is_a_video(video, (17, 48, 64))
 
 
-def frames_of(server, prompt):
-    """The frames of every video of a prompt one after another, without loss: the same video gives other mp4 files."""
-    entry = server.run(prompt | {"frames": node("SaveImage", images=["decode", 0], filename_prefix="test/frame")})
-    return entry, np.stack(pictures_of(server, {"outputs": {"frames": entry["outputs"]["frames"]}}))
-
-
 def test_a_batch_becomes_videos_of_their_own(server):
-    entry, frames = frames_of(server, video_prompt(batch_size=2, seed=11))
+    entry, frames = run_for_frames(server, video_prompt(batch_size=2, seed=11))
     videos = videos_of(server, entry)
     assert len(videos) == 2
     for video in videos:
         assert_is_a_video(video, SMALL_VIDEO)
     first, second = np.split(frames, 2)
-    _, alone = frames_of(server, video_prompt(seed=12))
+    _, alone = run_for_frames(server, video_prompt(seed=12))
     assert np.array_equal(second, alone)  # the second of a batch is the first of the next seed
     assert not np.array_equal(first, second)
 
@@ -167,8 +154,8 @@ def chains():
 
 def test_the_chained_finder_makes_the_video_of_the_wired_ones(server):
     wired, chained = chains()
-    wired_entry, expected = frames_of(server, wired)
-    chained_entry, frames = frames_of(server, chained)
+    wired_entry, expected = run_for_frames(server, wired)
+    chained_entry, frames = run_for_frames(server, chained)
     assert np.array_equal(frames, expected)
     verdicts = [wired_entry["outputs"][name]["text"][0] for name in ("mix", "mix_c")]
     assert chained_entry["outputs"]["mix"]["text"] == verdicts

@@ -8,6 +8,7 @@ import pytest
 import torch
 from checkout import link_folder
 from conditionings import values_of
+from native_models import distance
 from node_runs import results, run_node, says
 from safetensors.torch import load_file, save_file
 from tiny_models import wide_weights
@@ -34,10 +35,6 @@ def native_demo(nodes):
 @pytest.fixture(scope="module")
 def demo(nodes):
     return results(nodes["RichSpaceLoadCogVideoX"], model=DEMO, dtype="auto")
-
-
-def distance(ours, reference):
-    return float((ours - reference).norm() / reference.norm())
 
 
 def sample_custom(model, sampler, sigmas, positive, negative, latent, *, seed, cfg=6.0):

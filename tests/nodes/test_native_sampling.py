@@ -4,6 +4,7 @@ import pytest
 import torch
 from checkout import link_folder
 from conditionings import random_prompts
+from native_models import distance
 from node_runs import results
 from tiny_models import KINDS, TEXT_LENGTH
 
@@ -13,10 +14,6 @@ CFG = 6.0
 
 # diffusers 0.42 wants `dtype`, which 0.35, the oldest that the pack takes, does not know.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch_dtype` is deprecated:FutureWarning")
-
-
-def distance(ours, reference):
-    return float((ours - reference).norm() / reference.norm())
 
 
 @pytest.fixture(scope="module")

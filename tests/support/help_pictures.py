@@ -21,8 +21,7 @@ from host_prompts import Prompt, change, node, video_prompt
 from host_python import import_host, load_pack
 from PIL import Image
 from programs import Progress, ToolError, end_on_sigterm
-from safetensors.torch import save_file
-from single_files import LORA, demo_lora
+from single_files import LORA, demo_lora, save_models
 from tiny_models import wide_weights
 from vbench import place_weights
 
@@ -273,14 +272,8 @@ def place_files(base: Path) -> None:
     place_weights(base / "models")
     import_host(base)
     native = importlib.import_module(f"{load_pack().__name__}.nodes.native")
-    files = {
-        f"diffusion_models/{CONVERTED}": native.host_keys(wide_weights()),
-        f"loras/{LORA}": demo_lora(),
-    }
-    for name, weights in files.items():
-        file = base / "models" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(weights, file)
+    converted = native.host_keys(wide_weights())
+    save_models(base, {f"diffusion_models/{CONVERTED}": converted, f"loras/{LORA}": demo_lora()})
 
 
 def draw(pictures: Path, only: Sequence[str] = ()) -> None:

@@ -12,6 +12,7 @@ from single_file_t5 import FORMS, SIZES, random_t5
 from tiny_models import DEMO_MODEL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 LORA = "my_style.safetensors"
@@ -48,7 +49,12 @@ def add_single_files(base: Path) -> None:
         "text_encoders/t5xxl_fp8_e4m3fn_scaled.safetensors": FORMS["scaled float8"](t5),
         f"loras/{LORA}": demo_lora(),
     }
+    save_models(base, files)
+
+
+def save_models(base: Path, files: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
+    """Write {path below a host's models folder: weights}."""
     for name, weights in files.items():
         file = base / "models" / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(weights, file)
+        save_file(dict(weights), file)

@@ -1,0 +1,45 @@
+"""What a prompt's pictures and videos show, read from the host without loss."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from comfy_server import output_files
+from host_prompts import node
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from comfy_server import ComfyServer
+    from numpy.typing import NDArray
+
+
+def pictures_of(server: ComfyServer, entry: Mapping[str, Any]) -> list[NDArray[np.uint8]]:
+    """The pictures that a prompt saved or shows, each ``[h, w, 3]``."""
+    files = [file for file in output_files(entry) if file["filename"].endswith(".png")]
+    return [np.asarray(Image.open(io.BytesIO(server.view(file))).convert("RGB")) for file in files]
+
+
+def run_for_frames(
+    server: ComfyServer, prompt: Mapping[str, Any], *, decoder: str = "decode"
+) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+    """Run a prompt: its entry in the history, and the frames of its videos one after another, ``[n, h, w, 3]``.
+
+    As pictures, since the same video gives other mp4 files.
+
+    Args:
+        server: The host.
+        prompt: In the API format.
+        decoder: The node whose first output the frames are.
+    """
+    saved = node("SaveImage", images=[decoder, 0], filename_prefix="test/frame")
+    entry = server.run({**prompt, "frames": saved})
+    return entry, np.stack(pictures_of(server, {"outputs": {"frames": entry["outputs"]["frames"]}}))
+
+
+def frames_of(server: ComfyServer, prompt: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """Run a prompt for the frames alone."""
+    return run_for_frames(server, prompt)[1]
