@@ -1,4 +1,4 @@
-"""What a clip of the little world shows, measured from its pixels: no learned judge, numpy alone.
+"""What a clip of the little world shows, measured from its pixels: no learned judge, NumPy and SciPy alone.
 
 `measure` turns a clip into a few numbers; `Prototypes` names what they mean, by what the same numbers are for the
 world's own clips, and says where on the way from one feature to another of its kind a clip lies.
@@ -30,6 +30,7 @@ from functools import cache, reduce
 import numpy as np
 import world
 from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion, generate_binary_structure, map_coordinates
 
 Array = NDArray[np.float64]
 
@@ -48,6 +49,7 @@ _MIN_CHROMA = 0.05  # of the mean colour, below which it is grey and has no hue
 _RADII = np.arange(0.25, 40.0, 0.5)  # pixels along a ray
 _WAVES = np.array([(1, 0), (0, 1), (1, 1), (1, -1)])  # along x, along y and along both diagonals
 _MARGIN = 2  # pixels by which the outline is kept out of the pattern
+_NEIGHBORS = generate_binary_structure(2, 1)[None]  # of a pixel in its own frame, [1, 3, 3]
 _FEWEST = 40  # pixels of one frame that show a pattern
 
 
@@ -257,17 +259,12 @@ def _outline(covered: Array, centres: Array) -> Array:
 
 
 def _sample(frames: Array, x: Array, y: Array) -> Array:
-    """Values between the pixels, linear both ways, and nothing beyond the picture; all ``[t, ...]``."""
-    padded = np.pad(frames, ((0, 0), (1, 1), (1, 1)))
-    x = np.clip(x + 1, 0, padded.shape[2] - 1.001)
-    y = np.clip(y + 1, 0, padded.shape[1] - 1.001)
-    left, above = x.astype(int), y.astype(int)
-    right, down = x - left, y - above
-    frame = np.arange(len(frames)).reshape(-1, *[1] * (x.ndim - 1))
-    upper = padded[frame, above, left] * (1 - right) + padded[frame, above, left + 1] * right
-    lower = padded[frame, above + 1, left] * (1 - right) + padded[frame, above + 1, left + 1] * right
-    values: Array = upper * (1 - down) + lower * down
-    return values
+    """Interpolate linearly between the pixels of each frame; beyond the picture all is 0. Shapes ``[t, ...]``."""
+    sampled = [
+        map_coordinates(frame, [rows, columns], order=1, mode="grid-constant")
+        for frame, rows, columns in zip(frames, y, x, strict=True)
+    ]
+    return np.stack(sampled)
 
 
 def _pattern(clip: Array, covered: Array) -> Array:
@@ -276,7 +273,7 @@ def _pattern(clip: Array, covered: Array) -> Array:
     All four waves and a constant are fitted at once by least squares, so that an object that is no whole number of
     periods wide does not take one wave for another. An object too thin to show a pattern is plain.
     """
-    inside = _eroded(covered > 0.5, _MARGIN)
+    inside = binary_erosion(covered > 0.5, _NEIGHBORS, iterations=_MARGIN)
     brightness = _largest_channel(clip)
     amplitudes = [
         _amplitudes(light[mask], np.argwhere(mask)[:, ::-1])
@@ -294,14 +291,6 @@ def _amplitudes(values: Array, places: NDArray[np.int64]) -> Array:
     waves = len(_WAVES)
     amplitudes: Array = np.hypot(fitted[:waves], fitted[waves : 2 * waves])
     return amplitudes
-
-
-def _eroded(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
-    """Take away what is within so many steps of the outside, frame by frame."""
-    for _ in range(pixels):
-        wide = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
-        mask = mask & wide[:, :-2, 1:-1] & wide[:, 2:, 1:-1] & wide[:, 1:-1, :-2] & wide[:, 1:-1, 2:]
-    return mask
 
 
 def _nearest(value: Array, candidates: Mapping[str, Array]) -> str:

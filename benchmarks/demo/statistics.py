@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
+from scipy.special import ndtri
+from scipy.stats import bootstrap
 
-_Z = 1.959964  # of a 95% interval
+_Z = float(ndtri(0.975))  # of a 95% interval
 _RESAMPLES = 4000
 _TIE = 0.02  # coordinates that differ by less are equally near the middle
 
@@ -28,7 +31,11 @@ class Estimate:
 
 
 def wilson(share: float, count: float) -> tuple[float, float]:
-    """Wilson's 95% interval of a share that was seen in so many trials."""
+    """Wilson's 95% interval of a share that was seen in so many trials.
+
+    For whole numbers it is SciPy's `binomtest(...).proportion_ci("wilson")`, which takes no others; the trials that
+    `share` counts are seldom whole.
+    """
     centre = share + _Z**2 / (2 * count)
     spread = _Z * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
     scale = 1 + _Z**2 / count
@@ -56,22 +63,19 @@ def share(groups: Sequence[Sequence[bool]]) -> Estimate:
 
 
 def mean(values: Sequence[float], seed: int = 0) -> Estimate:
-    """The mean, with a bootstrap interval (percentiles) over the values, one for each pair."""
-    every = np.asarray(values, dtype=np.float64)
-    chosen = np.random.default_rng(seed).integers(len(every), size=(_RESAMPLES, len(every)))
-    low, high = np.percentile(every[chosen].mean(axis=1), [2.5, 97.5])
-    return Estimate(float(every.mean()), float(low), float(high))
+    """The mean, with a bootstrap interval (percentiles) over the values, one for each pair; none around one value."""
+    average = float(np.mean(values))
+    if len(values) == 1:
+        return Estimate(average, average, average)
+    random = np.random.default_rng(seed)
+    found = bootstrap((values,), np.mean, n_resamples=_RESAMPLES, method="percentile", rng=random)
+    return Estimate(average, *map(float, found.confidence_interval))
 
 
 def falling(values: Sequence[float]) -> NDArray[np.float64]:
-    """The falling sequence nearest to a noisy one by least squares (pool adjacent violators)."""
-    pools: list[tuple[float, int]] = []  # (mean, how many)
-    for value in values:
-        pools.append((value, 1))
-        while len(pools) > 1 and pools[-2][0] < pools[-1][0]:
-            (late, count), (early, earlier) = pools.pop(), pools.pop()
-            pools.append(((late * count + early * earlier) / (count + earlier), count + earlier))
-    return np.repeat([pool[0] for pool in pools], [pool[1] for pool in pools])
+    """The falling sequence nearest to a noisy one by least squares."""
+    fitted: NDArray[np.float64] = isotonic_regression(values, increasing=False).x
+    return fitted
 
 
 def nearest_to_middle(indices: Sequence[int], coordinates: Sequence[float]) -> float:

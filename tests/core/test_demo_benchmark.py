@@ -10,6 +10,7 @@ import pytest
 import torch
 from checkout import ROOT
 from demo_scripts import import_demo_script
+from scipy import stats
 
 from richspace_core import TextEmbedding
 
@@ -35,6 +36,12 @@ class TestStatistics:
         assert statistics.wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
         assert statistics.wilson(0, 20) == pytest.approx((0, 0.1611), abs=5e-5)
 
+    @pytest.mark.parametrize("count", [1, 2, 7, 36, 240])
+    def test_wilson_of_whole_numbers_is_scipys(self, count):
+        for successes in range(count + 1):
+            interval = stats.binomtest(successes, count).proportion_ci(method="wilson")
+            assert statistics.wilson(successes / count, count) == pytest.approx(interval, abs=1e-12)
+
     def test_single_answers_are_independent(self):
         found = statistics.share([[True]] * 3 + [[False]])
         assert (found.low, found.high) == pytest.approx(statistics.wilson(0.75, 4))
@@ -57,6 +64,15 @@ class TestStatistics:
         found = statistics.mean(values)
         assert found.value == pytest.approx(values.mean())
         assert (found.high - found.low) / 2 == pytest.approx(1.96 * values.std() / 20, rel=0.1)
+
+    @pytest.mark.parametrize("values", [[3.5], [3.5] * 8])
+    def test_values_that_are_all_alike_have_no_interval(self, values):
+        found = statistics.mean(values)
+        assert (found.value, found.low, found.high) == (3.5, 3.5, 3.5)
+
+    def test_the_same_values_have_the_same_interval_again(self):
+        values = np.random.default_rng(0).normal(3, 2, 12)
+        assert statistics.mean(values) == statistics.mean(values)
 
     def test_falling_pools_what_rises(self):
         assert statistics.falling([1, 0.5, 0.7, 0.2, 0.2, 0.6]) == pytest.approx([1, 0.6, 0.6, 1 / 3, 1 / 3, 1 / 3])

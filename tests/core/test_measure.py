@@ -115,6 +115,14 @@ class TestMeasurement:
         clip = np.roll(draw(outline_of("circle"), pattern_of("plain")), -16, axis=2)
         assert np.isfinite(measuring.measure(clip).outline).all()
 
+    @pytest.mark.parametrize("axis", [1, 2])
+    def test_every_border_cuts_the_outline_alike(self, axis):
+        clip = np.roll(draw(outline_of("star"), pattern_of("plain")), -24, axis=axis)
+        np.moveaxis(clip, axis, 0)[32:] = world.GROUND  # erases what `roll` brought in on the other side
+        there, back = (measuring.measure(each).outline for each in (clip, np.flip(clip, axis)))
+        mirrored = (measuring.ANGLES // 2 * (axis == 2) - np.arange(measuring.ANGLES)) % measuring.ANGLES
+        np.testing.assert_allclose(there, back[mirrored], rtol=0, atol=1e-9)
+
 
 class TestSteadyClips:
     @pytest.mark.parametrize("motion", world.MOTIONS)
