@@ -15,7 +15,7 @@ another's lies 0.5 off the line, as far as a third shape, and does not count.
 
 A model's autoencoder blurs what is fine and moves: after it, pure checks would lie a third of the way to plain, and
 count as a mixture. So for a model's clips the two prototypes are to be those of the world's clips *after its
-autoencoder*, in the very scene that is asked for (`Prototypes.measured`; `benchmarks/demo_model.py` does so). This was
+autoencoder*, in the very scene that is asked for (`Prototypes.measured`; `benchmarks/evaluate_finder.py` does so). This was
 settled when the autoencoder was trained and the denoiser was not.
 """
 

@@ -1,4 +1,4 @@
-"""The statistics of the demo model's benchmark: shares, differences and sweeps, with their uncertainty."""
+"""The statistics of the finder's evaluation: shares, differences and sweeps, with their uncertainty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo model's benchmark without the model: its statistics, and what it says of clips whose truth is known."""
+"""The evaluation of the finder without the model: its statistics, and what it says of clips whose truth is known."""
 
 import importlib
 import json
@@ -18,12 +18,12 @@ world = import_demo_script("world")
 
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT / "benchmarks")
-    benchmark = importlib.import_module("demo_model")
+    evaluation = importlib.import_module("evaluate_finder")
     figures, pairs, report, statistics = (
-        importlib.import_module(f"demo.{name}") for name in ("figures", "pairs", "report", "statistics")
+        importlib.import_module(f"finder_evaluation.{name}") for name in ("figures", "pairs", "report", "statistics")
     )
 
-FEW = benchmark.Plan(scenes=6, every_pair=12, every_candidate=5, repetitions=2, strips=1)
+FEW = evaluation.Plan(scenes=6, every_pair=12, every_candidate=5, repetitions=2, strips=1)
 FEWEST = replace(FEW, scenes=1, every_candidate=pairs.STEPS, repetitions=1)
 #: Where the oracle's sweep leaves B, reaches the mixture and leaves it for A.
 MIXED = range(11, 21)
@@ -163,7 +163,7 @@ def blank(jobs):
 
 @pytest.fixture(scope="module")
 def run():
-    return benchmark.run(FEW, 0, encode, oracle, list)
+    return evaluation.run(FEW, 0, encode, oracle, list)
 
 
 class TestOracle:
@@ -185,7 +185,7 @@ class TestOracle:
         assert all(one.value == 1 for row in run[0]["kept"].values() for one in row.values())
 
     def test_a_mixture_that_the_guide_prompt_draws_is_to_its_credit(self):
-        found, _ = benchmark.run(FEWEST, 0, encode, lambda jobs: oracle(jobs, guide_mixes=True), list)
+        found, _ = evaluation.run(FEWEST, 0, encode, lambda jobs: oracle(jobs, guide_mixes=True), list)
         assert found["mixtures"][figures.DIRECT]["all"].value == 1
         assert all(found["differences"][f"{arm} - {figures.DIRECT}"].value <= 0 for arm in (figures.ONE, figures.BOTH))
 
@@ -196,7 +196,7 @@ class TestOracle:
             return ((job, dulled(clip)) for job, clip in oracle(jobs))
 
         found, unaware = (
-            benchmark.run(FEWEST, 0, encode, draw, rebuild)[0]["mixtures"]
+            evaluation.run(FEWEST, 0, encode, draw, rebuild)[0]["mixtures"]
             for rebuild in (lambda clips: map(dulled, clips), list)
         )
         assert {found[arm]["pattern"].value for arm in figures.CONTROLS} == {0}
@@ -215,7 +215,7 @@ class TestOracle:
             asked.extend(jobs)
             return blank(jobs)
 
-        benchmark.run(FEW, 0, encode, draw, list)
+        evaluation.run(FEW, 0, encode, draw, list)
         keys = [job.key for job in asked]
         assert len(set(keys)) == len(keys)
         seeds = {job.key[:2] + job.key[3:]: job.seed for job in asked}
@@ -236,7 +236,7 @@ class TestOracle:
 
 
 def test_clips_where_nothing_is_seen_count_as_failures():
-    found, strips = benchmark.run(FEW, 0, encode, blank, list)
+    found, strips = evaluation.run(FEW, 0, encode, blank, list)
     assert found["singles"]["all four"].value == 0
     assert found["mixtures"][figures.BOTH]["all"].value == 0
     assert found["sweeps"]["errors"] == {}

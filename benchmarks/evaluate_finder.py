@@ -1,6 +1,6 @@
 """The finder judged on the bundled demo model, by what can be measured of its clips (see demo_model/measure.py).
 
-Run: python benchmarks/demo_model.py [--quick] [--seed N] [--model FOLDER] [--out FOLDER] [--workers N]
+Run: python benchmarks/evaluate_finder.py [--quick] [--seed N] [--model FOLDER] [--out FOLDER] [--workers N]
 
 Four things: how often a single prompt is drawn as it says; how often a mixture of two features that the model never saw
 together shows both, by the finder's candidate, the middle one, a random one, and the guide prompt itself; how far the
@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo import figures
-from demo.figures import Choice, Figures, PairRecords
-from demo.pairs import GUIDE, ONLY_B, STEPS, Pair, Source, clip_seed, draw_pairs, draw_scenes
-from demo.report import Strip, markdown, write
-from demo.sampler import Clip, Draw, Job, Rebuild, load, measure_cost, processes
+from finder_evaluation import figures
+from finder_evaluation.figures import Choice, Figures, PairRecords
+from finder_evaluation.pairs import GUIDE, ONLY_B, STEPS, Pair, Source, clip_seed, draw_pairs, draw_scenes
+from finder_evaluation.report import Strip, markdown, write
+from finder_evaluation.sampler import Clip, Draw, Job, Rebuild, load, measure_cost, processes
 from tqdm import tqdm
 
 from richspace_core import TextEmbedding, find_optimal, interpolate

@@ -1,4 +1,4 @@
-"""The demo model's benchmark as tables in Markdown, as JSON, and as strips of frames to look at."""
+"""The finder's evaluation as tables in Markdown, as JSON, and as strips of frames to look at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo model's benchmark asks for: single scenes, pairs of features that the model never saw together, arms.
+"""What the finder's evaluation asks for: single scenes, pairs of features that the model never saw together, arms.
 
 Everything here follows from a seed, and nothing here looks at a model.
 """

@@ -1,4 +1,4 @@
-"""Drawing the clips of the demo model's benchmark with the pack's own functions, in processes of one thread each.
+"""Drawing the clips of the finder's evaluation with the pack's own functions, in processes of one thread each.
 
 Every clip is sampled alone, from a generator with its own seed: it does not depend on the other clips, nor on how many
 processes share the work.

@@ -1,4 +1,4 @@
-"""From clips to figures: what each clip of the demo model's benchmark shows, and what all of them say.
+"""From clips to figures: what each clip of the finder's evaluation shows, and what all of them say.
 
 A clip is looked at once, when it is drawn, and leaves a small record; every figure follows from the records. Another
 measure of a clip (subject consistency, say) is another field of its record and another column of `mixtures`.
