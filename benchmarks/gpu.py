@@ -5,8 +5,8 @@ Run: python benchmarks/gpu.py
 
 from __future__ import annotations
 
-import finder
-import sampling
+import finder_speed
+import sampling_speed
 import torch
 
 
@@ -16,8 +16,8 @@ def main() -> None:
         print("No CUDA device: nothing to measure here.")
         return
     print(f"Device: {torch.cuda.get_device_name()}")
-    finder.main("cuda")
-    sampling.main()
+    finder_speed.main("cuda")
+    sampling_speed.main()
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 import torch
 from checkout import ROOT
-from measure import print_table
 from ray_nodes import RayNodes
+from timing import print_table
 
 from richspace_core.benchmark.clips import ARMS, ClipJob, ClipName
 from richspace_core.benchmark.indices import find

@@ -1,6 +1,6 @@
 """Sampling through the node against diffusers' pipeline called directly: same model, embeddings, settings and seed.
 
-Run: python benchmarks/sampling.py
+Run: python benchmarks/sampling_speed.py
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from measure import compare, print_table
+from timing import compare, print_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 import host_python

@@ -1,6 +1,6 @@
 """What the pack adds to the host's start: loading it and describing its nodes, against the host's own imports.
 
-Run: python benchmarks/host_start.py
+Run: python benchmarks/startup_time.py
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import print_table
+from timing import print_table
 
 SUPPORT = Path(__file__).parents[1] / "tests" / "support"
 ROUNDS = 5

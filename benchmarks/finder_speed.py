@@ -1,12 +1,12 @@
 """The finder at CogVideoX's size against the paper's literal loop, and against one read of its inputs.
 
-Run: python benchmarks/finder.py
+Run: python benchmarks/finder_speed.py
 """
 
 from __future__ import annotations
 
 import torch
-from measure import compare, peak_bytes, print_table
+from timing import compare, peak_bytes, print_table
 
 from richspace_core import OptimalInterpolation, TextEmbedding, find_optimal
 from richspace_core.paper import optimal_finder

@@ -1,6 +1,6 @@
 """The host's own CogVideoX, corrected, against this pack's sampler and diffusers called directly: time and memory.
 
-The same weights, embeddings, noise and settings for all of them. Run: python benchmarks/native.py
+The same weights, embeddings, noise and settings for all of them. Run: python benchmarks/native_speed.py
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measure import compare, peak_bytes, print_table
-from sampling import make_pipeline
+from sampling_speed import make_pipeline
+from timing import compare, peak_bytes, print_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 import host_python
