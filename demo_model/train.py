@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,104 +28,19 @@ from diffusers import (
     CogVideoXPipeline,
     CogVideoXTransformer3DModel,
 )
-from safetensors import safe_open
+from model_configs import TEXT_ENCODER, TRANSFORMER, VAE
 from safetensors.torch import load_file, save_file
+from tokenization import tokenize, write_tokenizer
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
+from training_stage import Plan, Stage
 from transformers import AutoTokenizer, T5Config, T5EncoderModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 HERE = Path(__file__).resolve().parent
 DEFAULT_SEED = 0
-TEXT_LENGTH = 64  # CogVideoX-2B: 226. The longest sentence of the little world takes 17.
-
-TEXT_ENCODER: dict[str, Any] = {
-    "d_model": 64,  # 4096
-    "d_kv": 16,  # 64
-    "d_ff": 128,  # 10240
-    "num_layers": 2,  # 24
-    "num_heads": 4,  # 64
-    "relative_attention_num_buckets": 32,
-    "relative_attention_max_distance": 128,
-    "feed_forward_proj": "gated-gelu",
-    "dropout_rate": 0.0,
-    "layer_norm_epsilon": 1e-6,
-    "pad_token_id": 0,
-    "eos_token_id": 1,
-}
-
-TRANSFORMER: dict[str, Any] = {
-    "num_attention_heads": 3,  # 30
-    "attention_head_dim": 64,
-    "in_channels": 8,  # 16
-    "out_channels": 8,
-    "flip_sin_to_cos": True,
-    "freq_shift": 0,
-    "time_embed_dim": 64,  # 512
-    "text_embed_dim": TEXT_ENCODER["d_model"],
-    "num_layers": 6,  # 30
-    "dropout": 0.0,
-    "attention_bias": True,
-    "sample_width": world.SIDE // 4,  # 90
-    "sample_height": world.SIDE // 4,  # 60
-    "sample_frames": world.FRAMES,  # 49
-    "patch_size": 4,  # 2; of 4 pixels each where 2B has 8, so that a patch is as large
-    "temporal_compression_ratio": 4,
-    "max_text_seq_length": TEXT_LENGTH,
-    "activation_fn": "gelu-approximate",
-    "timestep_activation_fn": "silu",
-    "norm_elementwise_affine": True,
-    "norm_eps": 1e-5,
-    "spatial_interpolation_scale": 1.0,  # 1.875, since 2B was trained on smaller videos first
-    "temporal_interpolation_scale": 1.0,
-    "use_rotary_positional_embeddings": False,
-}
-
-VAE: dict[str, Any] = {
-    "in_channels": 3,
-    "out_channels": 3,
-    "down_block_types": ("CogVideoXDownBlock3D",) * 3,  # 4: 8 x in space, here 4 x
-    "up_block_types": ("CogVideoXUpBlock3D",) * 3,
-    "block_out_channels": (16, 32, 32),  # (128, 256, 256, 512)
-    "latent_channels": 8,  # 16
-    "layers_per_block": 1,  # 3
-    "act_fn": "silu",
-    "norm_eps": 1e-6,
-    "norm_num_groups": 8,  # 32; must divide every width
-    "temporal_compression_ratio": 4,
-    # Only decoding in tiles looks at these: a tile is half as high and half as wide, and tiles fit together only if
-    # their height is a multiple of 48 pixels and their width of 40.
-    "sample_height": 96,  # 480
-    "sample_width": 160,  # 720
-    "force_upcast": True,
-    "use_quant_conv": False,
-    "use_post_quant_conv": False,
-}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long and how hard one stage is trained.
-
-    The learning rate rises over the first steps, stays, and falls to nothing over the last `fall` share of them.
-    """
-
-    steps: int
-    batch: int
-    rate: float
-    warm_up: int
-    fall: float
-    average: float  # decay of the running mean of the weights, which is what is kept
-
-    def share_at(self, step: int) -> float:
-        """What part of its full learning rate a step has."""
-        rising = (step + 1) / self.warm_up
-        falling = (self.steps - step) / (self.fall * self.steps)
-        return min(1.0, rising, falling)
-
 
 VAE_PLAN = Plan(steps=1000, batch=4, rate=8e-4, warm_up=20, fall=0.4, average=0.99)
 REFINEMENT_PLAN = Plan(steps=500, batch=4, rate=6e-4, warm_up=20, fall=0.7, average=0.99)
@@ -139,101 +52,8 @@ KL_WEIGHT = 3e-4
 FIRST_LOG_VARIANCE = -6.0  # with more noise than signal, as by default, nothing is learned for hundreds of steps
 OBJECT_WEIGHT = 4.0  # by which the object's pixels count more than the ground's
 EMPTY_PROMPTS = 0.1  # so many sentences are left out, for classifier-free guidance
-SAVE_EVERY = 100
 
 _VAE_STAGE, _CLIP_STAGE, _TRANSFORMER_STAGE, _REFINEMENT_STAGE = range(4)  # streams of random numbers
-
-
-class Stage(ABC):
-    """One network in training, whose state is kept in a file and continued from there.
-
-    Args:
-        module: What is trained.
-        plan: How.
-        file: Where the state is kept.
-    """
-
-    def __init__(self, module: nn.Module, plan: Plan, file: Path) -> None:
-        self.module, self.plan, self.file = module, plan, file
-        self.average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(plan.average))
-        self.optimizers = self.new_optimizers()
-        self.log = file.with_suffix(".csv")
-
-    @abstractmethod
-    def loss(self, step: int) -> Tensor:
-        """The loss on a step's own batch, a scalar."""
-
-    def new_optimizers(self) -> list[torch.optim.Optimizer]:
-        """What moves the weights: all of them by AdamW."""
-        return [self._adam(self.module.parameters())]
-
-    def _adam(self, weights: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(weights, lr=self.plan.rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
-
-    def run(self, stop: int | None = None) -> nn.Module:
-        """Train from where the file says, or from the start, and return the averaged network.
-
-        Args:
-            stop: Step to stop before; None for the plan's last.
-        """
-        first = self._resume()
-        last = self.plan.steps if stop is None else min(stop, self.plan.steps)
-        name = self.file.stem.replace("_", " ")
-        bar = tqdm(range(first, last), initial=first, total=last, desc=name, unit="step", mininterval=2)
-        mean = None
-        for step in bar:
-            loss = self._step(step)
-            mean = loss if mean is None else 0.98 * mean + 0.02 * loss
-            bar.set_postfix(loss=f"{mean:.4f}", refresh=False)
-            if (step + 1) % SAVE_EVERY == 0 or step + 1 == last:
-                self._save(step + 1, mean)
-        return self.average.module.eval()
-
-    def _step(self, step: int) -> float:
-        self.module.train()
-        self.module.zero_grad()
-        loss = self.loss(step)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group.setdefault("initial_lr", group["lr"]) * self.plan.share_at(step)
-            optimizer.step()
-        self.average.update_parameters(self.module)
-        return loss.item()
-
-    def _save(self, step: int, loss: float) -> None:
-        state = {f"module.{key}": value for key, value in self.module.state_dict().items()}
-        state |= {f"average.{key}": value for key, value in self.average.state_dict().items()}
-        for place, optimizer in enumerate(self.optimizers):
-            for index, moments in optimizer.state_dict()["state"].items():
-                state |= {f"optimizer.{place}.{index}.{key}": value for key, value in moments.items()}
-        unfinished = self.file.with_suffix(".part")
-        save_file({key: value.contiguous().clone() for key, value in state.items()}, unfinished, {"step": str(step)})
-        unfinished.replace(self.file)
-        with self.log.open("a", encoding="utf-8") as log:
-            log.write(f"{step},{loss:.5f}\n")
-
-    def _resume(self) -> int:
-        if not self.file.is_file():
-            return 0
-        with safe_open(self.file, framework="pt") as saved:
-            step = int(saved.metadata()["step"])
-            state = {key: saved.get_tensor(key) for key in saved.keys()}  # noqa: SIM118 (no mapping)
-        self.module.load_state_dict(_below("module", state))
-        self.average.load_state_dict(_below("average", state))
-        for place, optimizer in enumerate(self.optimizers):
-            moments: dict[int, dict[str, Tensor]] = {}
-            for key, value in _below(f"optimizer.{place}", state).items():
-                index, _, name = key.partition(".")
-                moments.setdefault(int(index), {})[name] = value
-            optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
-        return step
-
-
-def _below(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The entries of a state whose keys begin with a name, without it."""
-    return {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
 
 
 def _generators(seed: int, stream: int, step: int) -> tuple[np.random.Generator, torch.Generator]:
@@ -361,12 +181,6 @@ def to_video(clips: Any) -> Tensor:
     return torch.from_numpy(clips).permute(0, 4, 1, 2, 3) * 2 - 1
 
 
-def tokenize(tokenizer: Any, texts: Sequence[str]) -> Tensor:
-    """Token ids as CogVideoX reads them, padded to its length: int64 ``[b, n]``."""
-    ids = tokenizer(list(texts), padding="max_length", max_length=TEXT_LENGTH, truncation=True, return_tensors="pt")
-    return ids.input_ids  # type: ignore[no-any-return]
-
-
 def encode_clips(vae: nn.Module, count: int, file: Path, seed: int) -> tuple[list[world.Scene], Tensor, Tensor]:
     """Render and encode the clips of the last stage, or read them from `file`.
 
@@ -392,12 +206,6 @@ def encode_clips(vae: nn.Module, count: int, file: Path, seed: int) -> tuple[lis
         save_file({name: torch.cat(each).transpose(1, 2).contiguous() for name, each in columns.items()}, file)
     encoded = load_file(file)
     return scenes, encoded["means"], encoded["deviations"]
-
-
-def write_tokenizer(folder: Path) -> None:
-    """Write a tokenizer that knows the little world's words and nothing else, in CogVideoX's form."""
-    pieces = published_form.closed_sentencepiece(world.VOCABULARY)
-    published_form.write_tokenizer(folder, pieces, TEXT_LENGTH, closed_vocabulary=True)
 
 
 def train(

@@ -12,8 +12,10 @@ from transformers import AutoTokenizer
 from richspace_core.model_folder import CogVideoXFolder
 
 train, world = import_demo_script("train"), import_demo_script("world")
+configs, tokenization = import_demo_script("model_configs"), import_demo_script("tokenization")
+Plan = import_demo_script("training_stage").Plan
 
-SHORT = train.Plan(steps=4, batch=1, rate=1e-3, warm_up=2, fall=0.5, average=0.5)
+SHORT = Plan(steps=4, batch=1, rate=1e-3, warm_up=2, fall=0.5, average=0.5)
 SEED = 3
 
 
@@ -101,26 +103,26 @@ def test_the_whole_script_writes_a_folder_that_the_pack_takes(tmp_path):
 
 def test_the_bundled_folder_has_this_script_s_configuration(tmp_path):
     folder = CogVideoXFolder.open(FOLDER)
-    wanted = {"transformer": train.TRANSFORMER, "vae": train.VAE, "scheduler": train.published_form.SCHEDULER}
+    wanted = {"transformer": configs.TRANSFORMER, "vae": configs.VAE, "scheduler": train.published_form.SCHEDULER}
     for part, config in wanted.items():
         said = getattr(folder, part)
         assert {key: list(value) if isinstance(value, tuple) else value for key, value in config.items()} == {
             key: said[key] for key in config
         }
-    train.write_tokenizer(tmp_path)
+    tokenization.write_tokenizer(tmp_path)
     for file in tmp_path.iterdir():
         assert file.read_bytes() == (FOLDER / "tokenizer" / file.name).read_bytes(), file.name
 
 
 def test_the_tokenizer_knows_every_sentence_of_the_world(tmp_path):
-    train.write_tokenizer(tmp_path)
+    tokenization.write_tokenizer(tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path, local_files_only=True)
     random = np.random.default_rng(0)
     sentences = [world.describe(world.Scene.draw(random), random) for _ in range(500)]
     ids = tokenizer(sentences).input_ids
     assert {token for sentence in ids for token in sentence} == {*range(len(tokenizer))} - {0, 2, 3}  # </s> and words
     assert tokenizer.decode(ids[0], skip_special_tokens=True) == sentences[0]
-    assert max(map(len, ids)) < train.TEXT_LENGTH / 2  # most of a prompt is padding, as it is with CogVideoX
+    assert max(map(len, ids)) < configs.TEXT_LENGTH / 2  # most of a prompt is padding, as it is with CogVideoX
 
 
 def test_no_sentence_names_two_of_a_kind():

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 FOLDER = ROOT / "demo_model"
-SHARED = "world", "published_form"
+#: Scripts that others import, each after those that it imports itself.
+SHARED = "world", "published_form", "model_configs", "tokenization", "training_stage"
 
 
 def import_demo_script(name: str) -> ModuleType:
