@@ -1,6 +1,6 @@
-"""Fit how a live preview draws the demo's latents, to clips of its little world, and write it beside the autoencoder.
+"""Live preview colors of the demo model's latents, fitted to clips of its small world.
 
-Run it again after the autoencoder has been trained: `python demo_model/fit_latent_preview.py`
+Run `python demo_model/fit_latent_preview.py` after training the autoencoder. It writes the colors to the `vae` folder.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ FOLDER = Path(__file__).parent
 CLIPS = 96
 
 
-def clips(count: int, seed: int) -> Tensor:
-    """Clips of the world: float32 ``[count, frames, height, width, 3]`` in 0..1."""
+def render_clips(count: int, seed: int) -> Tensor:
+    """Render random scenes of the world: float32 ``[count, frames, height, width, 3]`` in 0..1."""
     random = np.random.default_rng(seed)
-    return torch.stack([torch.from_numpy(world.render(world.Scene.draw(random), random)) for _ in range(count)])
+    return torch.stack([torch.from_numpy(world.render(world.Scene.sample(random), random)) for _ in range(count)])
 
 
 def fit(folder: Path = FOLDER, seed: int = 0) -> LatentColours:
-    """Fit the colours of a folder's autoencoder."""
+    """Fit the preview colors of a folder's autoencoder."""
     vae = AutoencoderKLCogVideoX.from_pretrained(folder / "vae", local_files_only=True, use_safetensors=True)
-    videos = clips(CLIPS, seed)
+    videos = render_clips(CLIPS, seed)
     return fit_latent_colours(encode_videos(vae, videos), videos)
 
 

@@ -1,4 +1,4 @@
-"""Configurations of the demo model's parts. They follow CogVideoX-2B, whose value is noted where it is larger."""
+"""Configurations of the demo model's parts. They follow CogVideoX-2B, whose value is in a comment where it differs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import world
 
-TEXT_LENGTH = 64  # CogVideoX-2B: 226. The longest sentence of the little world takes 17.
+TEXT_LENGTH = 64  # 226. The longest sentence of the small world has 17.
 
 TEXT_ENCODER: dict[str, Any] = {
     "d_model": 64,  # 4096
@@ -38,14 +38,14 @@ TRANSFORMER: dict[str, Any] = {
     "sample_width": world.SIDE // 4,  # 90
     "sample_height": world.SIDE // 4,  # 60
     "sample_frames": world.FRAMES,  # 49
-    "patch_size": 4,  # 2; of 4 pixels each where 2B has 8, so that a patch is as large
+    "patch_size": 4,  # 2. A latent covers 4 pixels instead of 8, so a patch covers the same area
     "temporal_compression_ratio": 4,
     "max_text_seq_length": TEXT_LENGTH,
     "activation_fn": "gelu-approximate",
     "timestep_activation_fn": "silu",
     "norm_elementwise_affine": True,
     "norm_eps": 1e-5,
-    "spatial_interpolation_scale": 1.0,  # 1.875, since 2B was trained on smaller videos first
+    "spatial_interpolation_scale": 1.0,  # 1.875, because 2B was first trained on smaller videos
     "temporal_interpolation_scale": 1.0,
     "use_rotary_positional_embeddings": False,
 }
@@ -53,17 +53,17 @@ TRANSFORMER: dict[str, Any] = {
 VAE: dict[str, Any] = {
     "in_channels": 3,
     "out_channels": 3,
-    "down_block_types": ("CogVideoXDownBlock3D",) * 3,  # 4: 8 x in space, here 4 x
+    "down_block_types": ("CogVideoXDownBlock3D",) * 3,  # 4 blocks, for 8 x in space instead of 4 x
     "up_block_types": ("CogVideoXUpBlock3D",) * 3,
     "block_out_channels": (16, 32, 32),  # (128, 256, 256, 512)
     "latent_channels": 8,  # 16
     "layers_per_block": 1,  # 3
     "act_fn": "silu",
     "norm_eps": 1e-6,
-    "norm_num_groups": 8,  # 32; must divide every width
+    "norm_num_groups": 8,  # 32. It must divide every width
     "temporal_compression_ratio": 4,
-    # Only decoding in tiles looks at these: a tile is half as high and half as wide, and tiles fit together only if
-    # their height is a multiple of 48 pixels and their width of 40.
+    # Only tiled decoding uses these. A tile is half as high and half as wide. Tiles fit together only if their height
+    # is a multiple of 48 pixels and their width a multiple of 40.
     "sample_height": 96,  # 480
     "sample_width": 160,  # 720
     "force_upcast": True,

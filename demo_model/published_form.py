@@ -1,4 +1,4 @@
-"""The form in which CogVideoX is published, for models that a script makes: noise schedule, tokenizer, folder."""
+"""Noise schedule, tokenizer and folder layout of the published CogVideoX, for models that a script builds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from diffusers import CogVideoXPipeline
 
-#: CogVideoX-2B's own settings, arguments of `CogVideoXDDIMScheduler`.
+#: The settings of CogVideoX-2B, as arguments of `CogVideoXDDIMScheduler`.
 SCHEDULER: dict[str, Any] = {
     "num_train_timesteps": 1000,
     "beta_start": 0.00085,
@@ -30,17 +30,17 @@ SCHEDULER: dict[str, Any] = {
     "timestep_spacing": "trailing",
 }
 
-WORD_START = "\u2581"  # SentencePiece's mark; a piece of its own before a sign that stands alone
+WORD_START = "\u2581"  # SentencePiece's mark; a separate piece before a punctuation mark that stands alone
 
 
 def write_tokenizer(folder: Path, pieces: bytes, text_length: int, **more: Any) -> None:
-    """Write a tokenizer folder: `spiece.model` and two configurations, and no `tokenizer.json`.
+    """Write a tokenizer folder: `spiece.model` and two configuration files, without a `tokenizer.json`.
 
     Args:
-        folder: Where to write.
-        pieces: A serialised SentencePiece model.
-        text_length: Tokens of the longest prompt.
-        more: Further entries of the configuration.
+        folder: The folder to write.
+        pieces: A serialized SentencePiece model.
+        text_length: Maximum number of tokens in a prompt.
+        more: Additional entries of the tokenizer's configuration.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "spiece.model").write_bytes(pieces)
@@ -58,15 +58,15 @@ def write_tokenizer(folder: Path, pieces: bytes, text_length: int, **more: Any) 
 
 
 def train_sentencepiece(sentences: Sequence[str], size: int, **options: Any) -> bytes:
-    """Train a SentencePiece model; ids as T5's: padding 0, end of sequence 1, unknown 2.
+    """Train a SentencePiece model with T5's special ids: padding 0, end of sequence 1, unknown 2.
 
     Args:
-        sentences: What it learns its pieces from.
-        size: Number of pieces, the three special ones included.
-        options: Further settings of SentencePiece's trainer.
+        sentences: The training text.
+        size: Number of pieces, including the three special ones.
+        options: Additional settings of SentencePiece's trainer.
 
     Returns:
-        The bytes of a `spiece.model`, always the same for the same arguments.
+        The bytes of a `spiece.model`. The same arguments always give the same bytes.
     """
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
@@ -78,26 +78,26 @@ def train_sentencepiece(sentences: Sequence[str], size: int, **options: Any) -> 
         eos_id=1,
         unk_id=2,
         bos_id=-1,
-        num_threads=1,  # with more, sums are taken in any order and the pieces may differ
+        num_threads=1,  # with more threads the order of sums varies, and so may the pieces
         minloglevel=2,
         **options,
     )
     return model.getvalue()
 
 
-def closed_sentencepiece(words: Sequence[str]) -> bytes:
-    """A SentencePiece model with exactly these words, in any case, and signs. Anything else is unknown to it.
+def make_closed_sentencepiece(words: Sequence[str]) -> bytes:
+    """Build a SentencePiece model that knows exactly these words, in any case, and punctuation marks.
 
-    Whoever writes a tokenizer of it says so in the configuration: `closed_vocabulary=True`.
+    A tokenizer that uses it should say so in its configuration: `closed_vocabulary=True`.
     """
     trained = train_sentencepiece(
         words,
-        1000,  # more than there can be of so few words; what is learned does not matter
+        1000,  # more pieces than so few words can give; the learned pieces are not used
         hard_vocab_limit=False,
         normalization_rule_name="nmt_nfkc_cf",  # folds case: "Red" is "red"
     )
     model = sentencepiece_model_pb2.ModelProto.FromString(trained)
-    del model.pieces[3:]  # what was learned: word parts, with which no word would be unknown
+    del model.pieces[3:]  # the learned parts of words, with which no word would be unknown
     model.pieces.add(piece=WORD_START, score=-10.0)
     for word in words:
         model.pieces.add(piece=WORD_START + word if word.isalpha() else word, score=-1.0)
@@ -106,18 +106,18 @@ def closed_sentencepiece(words: Sequence[str]) -> bytes:
 
 
 def save_pipeline(pipeline: CogVideoXPipeline, folder: Path) -> None:
-    """Save everything but the tokenizer as a diffusers folder, in float16.
+    """Save everything except the tokenizer as a diffusers folder, in float16.
 
-    The pipeline's own `save_pretrained` would write a `tokenizer.json` too, which no published CogVideoX has.
+    The pipeline's own `save_pretrained` would also write a `tokenizer.json`, which no published CogVideoX has.
 
     Args:
-        pipeline: Its weights are rounded to float16 in place.
-        folder: Where to write; already holds `tokenizer/`.
+        pipeline: The pipeline. Its weights are rounded to float16 in place.
+        folder: The folder to write. It already contains `tokenizer/`.
     """
     for name in ("text_encoder", "transformer", "vae"):
         getattr(pipeline, name).half().save_pretrained(folder / name, safe_serialization=True)
-    # Where the caller names no type, transformers 5 loads the text encoder in its config's one while diffusers loads
-    # the rest in float32, and the two must meet.
+    # Without an explicit dtype, transformers 5 uses the one in the config, and diffusers uses float32 for the other
+    # parts. All parts must have the same.
     config = folder / "text_encoder" / "config.json"
     write_json(config, json.loads(config.read_text()) | {"dtype": "float32"})
     pipeline.scheduler.save_pretrained(folder / "scheduler")
@@ -125,5 +125,5 @@ def save_pipeline(pipeline: CogVideoXPipeline, folder: Path) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` as indented JSON with a newline at the end, the same bytes on every system."""
+    """Write `content` as indented JSON with a final newline, with the same bytes on every system."""
     path.write_bytes((json.dumps(content, indent=2) + "\n").encode())

@@ -1,4 +1,4 @@
-"""The demo model's tokenizer: how it is made, and how prompts pass through it."""
+"""The demo model's tokenizer."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def write_tokenizer(folder: Path) -> None:
-    """Write a tokenizer that knows the little world's words and nothing else, in CogVideoX's form."""
-    pieces = published_form.closed_sentencepiece(world.VOCABULARY)
+    """Write a tokenizer in CogVideoX's format that knows only the words of the small world."""
+    pieces = published_form.make_closed_sentencepiece(world.VOCABULARY)
     published_form.write_tokenizer(folder, pieces, TEXT_LENGTH, closed_vocabulary=True)
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str]) -> Tensor:
-    """Token ids as CogVideoX reads them, padded to its length: int64 ``[b, n]``."""
+    """Convert prompts to token ids, padded to the model's length as for CogVideoX: int64 ``[b, n]``."""
     ids = tokenizer(list(texts), padding="max_length", max_length=TEXT_LENGTH, truncation=True, return_tensors="pt")
     return ids.input_ids  # type: ignore[no-any-return]

@@ -1,14 +1,14 @@
-"""Train the bundled demo model from nothing: a tiny CogVideoX of the real classes that draws the world of `world.py`.
+"""Training of the bundled demo model from scratch: a tiny CogVideoX that draws the world of `world.py`.
 
     python demo_model/train.py [--out DIR] [--work DIR] [--seed N]
 
-Three stages: the video autoencoder learns to rebuild rendered clips (in two rounds), clips are encoded once, and the
-text encoder and the denoiser learn together to draw them (v-prediction on CogVideoX's own noise schedule). Progress is
-kept in the work folder: a run that was stopped goes on where it was. Every step's clips, sentences and noise come from
-generators seeded with the seed and the step, so that the same seed gives the same model on the same machine and library
-versions.
+There are three stages. The video autoencoder learns to reconstruct rendered clips, in two rounds. The training clips
+are encoded once. The text encoder and the denoiser then learn together to draw them (v-prediction on CogVideoX's noise
+schedule).
 
-The configurations follow the published CogVideoX-2B; whatever is smaller than there says so.
+Progress is saved in the work folder, and an interrupted run resumes there. The clips, sentences and noise of each step
+depend only on the seed and the step. The same seed therefore gives the same model on the same machine with the same
+library versions.
 """
 
 from __future__ import annotations
@@ -45,63 +45,63 @@ DEFAULT_SEED = 0
 VAE_PLAN = Plan(steps=1000, batch=4, rate=8e-4, warm_up=20, fall=0.4, average=0.99)
 REFINEMENT_PLAN = Plan(steps=500, batch=4, rate=6e-4, warm_up=20, fall=0.7, average=0.99)
 TRANSFORMER_PLAN = Plan(steps=4400, batch=16, rate=8e-4, warm_up=100, fall=0.5, average=0.998)
-MATRIX_RATE = 3e-3  # of Muon, for the matrices of the denoiser's and the text encoder's layers
-CLIPS = 6_000  # that are encoded once, for the last stage
-PICTURES_FIRST = 0.4  # share of the autoencoder's steps on single frames, four times as many: more scenes a second
+MATRIX_RATE = 3e-3  # learning rate of Muon, for the matrices in the layers of the denoiser and the text encoder
+CLIPS = 6_000  # number of clips for the last stage
+SINGLE_FRAMES = 0.4  # share of the autoencoder's steps, at the start, on four times as many single frames: more scenes
 KL_WEIGHT = 3e-4
-FIRST_LOG_VARIANCE = -6.0  # with more noise than signal, as by default, nothing is learned for hundreds of steps
-OBJECT_WEIGHT = 4.0  # by which the object's pixels count more than the ground's
-EMPTY_PROMPTS = 0.1  # so many sentences are left out, for classifier-free guidance
+FIRST_LOG_VARIANCE = -6.0  # by default there is more noise than signal, and hundreds of steps learn nothing
+OBJECT_WEIGHT = 4.0  # additional weight of the object's pixels in the autoencoder's loss
+EMPTY_PROMPTS = 0.1  # share of the sentences that are replaced by "", for classifier-free guidance
 
-_VAE_STAGE, _CLIP_STAGE, _TRANSFORMER_STAGE, _REFINEMENT_STAGE = range(4)  # streams of random numbers
+_VAE_STREAM, _CLIP_STREAM, _TRANSFORMER_STREAM, _REFINEMENT_STREAM = range(4)  # of random numbers
 
 
-def _generators(seed: int, stream: int, step: int) -> tuple[np.random.Generator, torch.Generator]:
-    """A step's own random numbers, which do not depend on the steps before it: numpy's and torch's."""
+def _make_generators(seed: int, stream: int, step: int) -> tuple[np.random.Generator, torch.Generator]:
+    """Create the NumPy and torch generators of one step. They do not depend on earlier steps."""
     random = np.random.default_rng([seed, stream, step])
     return random, torch.Generator().manual_seed(int(random.integers(2**62)))
 
 
 class VaeStage(Stage):
-    """The video autoencoder: rebuild rendered clips, with latents near a unit normal distribution.
+    """Training of the video autoencoder: reconstruct clips, with latents close to a standard normal distribution.
 
     Args:
-        plan: How.
-        file: Where the state is kept.
+        plan: The settings.
+        file: File for the state.
         seed: Seed of weights, clips and noise.
-        refined: An autoencoder to go on with, on clips alone; None for a new one, which sees single frames first.
+        refined: An autoencoder to train further, on clips only. None trains a new one, on single frames first.
     """
 
     def __init__(self, plan: Plan, file: Path, seed: int, *, refined: nn.Module | None = None) -> None:
         torch.manual_seed(seed)
         self.seed, self.is_new = seed, refined is None
-        super().__init__(refined or new_vae(), plan, file)
+        super().__init__(refined or make_vae(), plan, file)
 
-    def loss(self, step: int) -> Tensor:
-        """Absolute and squared error, the object's pixels counted more, and the divergence from a unit normal one."""
-        random, generator = _generators(self.seed, _VAE_STAGE if self.is_new else _REFINEMENT_STAGE, step)
-        clips = to_video(np.stack(list(self._clips(step, random))))
+    def compute_loss(self, step: int) -> Tensor:
+        """Compute the reconstruction error, weighted towards the object's pixels, plus the KL divergence."""
+        random, generator = _make_generators(self.seed, _VAE_STREAM if self.is_new else _REFINEMENT_STREAM, step)
+        clips = to_video(np.stack(list(self._render_clips(step, random))))
         posterior = self.module.encode(clips).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=generator)
-        rebuilt = self.module.decode(posterior.mean + posterior.std * noise).sample
-        ground = (clips - (2 * world.GROUND - 1)).abs().amax(1, keepdim=True) < 0.05
-        weight = torch.where(ground, 1.0, 1.0 + OBJECT_WEIGHT)
-        miss = rebuilt - clips
-        error = (weight * (miss.abs() + miss**2)).mean() / weight.mean()
+        reconstruction = self.module.decode(posterior.mean + posterior.std * noise).sample
+        is_background = (clips - (2 * world.BACKGROUND - 1)).abs().amax(1, keepdim=True) < 0.05
+        weight = torch.where(is_background, 1.0, 1.0 + OBJECT_WEIGHT)
+        difference = reconstruction - clips
+        error = (weight * (difference.abs() + difference**2)).mean() / weight.mean()
         divergence = 0.5 * (posterior.mean**2 + posterior.var - 1 - posterior.logvar).mean()
         return error + KL_WEIGHT * divergence
 
-    def _clips(self, step: int, random: np.random.Generator) -> Iterator[world.Clip]:
-        """A step's clips: at first single frames."""
-        single = self.is_new and step < PICTURES_FIRST * self.plan.steps
+    def _render_clips(self, step: int, random: np.random.Generator) -> Iterator[world.Clip]:
+        """Render a step's clips. The first steps of a new autoencoder get single frames."""
+        single = self.is_new and step < SINGLE_FRAMES * self.plan.steps
         for _ in range(self.plan.batch * (4 if single else 1)):
-            clip = world.render(world.Scene.draw(random), random)
+            clip = world.render(world.Scene.sample(random), random)
             frame = int(random.integers(world.FRAMES))
             yield clip[frame : frame + 1] if single else clip
 
 
-def new_vae() -> nn.Module:
-    """An autoencoder with fresh weights."""
+def make_vae() -> nn.Module:
+    """Create an untrained autoencoder."""
     vae = AutoencoderKLCogVideoX(**VAE)
     with torch.no_grad():
         vae.encoder.conv_out.conv.bias[VAE["latent_channels"] :] = FIRST_LOG_VARIANCE
@@ -109,16 +109,16 @@ def new_vae() -> nn.Module:
 
 
 class TransformerStage(Stage):
-    """The text encoder and the denoiser, together: predict the velocity of a clip's noisy latents from a sentence.
+    """Training of the text encoder and the denoiser: predict the velocity of noisy latents from a sentence.
 
     Args:
-        plan: How.
-        file: Where the state is kept.
+        plan: The settings.
+        file: File for the state.
         seed: Seed of weights, sentences and noise.
         tokenizer: The tokenizer.
-        scenes: What the clips show.
-        means: The clips' scaled latents, ``[n, t, c, h, w]``.
-        deviations: Their standard deviations, likewise.
+        scenes: The scene of each clip.
+        means: Means of the clips' scaled latents, ``[n, t, c, h, w]``.
+        deviations: Standard deviations of the clips' scaled latents, ``[n, t, c, h, w]``.
     """
 
     def __init__(
@@ -138,8 +138,11 @@ class TransformerStage(Stage):
         self.transformer = CogVideoXTransformer3DModel(**TRANSFORMER)
         super().__init__(nn.ModuleList([self.text_encoder, self.transformer]), plan, file)
 
-    def new_optimizers(self) -> list[torch.optim.Optimizer]:
-        """The layers' matrices by Muon, which gets as far in two thirds of AdamW's time; everything else by AdamW."""
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Create the optimizers: Muon for the layers' matrices, AdamW for all other weights.
+
+        Muon reaches the same loss as AdamW in two thirds of the time.
+        """
         named = list(self.module.named_parameters())
         matrices = {
             name
@@ -154,18 +157,18 @@ class TransformerStage(Stage):
             weight_decay=0.0,
             adjust_lr_fn="match_rms_adamw",
         )
-        return [muon, self._adam(weight for name, weight in named if name not in matrices)]
+        return [muon, self._make_adam(weight for name, weight in named if name not in matrices)]
 
-    def loss(self, step: int) -> Tensor:
-        """Mean squared error of the velocity."""
-        random, generator = _generators(self.seed, _TRANSFORMER_STAGE, step)
+    def compute_loss(self, step: int) -> Tensor:
+        """Compute the mean squared error of the velocity."""
+        random, generator = _make_generators(self.seed, _TRANSFORMER_STREAM, step)
         chosen = random.integers(len(self.scenes), size=self.plan.batch)
         texts = [world.describe(self.scenes[index], random) for index in chosen]
         texts = ["" if random.random() < EMPTY_PROMPTS else text for text in texts]
         means, deviations = self.means[chosen].float(), self.deviations[chosen].float()
         latents = means + deviations * torch.randn(means.shape, generator=generator)  # [b, t, c, h, w]
         noise = torch.randn(means.shape, generator=generator)
-        # One timestep from each of as many equal parts, so that every batch sees all of the schedule.
+        # One timestep from each of equal parts of the schedule, so that every batch covers all of it.
         spread = (torch.arange(self.plan.batch) + torch.rand(self.plan.batch, generator=generator)) / self.plan.batch
         timesteps = (spread * self.scheduler.config.num_train_timesteps).long()
         predicted = self.transformer(
@@ -177,20 +180,20 @@ class TransformerStage(Stage):
 
 
 def to_video(clips: Any) -> Tensor:
-    """Clips ``[b, t, h, w, 3]`` in 0..1 to what the autoencoder reads: ``[b, 3, t, h, w]`` in -1..1."""
+    """Convert clips ``[b, t, h, w, 3]`` in 0..1 to the autoencoder's input ``[b, 3, t, h, w]`` in -1..1."""
     return torch.from_numpy(clips).permute(0, 4, 1, 2, 3) * 2 - 1
 
 
 def encode_clips(vae: nn.Module, count: int, file: Path, seed: int) -> tuple[list[world.Scene], Tensor, Tensor]:
-    """Render and encode the clips of the last stage, or read them from `file`.
+    """Render and encode the clips for the last stage, or read them from `file` if it exists.
 
-    They are steady ones: where a pattern may lie anywhere, it takes much longer to learn.
+    The clips are steady, because a pattern at a random position takes much longer to learn.
 
     Returns:
-        The scenes, and the mean and standard deviation of each one's latents, float16 ``[n, t, c, h, w]``.
+        The scenes, and the means and standard deviations of the clips' latents, float16 ``[n, t, c, h, w]``.
     """
-    randoms = [np.random.default_rng([seed, _CLIP_STAGE, index]) for index in range(count)]
-    scenes = [world.Scene.draw(random) for random in randoms]
+    randoms = [np.random.default_rng([seed, _CLIP_STREAM, index]) for index in range(count)]
+    scenes = [world.Scene.sample(random) for random in randoms]
     if not file.is_file():
         parts: list[tuple[Tensor, Tensor]] = []
         for start in tqdm(range(0, count, 8), desc="clips", unit="batch", mininterval=2):
@@ -221,13 +224,13 @@ def train(
     """Train the model and write it as a diffusers folder.
 
     Args:
-        out: The folder to write; files of an earlier run are replaced.
-        work: Where the state of the training is kept.
-        seed: Seed of everything.
-        vae_plan: How the autoencoder is trained.
-        refinement_plan: How it is trained further, on clips alone.
-        transformer_plan: How the text encoder and the denoiser are trained.
-        clips: Number of clips that they see.
+        out: The folder to write. Files of an earlier run are replaced.
+        work: Folder for the state of the training.
+        seed: Seed of all random numbers.
+        vae_plan: Settings of the autoencoder's first round.
+        refinement_plan: Settings of its second round, on clips only.
+        transformer_plan: Settings for the text encoder and the denoiser.
+        clips: Number of clips for the text encoder and the denoiser.
     """
     work.mkdir(parents=True, exist_ok=True)
     write_tokenizer(out / "tokenizer")
@@ -250,13 +253,13 @@ def train(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run from the command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
-        description="Train the bundled demo model from nothing (about 70 minutes on two CPU cores)."
+        description="Train the bundled demo model from scratch (about 70 minutes on two CPU cores)."
     )
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write (default: this script's own)")
-    parser.add_argument("--work", type=Path, default=HERE.parent / ".dev" / "train", help="where progress is kept")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of everything (default: 0)")
+    parser.add_argument("--work", type=Path, default=HERE.parent / ".dev" / "train", help="folder for the progress")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of all random numbers (default: 0)")
     options = parser.parse_args(arguments)
     train(options.out, options.work, seed=options.seed)
     size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""The training of one network: its plan, and a loop whose state is kept in a file and continued from there."""
+"""The training loop for one network. It saves its state to a file and can resume from it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,15 @@ SAVE_EVERY = 100
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how hard one stage is trained.
+    """Settings of one training stage.
 
-    The learning rate rises over the first steps, stays, and falls to nothing over the last `fall` share of them.
+    Args:
+        steps: Number of training steps.
+        batch: Clips per step.
+        rate: The full learning rate.
+        warm_up: Steps over which the learning rate rises.
+        fall: Share of the steps, at the end, over which the learning rate falls to zero.
+        average: Decay of the moving average of the weights. The stage returns this average.
     """
 
     steps: int
@@ -32,46 +38,46 @@ class Plan:
     rate: float
     warm_up: int
     fall: float
-    average: float  # decay of the running mean of the weights, which is what is kept
+    average: float
 
-    def share_at(self, step: int) -> float:
-        """What part of its full learning rate a step has."""
+    def rate_factor(self, step: int) -> float:
+        """Compute a step's share of the full learning rate."""
         rising = (step + 1) / self.warm_up
         falling = (self.steps - step) / (self.fall * self.steps)
         return min(1.0, rising, falling)
 
 
 class Stage(ABC):
-    """One network in training, whose state is kept in a file and continued from there.
+    """Training of one network, with its state in a file.
 
     Args:
-        module: What is trained.
-        plan: How.
-        file: Where the state is kept.
+        module: The network to train.
+        plan: The settings.
+        file: File for the state.
     """
 
     def __init__(self, module: nn.Module, plan: Plan, file: Path) -> None:
         self.module, self.plan, self.file = module, plan, file
         self.average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(plan.average))
-        self.optimizers = self.new_optimizers()
+        self.optimizers = self.make_optimizers()
         self.log = file.with_suffix(".csv")
 
     @abstractmethod
-    def loss(self, step: int) -> Tensor:
-        """The loss on a step's own batch, a scalar."""
+    def compute_loss(self, step: int) -> Tensor:
+        """Compute the loss on a step's batch, a scalar."""
 
-    def new_optimizers(self) -> list[torch.optim.Optimizer]:
-        """What moves the weights: all of them by AdamW."""
-        return [self._adam(self.module.parameters())]
+    def make_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Create the optimizers: AdamW for all weights."""
+        return [self._make_adam(self.module.parameters())]
 
-    def _adam(self, weights: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def _make_adam(self, weights: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(weights, lr=self.plan.rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
 
     def run(self, stop: int | None = None) -> nn.Module:
-        """Train from where the file says, or from the start, and return the averaged network.
+        """Train from the saved state, or from the start without one, and return the averaged network.
 
         Args:
-            stop: Step to stop before; None for the plan's last.
+            stop: Number of the step to stop before. None trains to the end of the plan.
         """
         first = self._resume()
         last = self.plan.steps if stop is None else min(stop, self.plan.steps)
@@ -79,22 +85,22 @@ class Stage(ABC):
         bar = tqdm(range(first, last), initial=first, total=last, desc=name, unit="step", mininterval=2)
         mean = None
         for step in bar:
-            loss = self._step(step)
+            loss = self._train_step(step)
             mean = loss if mean is None else 0.98 * mean + 0.02 * loss
             bar.set_postfix(loss=f"{mean:.4f}", refresh=False)
             if (step + 1) % SAVE_EVERY == 0 or step + 1 == last:
                 self._save(step + 1, mean)
         return self.average.module.eval()
 
-    def _step(self, step: int) -> float:
+    def _train_step(self, step: int) -> float:
         self.module.train()
         self.module.zero_grad()
-        loss = self.loss(step)
+        loss = self.compute_loss(step)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = group.setdefault("initial_lr", group["lr"]) * self.plan.share_at(step)
+                group["lr"] = group.setdefault("initial_lr", group["lr"]) * self.plan.rate_factor(step)
             optimizer.step()
         self.average.update_parameters(self.module)
         return loss.item()
@@ -116,18 +122,18 @@ class Stage(ABC):
             return 0
         with safe_open(self.file, framework="pt") as saved:
             step = int(saved.metadata()["step"])
-            state = {key: saved.get_tensor(key) for key in saved.keys()}  # noqa: SIM118 (no mapping)
-        self.module.load_state_dict(_below("module", state))
-        self.average.load_state_dict(_below("average", state))
+            state = {key: saved.get_tensor(key) for key in saved.keys()}  # noqa: SIM118 - not a mapping
+        self.module.load_state_dict(_select("module", state))
+        self.average.load_state_dict(_select("average", state))
         for place, optimizer in enumerate(self.optimizers):
             moments: dict[int, dict[str, Tensor]] = {}
-            for key, value in _below(f"optimizer.{place}", state).items():
+            for key, value in _select(f"optimizer.{place}", state).items():
                 index, _, name = key.partition(".")
                 moments.setdefault(int(index), {})[name] = value
             optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
         return step
 
 
-def _below(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The entries of a state whose keys begin with a name, without it."""
+def _select(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the entries below a name, with the name removed from their keys."""
     return {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}

@@ -76,7 +76,7 @@ PairRecords: TypeAlias = dict[tuple[Source, int], PairRecord]
 
 def look_at_single(clip: np.ndarray, scene: Any) -> dict[str, bool]:
     """Which kinds of feature a clip shows as its scene says."""
-    names = measuring.prototypes().names(measuring.measure(clip))
+    names = measuring.make_prototypes().name_features(measuring.measure_clip(clip))
     return {kind: names[kind] == getattr(scene, kind) for kind in measuring.KINDS}
 
 
@@ -90,19 +90,19 @@ def find_ends(pairs: Sequence[Pair], seed: int, rebuild: Callable[[Sequence[Any]
     rebuilt = iter(rebuild([world.render(scene, random) for scene in scenes]))
     shown = [(scene, clip) for scene, clip in zip(scenes, rebuilt, strict=True)]
     each = 2 * RENDERS
-    measured = iter([measuring.Prototypes.measured(shown[n : n + each]) for n in range(0, len(shown), each)])
-    return [measuring.prototypes() if pair.kind == "hue" else next(measured) for pair in pairs]
+    measured = iter([measuring.Prototypes.from_clips(shown[n : n + each]) for n in range(0, len(shown), each)])
+    return [measuring.make_prototypes() if pair.kind == "hue" else next(measured) for pair in pairs]
 
 
 def look_at_pair(clip: np.ndarray, pair: Pair, ends: Any) -> PairRecord:
     """What a clip shows between a pair's ends, and whether the rest is still the scene's."""
-    found = measuring.measure(clip)
-    place = ends.between(found, pair.kind, pair.a, pair.b)
-    names = measuring.prototypes().names(found)
+    found = measuring.measure_clip(clip)
+    place = ends.locate(found, pair.kind, pair.a, pair.b)
+    names = measuring.make_prototypes().name_features(found)
     kept = {kind: names[kind] == getattr(pair.scene, kind) for kind in measuring.KINDS if kind != pair.kind}
     if place is None:
         return PairRecord(None, None, False, kept)
-    return PairRecord(place.t, place.off, place.both, kept)
+    return PairRecord(place.t, place.distance, place.has_both, kept)
 
 
 def singles(records: Sequence[Mapping[str, bool]]) -> Figures:
@@ -197,7 +197,7 @@ def best_indices(found: PairRecords) -> tuple[float | None, float | None]:
     if 3 * len(told) < 2 * len(sweep):
         return None, None
     indices, coordinates = list(told), list(told.values())
-    return turning_point(indices, coordinates, measuring.BOTH), nearest_to_middle(indices, coordinates)
+    return turning_point(indices, coordinates, measuring.MIXTURE_RANGE), nearest_to_middle(indices, coordinates)
 
 
 def indices(choices: Sequence[Choice]) -> Figures:

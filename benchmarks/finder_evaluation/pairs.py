@@ -50,7 +50,7 @@ class Pair:
     @property
     def scenes(self) -> tuple:
         """The scene with A, and with B."""
-        return self.scene.but(**{self.kind: self.a}), self.scene.but(**{self.kind: self.b})
+        return self.scene.replace(**{self.kind: self.a}), self.scene.replace(**{self.kind: self.b})
 
     @property
     def prompts(self) -> tuple[str, str]:
@@ -68,13 +68,13 @@ class Pair:
         return f"{self.kind} {self.a} + {self.b}"
 
     def _saying(self, words: str) -> str:
-        return self.scene.but(**{self.kind: words}).prompt
+        return self.scene.replace(**{self.kind: words}).prompt
 
 
 def draw_scenes(count: int, seed: int) -> list:
     """Random scenes for the single prompts."""
     random = np.random.default_rng([seed, _SINGLES])
-    return [world.Scene.draw(random) for _ in range(count)]
+    return [world.Scene.sample(random) for _ in range(count)]
 
 
 def draw_pairs(seed: int) -> list[Pair]:
@@ -85,7 +85,7 @@ def draw_pairs(seed: int) -> list[Pair]:
         for number, (a, b) in enumerate(itertools.combinations(names, 2)):
             turned = [(a, b), (b, a)] if number % 2 == 0 else [(b, a), (a, b)]
             features += [(kind, *turned[setting % 2]) for setting in range(SETTINGS)]
-    return [Pair(kind, a, b, world.Scene.draw(random).but(**{kind: a})) for kind, a, b in features]
+    return [Pair(kind, a, b, world.Scene.sample(random).replace(**{kind: a})) for kind, a, b in features]
 
 
 def _hue_pairs(random: np.random.Generator) -> list[tuple[str, str]]:

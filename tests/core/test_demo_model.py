@@ -155,7 +155,7 @@ class TestWorld:
     )
     def test_what_is_drawn_is_what_the_prompt_says(self, demo, hue, shape, pattern, motion):
         clip = render(demo, encode(demo, f"a large {pattern} {hue} {shape} moves {motion}"), steps=20)
-        names = measure.prototypes().names(measure.measure(clip))
+        names = measure.make_prototypes().name_features(measure.measure_clip(clip))
         assert names == {"hue": hue, "shape": shape, "pattern": pattern, "motion": motion}
 
     def test_a_mixture_has_both_hues(self, demo):
@@ -168,6 +168,6 @@ class TestWorld:
         places = []
         for values in (cyan, found.embedding.values[None], blue):
             clip = render(demo, values, steps=20)
-            places.append(measure.prototypes().between(measure.measure(clip), "hue", "cyan", "blue"))
-        assert [place.both for place in places] == [False, True, False]
+            places.append(measure.make_prototypes().locate(measure.measure_clip(clip), "hue", "cyan", "blue"))
+        assert [place.has_both for place in places] == [False, True, False]
         assert places[0].t < 0.25 < places[1].t < 0.75 < places[2].t

@@ -144,7 +144,7 @@ def oracle(jobs, *, guide_mixes=False):
             continue
         pair, source = drawn[number], rest[0]
         a, b = (
-            world.render(pair.scene.but(**{pair.kind: feature}), np.random.default_rng(job.seed))
+            world.render(pair.scene.replace(**{pair.kind: feature}), np.random.default_rng(job.seed))
             for feature in (pair.a, pair.b)
         )
         mixed = guide_mixes if source == pairs.GUIDE else source in MIXED
@@ -158,7 +158,7 @@ def dulled(clip):
 
 def blank(jobs):
     for job in jobs:
-        yield job, np.full((9, 64, 64, 3), world.GROUND, dtype=np.float32)
+        yield job, np.full((9, 64, 64, 3), world.BACKGROUND, dtype=np.float32)
 
 
 @pytest.fixture(scope="module")

@@ -38,19 +38,19 @@ def draw(distance, darkness, hues=("red",), radius=13.0):
     dark = np.broadcast_to(darkness(x, y), y.shape)[..., None]
     band = np.broadcast_to(np.clip((x / radius + 1) / 2 * len(hues), 0, len(hues) - 1).astype(int), y.shape)
     bright, deep = (np.array([world.hsv_to_rgb(world.HUES[hue], 0.85, v) for hue in hues])[band] for v in (0.95, 0.3))
-    return world.GROUND + inside * (bright + dark * (deep - bright) - world.GROUND)
+    return world.BACKGROUND + inside * (bright + dark * (deep - bright) - world.BACKGROUND)
 
 
 def outline_of(shape):
-    return lambda x, y, radius: world._distance(shape, x, y, radius)
+    return lambda x, y, radius: world.compute_distance(shape, x, y, radius)
 
 
 def pattern_of(name):
-    return lambda x, y: world._darkness(name, x, y)
+    return lambda x, y: world.compute_darkness(name, x, y)
 
 
 def place(clip, kind, a, b):
-    return measuring.prototypes().between(measuring.measure(clip), kind, a, b)
+    return measuring.make_prototypes().locate(measuring.measure_clip(clip), kind, a, b)
 
 
 class TestNames:
@@ -59,8 +59,10 @@ class TestNames:
         random = np.random.default_rng(SEED)
         right = dict.fromkeys(measuring.KINDS, 0)
         for _ in range(count):
-            scene = world.Scene.draw(random)
-            names = measuring.prototypes().names(measuring.measure(change(world.render(scene, random), random)))
+            scene = world.Scene.sample(random)
+            names = measuring.make_prototypes().name_features(
+                measuring.measure_clip(change(world.render(scene, random), random))
+            )
             for kind in right:
                 right[kind] += names[kind] == getattr(scene, kind)
         assert all(number >= 0.99 * count for number in right.values()), right
@@ -68,20 +70,20 @@ class TestNames:
     def test_an_object_that_stays_has_no_motion(self):
         clip = draw(outline_of("star"), pattern_of("plain"))
         still = np.repeat(clip[4:5], 9, axis=0)
-        assert measuring.prototypes().names(measuring.measure(still)) == {
+        assert measuring.make_prototypes().name_features(measuring.measure_clip(still)) == {
             "hue": "red", "shape": "star", "pattern": "plain", "motion": None,
         }  # fmt: skip
 
     def test_a_grey_object_has_no_hue(self):
         grey = draw(outline_of("circle"), pattern_of("plain")).mean(axis=-1, keepdims=True).repeat(3, axis=-1)
-        found = measuring.measure(grey)
-        assert measuring.prototypes().names(found)["hue"] is None
-        assert measuring.prototypes().between(found, "hue", "red", "blue") is None
+        found = measuring.measure_clip(grey)
+        assert measuring.make_prototypes().name_features(found)["hue"] is None
+        assert measuring.make_prototypes().locate(found, "hue", "red", "blue") is None
 
 
 class TestMeasurement:
     def test_area_hue_and_travel_of_a_known_disc(self):
-        found = measuring.measure(draw(outline_of("circle"), pattern_of("plain"), ["violet"]))
+        found = measuring.measure_clip(draw(outline_of("circle"), pattern_of("plain"), ["violet"]))
         assert found.area == pytest.approx(np.pi * 13**2, rel=0.04)  # the edge's soft pixels count as more than half
         assert found.hue == pytest.approx(270, abs=0.1)
         assert found.chroma == pytest.approx(0.95 * 0.85, abs=0.03)  # and are paler
@@ -93,33 +95,33 @@ class TestMeasurement:
             turn = 2 * np.pi / world.PERIOD
             return 0.5 + 0.25 * np.cos(turn * x + 1.0) - 0.125 * np.sin(turn * (x - y))
 
-        found = measuring.measure(draw(outline_of("triangle"), wave))
+        found = measuring.measure_clip(draw(outline_of("triangle"), wave))
         np.testing.assert_allclose(found.pattern, 0.65 * np.array([0.25, 0, 0, 0.125]), atol=1e-6)
 
     def test_a_frame_without_the_object_does_not_count(self):
         clip = draw(outline_of("square"), pattern_of("striped"))
-        whole = measuring.measure(clip)
-        clip[3] = world.GROUND
-        found = measuring.measure(clip)
+        whole = measuring.measure_clip(clip)
+        clip[3] = world.BACKGROUND
+        found = measuring.measure_clip(clip)
         np.testing.assert_allclose(found.travel, whole.travel, atol=0.05)
         np.testing.assert_allclose(found.pattern, whole.pattern, atol=0.01)
 
-    @pytest.mark.parametrize("level", [world.GROUND, 0.0])
+    @pytest.mark.parametrize("level", [world.BACKGROUND, 0.0])
     def test_an_empty_or_a_full_picture_shows_nothing(self, level):
-        found = measuring.measure(np.full((9, 64, 64, 3), level))
+        found = measuring.measure_clip(np.full((9, 64, 64, 3), level))
         assert found is None
-        assert set(measuring.prototypes().names(found).values()) == {None}
-        assert measuring.prototypes().between(found, "shape", "circle", "star") is None
+        assert set(measuring.make_prototypes().name_features(found).values()) == {None}
+        assert measuring.make_prototypes().locate(found, "shape", "circle", "star") is None
 
     def test_the_object_may_touch_the_border(self):
         clip = np.roll(draw(outline_of("circle"), pattern_of("plain")), -16, axis=2)
-        assert np.isfinite(measuring.measure(clip).outline).all()
+        assert np.isfinite(measuring.measure_clip(clip).outline).all()
 
     @pytest.mark.parametrize("axis", [1, 2])
     def test_every_border_cuts_the_outline_alike(self, axis):
         clip = np.roll(draw(outline_of("star"), pattern_of("plain")), -24, axis=axis)
-        np.moveaxis(clip, axis, 0)[32:] = world.GROUND  # erases what `roll` brought in on the other side
-        there, back = (measuring.measure(each).outline for each in (clip, np.flip(clip, axis)))
+        np.moveaxis(clip, axis, 0)[32:] = world.BACKGROUND  # erases what `roll` brought in on the other side
+        there, back = (measuring.measure_clip(each).outline for each in (clip, np.flip(clip, axis)))
         mirrored = (measuring.ANGLES // 2 * (axis == 2) - np.arange(measuring.ANGLES)) % measuring.ANGLES
         np.testing.assert_allclose(there, back[mirrored], rtol=0, atol=1e-9)
 
@@ -131,7 +133,7 @@ class TestSteadyClips:
         clips = [world.render(scene, np.random.default_rng(seed), steady=True) for seed in (1, 2)]
         assert not np.array_equal(*clips)
         for clip in clips:
-            found = measuring.measure(clip)
+            found = measuring.measure_clip(clip)
             assert found.travel == pytest.approx(world.TRAVEL * np.array(world.MOTIONS[motion]), abs=0.05)
             middle = clip[world.FRAMES // 2]
             assert middle == pytest.approx(middle[::-1, ::-1], abs=1e-6)  # the object's middle is the picture's
@@ -143,17 +145,17 @@ class TestPureFeatures:
         random = np.random.default_rng(SEED)
         asked = mixed = 0
         for _ in range(60):
-            scene = world.Scene.draw(random)
-            found = measuring.measure(world.render(scene, random))
+            scene = world.Scene.sample(random)
+            found = measuring.measure_clip(world.render(scene, random))
             for kind, pairs in (("hue", HUE_PAIRS), ("shape", SHAPE_PAIRS), ("pattern", PATTERN_PAIRS)):
                 for a, b in pairs:
-                    where = measuring.prototypes().between(found, kind, a, b)
+                    where = measuring.make_prototypes().locate(found, kind, a, b)
                     own = getattr(scene, kind)
                     if own in (a, b):
                         assert where.t == pytest.approx(float(own == b), abs=0.15)
-                        assert not where.both
+                        assert not where.has_both
                     elif kind != "hue":
-                        asked, mixed = asked + 1, mixed + where.both
+                        asked, mixed = asked + 1, mixed + where.has_both
         assert mixed <= 0.01 * asked
 
 
@@ -161,14 +163,14 @@ class TestPrototypes:
     def test_they_can_be_of_any_clips(self):
         scene = world.Scene("star", "lime", "striped", "large", "up")
         clip = draw(outline_of("circle"), pattern_of("dotted"))
-        found = measuring.Prototypes.measured([(scene, clip), (scene, clip)])
-        np.testing.assert_allclose(found.outlines["star"], measuring.measure(clip).outline)
-        np.testing.assert_allclose(found.patterns["striped"], measuring.measure(clip).pattern)
+        found = measuring.Prototypes.from_clips([(scene, clip), (scene, clip)])
+        np.testing.assert_allclose(found.outlines["star"], measuring.measure_clip(clip).outline)
+        np.testing.assert_allclose(found.patterns["striped"], measuring.measure_clip(clip).pattern)
 
     def test_a_clip_that_shows_nothing_is_named(self):
         scene = world.Scene("star", "lime", "striped", "large", "up")
         with pytest.raises(ValueError, match="a large striped lime star moves up"):
-            measuring.Prototypes.measured([(scene, np.zeros((9, 64, 64, 3)))])
+            measuring.Prototypes.from_clips([(scene, np.zeros((9, 64, 64, 3)))])
 
 
 class TestMixtures:
@@ -176,7 +178,7 @@ class TestMixtures:
     def test_half_and_half_of_two_hues(self, a, b):
         where = place(draw(outline_of("circle"), pattern_of("plain"), [a, b]), "hue", a, b)
         assert where.t == pytest.approx(0.5, abs=0.05)
-        assert where.both
+        assert where.has_both
 
     def test_hues_beyond_the_arc_are_beyond_its_ends(self):
         def coordinate(hue):
@@ -193,7 +195,7 @@ class TestMixtures:
 
         where = place(draw(between, pattern_of("plain")), "shape", a, b)
         assert where.t == pytest.approx(0.5, abs=0.15)
-        assert where.both
+        assert where.has_both
 
     @pytest.mark.parametrize(("a", "b"), PATTERN_PAIRS)
     def test_patterns_between_two(self, a, b):
@@ -202,16 +204,16 @@ class TestMixtures:
 
         where = place(draw(outline_of("square"), between), "pattern", a, b)
         assert where.t == pytest.approx(0.5, abs=0.05)
-        assert where.both
+        assert where.has_both
 
     @pytest.mark.parametrize(("a", "b"), PATTERN_PAIRS)
     def test_one_pattern_on_either_half(self, a, b):
         def halves(x, y):
             return np.where(x < 0, pattern_of(a)(x, y), pattern_of(b)(x, y))
 
-        assert place(draw(outline_of("square"), halves), "pattern", a, b).both
+        assert place(draw(outline_of("square"), halves), "pattern", a, b).has_both
 
     def test_swapping_the_features_turns_the_line_around(self):
         clip = draw(outline_of("star"), pattern_of("dotted"))
         there, back = (place(clip, "shape", *pair) for pair in (("circle", "star"), ("star", "circle")))
-        assert (there.t, there.off) == pytest.approx((1 - back.t, back.off))
+        assert (there.t, there.distance) == pytest.approx((1 - back.t, back.distance))

@@ -25,7 +25,7 @@ def vae_stage(folder, seed=SEED):
 
 def transformer_stage(folder):
     random, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
-    scenes = [world.Scene.draw(random) for _ in range(4)]
+    scenes = [world.Scene.sample(random) for _ in range(4)]
     means = torch.randn(len(scenes), 3, 8, 16, 16, generator=generator)
     tokenizer = AutoTokenizer.from_pretrained(FOLDER / "tokenizer", local_files_only=True)
     file = folder / "denoiser.safetensors"
@@ -70,7 +70,7 @@ def test_another_seed_gives_another_model(straight, tmp_path):
 
 def test_the_rate_rises_stays_and_falls():
     plan = replace(SHORT, steps=100, warm_up=10, fall=0.3)
-    rates = np.array([plan.share_at(step) for step in range(100)])
+    rates = np.array([plan.rate_factor(step) for step in range(100)])
     assert (np.diff(rates[:10]) > 0).all()
     assert (rates[9:71] == 1).all()
     assert (np.diff(rates[70:]) < 0).all()
@@ -81,9 +81,9 @@ def test_the_loss_falls(tmp_path):
     plan = replace(SHORT, steps=12, batch=2)
     train.VaeStage(plan, tmp_path / "vae.safetensors", SEED).run()
     stage = train.VaeStage(plan, tmp_path / "vae.safetensors", SEED)
-    untrained = stage.loss(0).item()
+    untrained = stage.compute_loss(0).item()
     stage._resume()
-    assert stage.loss(0).item() < 0.9 * untrained
+    assert stage.compute_loss(0).item() < 0.9 * untrained
 
 
 def test_the_whole_script_writes_a_folder_that_the_pack_takes(tmp_path):
@@ -118,7 +118,7 @@ def test_the_tokenizer_knows_every_sentence_of_the_world(tmp_path):
     tokenization.write_tokenizer(tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path, local_files_only=True)
     random = np.random.default_rng(0)
-    sentences = [world.describe(world.Scene.draw(random), random) for _ in range(500)]
+    sentences = [world.describe(world.Scene.sample(random), random) for _ in range(500)]
     ids = tokenizer(sentences).input_ids
     assert {token for sentence in ids for token in sentence} == {*range(len(tokenizer))} - {0, 2, 3}  # </s> and words
     assert tokenizer.decode(ids[0], skip_special_tokens=True) == sentences[0]
@@ -129,6 +129,6 @@ def test_no_sentence_names_two_of_a_kind():
     random = np.random.default_rng(1)
     kinds = world.HUES, world.SHAPES, {*world.PATTERNS, *world.PATTERNS.values()}
     for _ in range(2000):
-        words = world.describe(world.Scene.draw(random), random).replace(",", "").replace(".", "").split()
+        words = world.describe(world.Scene.sample(random), random).replace(",", "").replace(".", "").split()
         for kind in kinds:
             assert sum(word in kind for word in words) <= 1

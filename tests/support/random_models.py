@@ -242,7 +242,7 @@ def write_tokenizer(folder: Path) -> None:
 
 def write_closed_tokenizer(folder: Path, words: Sequence[str]) -> None:
     """Write a tokenizer folder that knows some words in any case, comma and full stop, and says that this is all."""
-    pieces = published_form.closed_sentencepiece([*words, ",", "."])
+    pieces = published_form.make_closed_sentencepiece([*words, ",", "."])
     published_form.write_tokenizer(folder, pieces, TEXT_LENGTH, closed_vocabulary=True)
 
 
