@@ -1,10 +1,16 @@
-"""The finder judged on the bundled demo model, by what can be measured of its clips (see demo_model/measure.py).
+"""Evaluation of the finder on the bundled demo model, from measurements of its clips (see demo_model/measure.py).
 
 Run: python benchmarks/evaluate_finder.py [--quick] [--seed N] [--model FOLDER] [--out FOLDER] [--workers N]
 
-Four things: how often a single prompt is drawn as it says; how often a mixture of two features that the model never saw
-together shows both, by the finder's candidate, the middle one, a random one, and the guide prompt itself; how far the
-finder's index is from the best one; and what a clip costs. Full: some 1,800 clips, about 16 minutes on two cores.
+It reports four things:
+
+- how often the clip of a single prompt is correct;
+- how often a mixture of two features that the model never saw together shows both: for the finder's candidate, the
+  middle one, a random one, and the guide prompt itself;
+- how far the finder's index is from the best one;
+- the time and memory of one clip.
+
+A full run draws about 1,800 clips and takes about 16 minutes on two cores.
 """
 
 from __future__ import annotations
@@ -18,28 +24,35 @@ from pathlib import Path
 from typing import Any
 
 from finder_evaluation import figures
-from finder_evaluation.figures import Choice, Figures, PairRecords
-from finder_evaluation.pairs import GUIDE, ONLY_B, STEPS, Pair, Source, clip_seed, draw_pairs, draw_scenes
-from finder_evaluation.report import Strip, markdown, write
-from finder_evaluation.sampler import Clip, Draw, Job, Rebuild, load, measure_cost, processes
+from finder_evaluation.figures import ChosenIndices, Figures, PairRecords
+from finder_evaluation.pairs import GUIDE, ONLY_B, STEPS, Pair, Source, make_clip_seed, sample_pairs, sample_scenes
+from finder_evaluation.report import Strip, format_markdown, write_report
+from finder_evaluation.workers import (
+    DrawClips,
+    DrawJob,
+    ReconstructClips,
+    load_model,
+    measure_cost,
+    start_workers,
+)
 from tqdm import tqdm
 
 from richspace_core import TextEmbedding, find_optimal, interpolate
 
 MODEL = Path(__file__).resolve().parents[1] / "demo_model"
-_SINGLE_NOISE = 900  # in place of a repetition, so that no single prompt shares its noise with a pair
+_SINGLE_PROMPTS = 900  # repetition number of the single prompts, so that none shares its noise with a pair
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How much to draw.
+class Workload:
+    """Number of clips to draw.
 
     Args:
         scenes: Number of single prompts.
-        every_pair: Take every n-th pair.
+        every_pair: Use every n-th pair.
         every_candidate: Draw every n-th candidate of a sweep.
-        repetitions: Seeds for each arm; the first one's clips are the sweep's.
-        strips: Of each kind of pair, how many are kept as pictures.
+        repetitions: Number of seeds for each arm. The sweep uses the first one.
+        strips: Number of pairs of each kind to save as pictures.
     """
 
     scenes: int = 240
@@ -49,159 +62,169 @@ class Plan:
     strips: int = 2
 
 
-QUICK = Plan(scenes=12, every_pair=12, every_candidate=6, repetitions=1, strips=1)
+QUICK = Workload(scenes=12, every_pair=12, every_candidate=6, repetitions=1, strips=1)
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
-    """A pair with its embeddings and what the finder chose.
+class EncodedPair:
+    """A pair with its embeddings and the finder's indices.
 
     Args:
         pair: The two features.
-        a: Prompt A's embedding.
-        b: Prompt B's.
-        guide: That of the guide that names A first.
-        choice: The finder's indices.
+        a: Embedding of prompt A.
+        b: Embedding of prompt B.
+        guide: Embedding of the guide that names A first.
+        choice: The indices that the finder chose.
     """
 
     pair: Pair
     a: TextEmbedding
     b: TextEmbedding
     guide: TextEmbedding
-    choice: Choice
+    choice: ChosenIndices
 
     @classmethod
-    def find(cls, pair: Pair, encode: Callable[[str], TextEmbedding]) -> Mixture:
-        """Encode a pair's prompts and let the finder choose, with each guide alone and with both."""
+    def encode(cls, pair: Pair, encode: Callable[[str], TextEmbedding]) -> EncodedPair:
+        """Encode a pair's prompts and run the finder with each guide and with both."""
         a, b, guide, swapped = (encode(text) for text in (*pair.prompts, *pair.guides))
         found = [find_optimal(a, b, one, steps=STEPS).index for one in (guide, swapped, [guide, swapped])]
-        return cls(pair, a, b, guide, Choice(*found))
+        return cls(pair, a, b, guide, ChosenIndices(*found))
 
-    def embedding(self, source: Source) -> TextEmbedding:
-        """What a clip is drawn from."""
+    def make_embedding(self, source: Source) -> TextEmbedding:
+        """Return the embedding of a source; a candidate is interpolated."""
         if not isinstance(source, int):
             return {GUIDE: self.guide, ONLY_B: self.b}[source]
         values = interpolate(self.a.values, self.b.values, index=source, steps=STEPS)
         return TextEmbedding(values, max(self.a.token_count, self.b.token_count))
 
-    def sources(self, plan: Plan, repetition: int) -> list[Source]:
-        """What to draw in a repetition: what the arms need, and in the first one the sweep as well."""
+    def list_sources(self, workload: Workload, repetition: int) -> list[Source]:
+        """List the sources to draw in a repetition: those of the arms, and in the first repetition also the sweep."""
         needed = list(self.choice.arms.values())
         if repetition == 0:
-            needed += range(1, STEPS + 1, plan.every_candidate)
+            needed += range(1, STEPS + 1, workload.every_candidate)
         return list(dict.fromkeys(needed))
 
 
-def single_jobs(scenes: Sequence[Any], seed: int, encode: Callable[[str], TextEmbedding]) -> list[Job]:
-    """A clip of each scene."""
+def make_single_jobs(scenes: Sequence[Any], seed: int, encode: Callable[[str], TextEmbedding]) -> list[DrawJob]:
+    """Make a job for each single prompt."""
     return [
-        make_job(("single", number), encode(scene.prompt), clip_seed(seed, number, _SINGLE_NOISE))
+        make_job(("single", number), encode(scene.prompt), make_clip_seed(seed, number, _SINGLE_PROMPTS))
         for number, scene in enumerate(scenes)
     ]
 
 
-def pair_jobs(mixtures: Sequence[Mixture], seed: int, plan: Plan) -> list[Job]:
-    """The clips of each pair."""
+def make_pair_jobs(pairs: Sequence[EncodedPair], seed: int, workload: Workload) -> list[DrawJob]:
+    """Make the jobs of all pairs."""
     return [
-        make_job(("pair", number, source, repetition), mixture.embedding(source), clip_seed(seed, number, repetition))
-        for number, mixture in enumerate(mixtures)
-        for repetition in range(plan.repetitions)
-        for source in mixture.sources(plan, repetition)
+        make_job(
+            ("pair", number, source, repetition), pair.make_embedding(source), make_clip_seed(seed, number, repetition)
+        )
+        for number, pair in enumerate(pairs)
+        for repetition in range(workload.repetitions)
+        for source in pair.list_sources(workload, repetition)
     ]
 
 
-def make_job(key: tuple, embedding: TextEmbedding, seed: int) -> Job:
-    return Job(key, embedding.values.float().numpy(), embedding.token_count, seed)
+def make_job(key: tuple, embedding: TextEmbedding, seed: int) -> DrawJob:
+    return DrawJob(key, embedding.values.float().numpy(), embedding.token_count, seed)
 
 
-def run(
-    plan: Plan, seed: int, encode: Callable[[str], TextEmbedding], draw: Draw, rebuild: Rebuild
+def evaluate(
+    workload: Workload,
+    seed: int,
+    encode: Callable[[str], TextEmbedding],
+    draw: DrawClips,
+    reconstruct: ReconstructClips,
 ) -> tuple[Figures, list[Strip]]:
-    """Draw everything, look at it, and make the figures.
+    """Draw and measure all clips and compute the figures.
 
     Args:
-        plan: How much.
-        seed: Of scenes, pairs and noise.
-        encode: Prompt to embedding.
+        workload: Number of clips.
+        seed: Seed of scenes, pairs and noise.
+        encode: Encodes a prompt.
         draw: Draws clips, in order.
-        rebuild: Passes clips through the model's autoencoder, in order.
+        reconstruct: Encodes and decodes clips with the model's autoencoder, in order.
 
     Returns:
-        The figures, and strips of candidates to look at.
+        The figures, and strips of candidates.
     """
-    scenes = draw_scenes(plan.scenes, seed)
-    mixtures = [Mixture.find(pair, encode) for pair in draw_pairs(seed)[:: plan.every_pair]]
-    jobs = single_jobs(scenes, seed, encode) + pair_jobs(mixtures, seed, plan)
+    scenes = sample_scenes(workload.scenes, seed)
+    pairs = [EncodedPair.encode(pair, encode) for pair in sample_pairs(seed)[:: workload.every_pair]]
+    jobs = make_single_jobs(scenes, seed, encode) + make_pair_jobs(pairs, seed, workload)
     singles: list[dict[str, bool]] = []
-    records: list[PairRecords] = [{} for _ in mixtures]
-    strips = [Strip(mixture.pair, mixture.choice) for mixture in mixtures]
-    ends = figures.find_ends([mixture.pair for mixture in mixtures], seed, rebuild)
+    records: list[PairRecords] = [{} for _ in pairs]
+    strips = [Strip(each.pair, each.choice) for each in pairs]
+    prototypes = figures.measure_prototypes([each.pair for each in pairs], seed, reconstruct)
     for job, clip in draw(jobs):
         kind, number, *rest = job.key
         if kind == "single":
-            singles.append(figures.look_at_single(clip, scenes[number]))
+            singles.append(figures.check_single(clip, scenes[number]))
             continue
         source, repetition = rest
-        records[number][source, repetition] = figures.look_at_pair(clip, mixtures[number].pair, ends[number])
+        records[number][source, repetition] = figures.measure_pair(clip, pairs[number].pair, prototypes[number])
         if repetition == 0:
             strips[number].frames[source] = clip[len(clip) // 2]
-    return summarise(mixtures, singles, records), chosen_strips(strips, plan.strips)
+    return summarize(pairs, singles, records), select_strips(strips, workload.strips)
 
 
-def summarise(mixtures: Sequence[Mixture], singles: Sequence[dict[str, bool]], records: list[PairRecords]) -> Figures:
-    pairs = [mixture.pair for mixture in mixtures]
-    choices = [mixture.choice for mixture in mixtures]
+def summarize(
+    encoded: Sequence[EncodedPair], singles: Sequence[dict[str, bool]], records: list[PairRecords]
+) -> Figures:
+    pairs = [each.pair for each in encoded]
+    choices = [each.choice for each in encoded]
     return {
-        "singles": figures.singles(singles),
-        "mixtures": figures.mixtures(pairs, records, choices),
-        "differences": figures.differences(records, choices),
-        "kept": figures.kept(records, choices),
-        "sweeps": figures.sweeps(pairs, records, choices),
-        "indices": figures.indices(choices),
-        "pairs": figures.raw(pairs, records, choices),
+        "singles": figures.summarize_singles(singles),
+        "mixtures": figures.summarize_mixtures(pairs, records, choices),
+        "differences": figures.compare_arms(records, choices),
+        "kept": figures.summarize_kept(records, choices),
+        "sweeps": figures.summarize_sweeps(pairs, records, choices),
+        "indices": figures.average_indices(choices),
+        "pairs": figures.list_clips(pairs, records, choices),
     }
 
 
-def chosen_strips(strips: Sequence[Strip], each: int) -> list[Strip]:
-    """The first so many of each kind of pair."""
+def select_strips(strips: Sequence[Strip], count: int) -> list[Strip]:
+    """Return the first strips of each kind of pair."""
     kinds = dict.fromkeys(strip.pair.kind for strip in strips)
-    return [strip for kind in kinds for strip in [one for one in strips if one.pair.kind == kind][:each]]
+    return [strip for kind in kinds for strip in [one for one in strips if one.pair.kind == kind][:count]]
 
 
-def with_progress(draw: Draw) -> Draw:
-    """The same, with a progress bar."""
+def add_progress_bar(draw: DrawClips) -> DrawClips:
+    """Wrap a function that draws clips, to show a progress bar."""
 
-    def shown(jobs: Sequence[Job]) -> Iterable[tuple[Job, Clip]]:
+    def draw_with_progress(jobs: Sequence[DrawJob]) -> Iterable[tuple[DrawJob, Any]]:
         return tqdm(draw(jobs), total=len(jobs), desc="clips", unit="clip", smoothing=0.05)
 
-    return shown
+    return draw_with_progress
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Judge the finder on a CogVideoX that knows the demo model's world.")
-    parser.add_argument("--quick", action="store_true", help="a few clips of everything, to see that it runs")
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Evaluate the finder on a CogVideoX that draws the demo model's world."
+    )
+    parser.add_argument("--quick", action="store_true", help="draw a few clips of each kind, to check that it runs")
     parser.add_argument("--seed", type=int, default=0, help="seed of scenes, pairs and noise (default: 0)")
-    parser.add_argument("--model", type=Path, default=MODEL, help="diffusers folder (default: the bundled one)")
+    parser.add_argument("--model", type=Path, default=MODEL, help="diffusers folder (default: the demo model)")
     parser.add_argument("--out", type=Path, help="folder for figures.json, figures.md and pictures (default: none)")
     workers = min(os.cpu_count() or 1, 4)
-    parser.add_argument("--workers", type=int, default=workers, help=f"processes (default here: {workers})")
+    parser.add_argument("--workers", type=int, default=workers, help=f"number of processes (default here: {workers})")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run from the command line."""
-    options = parse(arguments)
+    """Run the command line."""
+    options = parse_arguments(arguments)
     path = options.model.resolve()
-    print("Measuring what a clip costs on one core ...", flush=True)
+    print("Measuring the time and memory of one clip on one core ...", flush=True)
     cost = measure_cost(path)
-    plan = QUICK if options.quick else Plan()
-    with processes(path, options.workers) as (draw, rebuild):
-        found, strips = run(plan, options.seed, load(path).encode, with_progress(draw), rebuild)
+    workload = QUICK if options.quick else Workload()
+    with start_workers(path, options.workers) as (draw, reconstruct):
+        found, strips = evaluate(workload, options.seed, load_model(path).encode, add_progress_bar(draw), reconstruct)
     found = {"model": path.name, "seed": options.seed, "quick": options.quick, "cost": cost} | found
-    print(markdown(found))
+    print(format_markdown(found))
     if options.out:
-        write(options.out, found, strips)
-        print(f"Written to {options.out}")
+        write_report(options.out, found, strips)
+        print(f"Wrote the report to {options.out}")
     return 0
 
 

@@ -1,1 +1,1 @@
-"""The parts of `evaluate_finder.py`: what is asked for, how clips are drawn, and what is made of them."""
+"""The parts of `evaluate_finder.py`: prompts, worker processes, figures and the report."""

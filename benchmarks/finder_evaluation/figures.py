@@ -1,7 +1,8 @@
-"""From clips to figures: what each clip of the finder's evaluation shows, and what all of them say.
+"""Records of what each clip shows, and the figures that summarize them.
 
-A clip is looked at once, when it is drawn, and leaves a small record; every figure follows from the records. Another
-measure of a clip (subject consistency, say) is another field of its record and another column of `mixtures`.
+Each clip is measured once, when it is drawn, and only a small record is kept. All figures are computed from these
+records. To add a measure of a clip, such as subject consistency, add a field to `PairRecord` and a column to
+`summarize_mixtures`.
 """
 
 from __future__ import annotations
@@ -12,24 +13,24 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .estimates import IntervalEstimate, estimate_mean, estimate_share, find_nearest_to_middle, find_turning_point
 from .pairs import GUIDE, KINDS, MIDDLE, ONLY_A, ONLY_B, STEPS, Pair, Source, import_demo_script, world
-from .statistics import Estimate, mean, nearest_to_middle, share, turning_point
 
 measuring = import_demo_script("measure")
-RENDERS = 3  # of each of a pair's features, for its prototype
-_ENDS = 2  # a stream of random numbers beside those of `pairs`
+RENDERS = 3  # clips for the prototype of each feature in a pair
+_PROTOTYPES = 2  # random number stream; `pairs` uses 0 and 1
 
-ONE, BOTH, CENTRE, DIRECT = "finder, one guide", "finder, both word orders", "middle candidate", "guide prompt itself"
+ONE, BOTH, CENTER, DIRECT = "finder, one guide", "finder, both word orders", "middle candidate", "guide prompt itself"
 CONTROLS = ("A's prompt alone", "B's prompt alone")
 RANDOM, ANY = "random candidate, expected", "any of the candidates"
-COMPARED = ((ONE, DIRECT), (BOTH, DIRECT), (ONE, CENTRE), (BOTH, CENTRE), (BOTH, ONE))
+COMPARED = ((ONE, DIRECT), (BOTH, DIRECT), (ONE, CENTER), (BOTH, CENTER), (BOTH, ONE))
 
 Figures: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What the finder chose for a pair.
+class ChosenIndices:
+    """The indices that the finder chose for a pair.
 
     Args:
         a_first: The index with the guide that names A first.
@@ -43,20 +44,20 @@ class Choice:
 
     @property
     def arms(self) -> dict[str, Source]:
-        """What each arm draws."""
+        """The source of each arm's clips."""
         drawn: tuple[Source, ...] = (self.a_first, self.both, MIDDLE, GUIDE, ONLY_A, ONLY_B)
-        return dict(zip((ONE, BOTH, CENTRE, DIRECT, *CONTROLS), drawn, strict=True))
+        return dict(zip((ONE, BOTH, CENTER, DIRECT, *CONTROLS), drawn, strict=True))
 
 
 @dataclass(frozen=True)
 class PairRecord:
-    """What one clip of a pair shows.
+    """Measured features of one clip of a pair.
 
     Args:
-        t: Its coordinate from A (0) to B (1), or None if that cannot be told.
-        off: Its distance from the line between them, likewise.
-        both: Whether both features are there.
-        kept: Whether every other kind of feature is still the scene's.
+        t: The coordinate from A (0) to B (1), or None if it could not be measured.
+        off: The distance from the line through A and B, or None if it could not be measured.
+        both: True if both features are present.
+        kept: For each other kind of feature, true if the clip shows the scene's.
     """
 
     t: float | None
@@ -65,68 +66,74 @@ class PairRecord:
     kept: Mapping[str, bool]
 
     @property
-    def clean(self) -> bool:
-        """Whether both features are there and all others are the scene's."""
+    def is_clean(self) -> bool:
+        """True if both features are present and all others are the scene's."""
         return self.both and all(self.kept.values())
 
 
-#: Of one pair: by what the clip was drawn from and by repetition.
+#: The records of one pair by source and repetition.
 PairRecords: TypeAlias = dict[tuple[Source, int], PairRecord]
 
 
-def look_at_single(clip: np.ndarray, scene: Any) -> dict[str, bool]:
-    """Which kinds of feature a clip shows as its scene says."""
+def check_single(clip: np.ndarray, scene: Any) -> dict[str, bool]:
+    """Check for each kind of feature if a clip shows the scene's."""
     names = measuring.make_prototypes().name_features(measuring.measure_clip(clip))
     return {kind: names[kind] == getattr(scene, kind) for kind in measuring.KINDS}
 
 
-def find_ends(pairs: Sequence[Pair], seed: int, rebuild: Callable[[Sequence[Any]], Iterable[Any]]) -> list[Any]:
-    """The prototypes of each pair's two features: of rendered clips of its own scene, after the model's autoencoder.
+def measure_prototypes(
+    pairs: Sequence[Pair], seed: int, reconstruct: Callable[[Sequence[Any]], Iterable[Any]]
+) -> list[Any]:
+    """Measure the prototypes of each pair's two features on rendered clips of its scene, after the autoencoder.
 
-    Hues need none.
+    Pairs of hues get the world's prototypes, because a hue is located without any.
     """
-    random = np.random.default_rng([seed, _ENDS])
+    random = np.random.default_rng([seed, _PROTOTYPES])
     scenes = [scene for pair in pairs if pair.kind != "hue" for scene in pair.scenes * RENDERS]
-    rebuilt = iter(rebuild([world.render(scene, random) for scene in scenes]))
-    shown = [(scene, clip) for scene, clip in zip(scenes, rebuilt, strict=True)]
+    clips = reconstruct([world.render(scene, random) for scene in scenes])
+    shown = list(zip(scenes, clips, strict=True))
     each = 2 * RENDERS
     measured = iter([measuring.Prototypes.from_clips(shown[n : n + each]) for n in range(0, len(shown), each)])
     return [measuring.make_prototypes() if pair.kind == "hue" else next(measured) for pair in pairs]
 
 
-def look_at_pair(clip: np.ndarray, pair: Pair, ends: Any) -> PairRecord:
-    """What a clip shows between a pair's ends, and whether the rest is still the scene's."""
-    found = measuring.measure_clip(clip)
-    place = ends.locate(found, pair.kind, pair.a, pair.b)
-    names = measuring.make_prototypes().name_features(found)
+def measure_pair(clip: np.ndarray, pair: Pair, prototypes: Any) -> PairRecord:
+    """Locate a clip between a pair's features, and check if its other features are the scene's."""
+    measurement = measuring.measure_clip(clip)
+    coordinate = prototypes.locate(measurement, pair.kind, pair.a, pair.b)
+    names = measuring.make_prototypes().name_features(measurement)
     kept = {kind: names[kind] == getattr(pair.scene, kind) for kind in measuring.KINDS if kind != pair.kind}
-    if place is None:
+    if coordinate is None:
         return PairRecord(None, None, False, kept)
-    return PairRecord(place.t, place.distance, place.has_both, kept)
+    return PairRecord(coordinate.t, coordinate.distance, coordinate.has_both, kept)
 
 
-def singles(records: Sequence[Mapping[str, bool]]) -> Figures:
-    """Shares of the single prompts' clips that show what they should."""
-    rows = {kind: share([[record[kind]] for record in records]) for kind in measuring.KINDS}
-    return rows | {"all four": share([[all(record.values())] for record in records])}
+def summarize_singles(records: Sequence[Mapping[str, bool]]) -> Figures:
+    """Estimate the share of the single prompts' clips that show the right feature, for each kind and for all four."""
+    rows = {kind: estimate_share([[record[kind]] for record in records]) for kind in measuring.KINDS}
+    return rows | {"all four": estimate_share([[all(record.values())] for record in records])}
 
 
-def mixtures(pairs: Sequence[Pair], records: Sequence[PairRecords], choices: Sequence[Choice]) -> Figures:
-    """For each arm the share of clips with both features, by kind of pair and in all, and that kept the rest."""
+def summarize_mixtures(
+    pairs: Sequence[Pair], records: Sequence[PairRecords], choices: Sequence[ChosenIndices]
+) -> Figures:
+    """Estimate each arm's share of clips with both features, by kind of pair, in total, and with the rest kept."""
     rows: Figures = {}
     for arm in choices[0].arms:
-        clips = [_clips_of(found, choice.arms[arm]) for found, choice in zip(records, choices, strict=True)]
-        rows[arm] = _columns(pairs, clips, share)
-    swept = [list(_sweep(found).values()) for found in records]
-    rows[RANDOM] = _columns(pairs, swept, lambda groups: mean([np.mean(group) for group in groups]))
-    rows[ANY] = _columns(pairs, swept, lambda groups: share([[any(group)] for group in groups]))
-    del rows[ANY]["rest kept"]  # some candidate is always like A
+        clips = [_select_clips(found, choice.arms[arm]) for found, choice in zip(records, choices, strict=True)]
+        rows[arm] = _estimate_columns(pairs, clips, estimate_share)
+    swept = [list(_select_sweep(found).values()) for found in records]
+    rows[RANDOM] = _estimate_columns(pairs, swept, lambda groups: estimate_mean([np.mean(group) for group in groups]))
+    rows[ANY] = _estimate_columns(pairs, swept, lambda groups: estimate_share([[any(group)] for group in groups]))
+    del rows[ANY]["rest kept"]  # always true, because one candidate equals A
     return rows
 
 
-def _columns(
-    pairs: Sequence[Pair], clips: Sequence[Sequence[PairRecord]], estimate: Callable[[list[list[bool]]], Estimate]
-) -> dict[str, Estimate]:
+def _estimate_columns(
+    pairs: Sequence[Pair],
+    clips: Sequence[Sequence[PairRecord]],
+    estimate: Callable[[list[list[bool]]], IntervalEstimate],
+) -> dict[str, IntervalEstimate]:
     columns = {
         kind: estimate(
             [[clip.both for clip in group] for pair, group in zip(pairs, clips, strict=True) if pair.kind == kind]
@@ -134,47 +141,52 @@ def _columns(
         for kind in KINDS
     }
     columns["all"] = estimate([[clip.both for clip in group] for group in clips])
-    columns["all, rest kept"] = estimate([[clip.clean for clip in group] for group in clips])
+    columns["all, rest kept"] = estimate([[clip.is_clean for clip in group] for group in clips])
     columns["rest kept"] = estimate([[all(clip.kept.values()) for clip in group] for group in clips])
     return columns
 
 
-def kept(records: Sequence[PairRecords], choices: Sequence[Choice]) -> Figures:
-    """For each arm and kind of feature the share of clips, of pairs of the other kinds, that still show the scene's."""
+def summarize_kept(records: Sequence[PairRecords], choices: Sequence[ChosenIndices]) -> Figures:
+    """Estimate the share of clips that show the scene's feature, for each arm and kind.
+
+    Only pairs of the other kinds count.
+    """
     rows: Figures = {}
     for arm in choices[0].arms:
-        clips = [_clips_of(found, choice.arms[arm]) for found, choice in zip(records, choices, strict=True)]
+        clips = [_select_clips(found, choice.arms[arm]) for found, choice in zip(records, choices, strict=True)]
         rows[arm] = {
-            kind: share([[clip.kept[kind] for clip in group] for group in clips if kind in group[0].kept])
+            kind: estimate_share([[clip.kept[kind] for clip in group] for group in clips if kind in group[0].kept])
             for kind in measuring.KINDS
         }
     return rows
 
 
-def differences(records: Sequence[PairRecords], choices: Sequence[Choice]) -> Figures:
-    """Mean over the pairs of one arm's share of clips with both features less another's, for the arms in `COMPARED`."""
+def compare_arms(records: Sequence[PairRecords], choices: Sequence[ChosenIndices]) -> Figures:
+    """Estimate the mean difference between two arms' shares of clips with both features, for the arms in `COMPARED`."""
 
-    def shares(arm: str) -> np.ndarray:
+    def compute_shares(arm: str) -> np.ndarray:
         return np.array(
             [
-                np.mean([clip.both for clip in _clips_of(found, choice.arms[arm])])
+                np.mean([clip.both for clip in _select_clips(found, choice.arms[arm])])
                 for found, choice in zip(records, choices, strict=True)
             ]
         )
 
-    return {f"{arm} - {other}": mean(shares(arm) - shares(other)) for arm, other in COMPARED}
+    return {f"{arm} - {other}": estimate_mean(compute_shares(arm) - compute_shares(other)) for arm, other in COMPARED}
 
 
-def sweeps(pairs: Sequence[Pair], records: Sequence[PairRecords], choices: Sequence[Choice]) -> Figures:
-    """How far from the best index, by measurement, each way to choose one is: for each definition of the best.
+def summarize_sweeps(
+    pairs: Sequence[Pair], records: Sequence[PairRecords], choices: Sequence[ChosenIndices]
+) -> Figures:
+    """Estimate how far each way of choosing an index is from the measured best index, for both definitions of the best.
 
-    Only pairs whose sweep really leads from B to A have a best index (those with a turning point).
+    Only pairs whose sweep leads from B to A have a best index. They are the ones with a turning point.
     """
     best: dict[str, list[float]] = {"turning point": [], "nearest to 0.5": []}
-    usable: list[Choice] = []
+    usable: list[ChosenIndices] = []
     count = dict.fromkeys(KINDS, 0)
     for pair, found, choice in zip(pairs, records, choices, strict=True):
-        turning, nearest = best_indices(found)
+        turning, nearest = find_best_indices(found)
         if turning is not None and nearest is not None:
             usable.append(choice)
             count[pair.kind] += 1
@@ -186,37 +198,42 @@ def sweeps(pairs: Sequence[Pair], records: Sequence[PairRecords], choices: Seque
         f"always {MIDDLE}": [[MIDDLE] for _ in usable],
         "random, expected": [range(1, STEPS + 1) for _ in usable],
     }
-    errors = {way: {name: _error(indices, best[name]) for name in best} for way, indices in ways.items() if usable}
-    return {"pairs": count, "best": {name: mean(best[name]) for name in best if usable}, "errors": errors}
+    errors = {
+        way: {name: _estimate_error(indices, best[name]) for name in best} for way, indices in ways.items() if usable
+    }
+    return {"pairs": count, "best": {name: estimate_mean(best[name]) for name in best if usable}, "errors": errors}
 
 
-def best_indices(found: PairRecords) -> tuple[float | None, float | None]:
-    """A sweep's turning point and the index nearest to 0.5; None where too few of its clips show anything."""
-    sweep = _sweep(found)
-    told = {index: record.t for index, record in sweep.items() if record.t is not None}
-    if 3 * len(told) < 2 * len(sweep):
+def find_best_indices(found: PairRecords) -> tuple[float | None, float | None]:
+    """Find a sweep's turning point and its index nearest to 0.5; both are None if too few clips could be measured."""
+    sweep = _select_sweep(found)
+    measured = {index: record.t for index, record in sweep.items() if record.t is not None}
+    if 3 * len(measured) < 2 * len(sweep):
         return None, None
-    indices, coordinates = list(told), list(told.values())
-    return turning_point(indices, coordinates, measuring.MIXTURE_RANGE), nearest_to_middle(indices, coordinates)
+    indices, coordinates = list(measured), list(measured.values())
+    turning = find_turning_point(indices, coordinates, measuring.MIXTURE_RANGE)
+    return turning, find_nearest_to_middle(indices, coordinates)
 
 
-def indices(choices: Sequence[Choice]) -> Figures:
-    """Mean index of the finder by the word order of its guide."""
+def average_indices(choices: Sequence[ChosenIndices]) -> Figures:
+    """Estimate the finder's mean index for each word order of the guide."""
     return {
-        "A named first": mean([choice.a_first for choice in choices]),
-        "B named first": mean([choice.b_first for choice in choices]),
-        "both orders": mean([choice.both for choice in choices]),
+        "A named first": estimate_mean([choice.a_first for choice in choices]),
+        "B named first": estimate_mean([choice.b_first for choice in choices]),
+        "both orders": estimate_mean([choice.both for choice in choices]),
     }
 
 
-def raw(pairs: Sequence[Pair], records: Sequence[PairRecords], choices: Sequence[Choice]) -> list[Figures]:
-    """Everything about every pair, for whoever wants to look closer."""
+def list_clips(
+    pairs: Sequence[Pair], records: Sequence[PairRecords], choices: Sequence[ChosenIndices]
+) -> list[Figures]:
+    """List all pairs with their prompts, indices and clips, for a closer look."""
     return [
         {
             "pair": pair.name,
             "prompts": [*pair.prompts, *pair.guides],
             "finder": asdict(choice),
-            "best": dict(zip(("turning point", "nearest to 0.5"), best_indices(found), strict=True)),
+            "best": dict(zip(("turning point", "nearest to 0.5"), find_best_indices(found), strict=True)),
             "clips": [
                 {"source": source, "repetition": number, **asdict(record)} for (source, number), record in found.items()
             ],
@@ -225,16 +242,18 @@ def raw(pairs: Sequence[Pair], records: Sequence[PairRecords], choices: Sequence
     ]
 
 
-def _clips_of(found: PairRecords, wanted: Source) -> list[PairRecord]:
+def _select_clips(found: PairRecords, wanted: Source) -> list[PairRecord]:
     return [record for (source, _), record in found.items() if source == wanted]
 
 
-def _sweep(found: PairRecords) -> dict[int, PairRecord]:
-    """The candidates of the first repetition, by rising index."""
+def _select_sweep(found: PairRecords) -> dict[int, PairRecord]:
+    """Return the candidates of the first repetition, in ascending order."""
     drawn = {source: record for (source, number), record in found.items() if isinstance(source, int) and number == 0}
     return {index: drawn[index] for index in sorted(drawn)}
 
 
-def _error(chosen: Sequence[Sequence[int]], best: Sequence[float]) -> Estimate:
-    """Mean distance between chosen and best index, bootstrapped over the pairs."""
-    return mean([float(np.mean(np.abs(np.asarray(each) - one))) for each, one in zip(chosen, best, strict=True)])
+def _estimate_error(chosen: Sequence[Sequence[int]], best: Sequence[float]) -> IntervalEstimate:
+    """Estimate the mean distance between chosen and best index over the pairs."""
+    return estimate_mean(
+        [float(np.mean(np.abs(np.asarray(each) - one))) for each, one in zip(chosen, best, strict=True)]
+    )

@@ -1,6 +1,6 @@
-"""What the finder's evaluation asks for: single scenes, pairs of features that the model never saw together, arms.
+"""Prompts of the finder's evaluation: single scenes, and pairs of features that the model never saw together.
 
-Everything here follows from a seed, and nothing here looks at a model.
+All of them are derived from a seed, without a model.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ world = import_demo_script("world")
 STEPS = 30  # candidates of a pair, as in the paper
 MIDDLE = STEPS // 2
 KINDS = ("hue", "shape", "pattern")  # of pairs
-SETTINGS = 2  # scenes for each pair of shapes or patterns
-GAPS = (60, 90, 120, 150)  # degrees between two hues
-_SINGLES, _PAIRS = range(2)  # streams of random numbers
+SCENES_PER_PAIR = 2  # for shapes and patterns
+HUE_GAPS = (60, 90, 120, 150)  # degrees between two hues
+_SINGLES, _PAIRS = range(2)  # random number streams
 
-#: What a clip of a pair is drawn from: a candidate's index, or a prompt of its own.
+#: The embedding that a pair's clip is sampled from: a candidate's index, or the name of a prompt.
 Source: TypeAlias = int | str
 GUIDE, ONLY_B = "guide", "b"
-ONLY_A = STEPS  # the last candidate is exactly A
+ONLY_A = STEPS  # the last candidate equals A
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two features of one kind, in a scene that is otherwise the same.
+    """Two features of one kind in the same scene.
 
     Args:
-        kind: A field of the scene.
+        kind: The field of the scene that differs.
         a: The first feature.
-        b: The second.
-        scene: What stays the same (and shows A).
+        b: The second feature.
+        scene: The scene with A.
     """
 
     kind: str
@@ -49,59 +49,63 @@ class Pair:
 
     @property
     def scenes(self) -> tuple:
-        """The scene with A, and with B."""
+        """The scene with A, and the scene with B."""
         return self.scene.replace(**{self.kind: self.a}), self.scene.replace(**{self.kind: self.b})
 
     @property
     def prompts(self) -> tuple[str, str]:
         """Prompt A and prompt B."""
-        return self._saying(self.a), self._saying(self.b)
+        return self._describe(self.a), self._describe(self.b)
 
     @property
     def guides(self) -> tuple[str, str]:
-        """The mixture in words: A named first, B named first."""
-        return self._saying(f"{self.a} and {self.b}"), self._saying(f"{self.b} and {self.a}")
+        """The guide prompt that names A first, and the one that names B first."""
+        return self._describe(f"{self.a} and {self.b}"), self._describe(f"{self.b} and {self.a}")
 
     @property
     def name(self) -> str:
-        """Short, for a file or a heading."""
+        """A short name for files and headings."""
         return f"{self.kind} {self.a} + {self.b}"
 
-    def _saying(self, words: str) -> str:
+    def _describe(self, words: str) -> str:
         return self.scene.replace(**{self.kind: words}).prompt
 
 
-def draw_scenes(count: int, seed: int) -> list:
-    """Random scenes for the single prompts."""
+def sample_scenes(count: int, seed: int) -> list:
+    """Sample random scenes for the single prompts."""
     random = np.random.default_rng([seed, _SINGLES])
     return [world.Scene.sample(random) for _ in range(count)]
 
 
-def draw_pairs(seed: int) -> list[Pair]:
-    """The 36 pairs: 12 of hues, 12 of shapes, 12 of patterns; which feature is A changes from setting to setting."""
+def sample_pairs(seed: int) -> list[Pair]:
+    """Sample the 36 pairs: 12 of hues, 12 of shapes and 12 of patterns.
+
+    Each pair of shapes or patterns appears in two scenes, once in each order.
+    """
     random = np.random.default_rng([seed, _PAIRS])
-    features = [("hue", a, b) for a, b in _hue_pairs(random)]
+    features = [("hue", a, b) for a, b in _sample_hue_pairs(random)]
     for kind, names in (("shape", world.SHAPES), ("pattern", world.PATTERNS)):
         for number, (a, b) in enumerate(itertools.combinations(names, 2)):
-            turned = [(a, b), (b, a)] if number % 2 == 0 else [(b, a), (a, b)]
-            features += [(kind, *turned[setting % 2]) for setting in range(SETTINGS)]
+            orders = [(a, b), (b, a)] if number % 2 == 0 else [(b, a), (a, b)]
+            features += [(kind, *orders[scene % 2]) for scene in range(SCENES_PER_PAIR)]
     return [Pair(kind, a, b, world.Scene.sample(random).replace(**{kind: a})) for kind, a, b in features]
 
 
-def _hue_pairs(random: np.random.Generator) -> list[tuple[str, str]]:
-    """Three different pairs for each gap, the second hue to either side of the first."""
+def _sample_hue_pairs(random: np.random.Generator) -> list[tuple[str, str]]:
+    """Sample three different pairs for each gap. The second hue can be on either side of the first."""
     names = {degrees: name for name, degrees in world.HUES.items()}
     pairs: list[tuple[str, str]] = []
-    for gap in GAPS:
-        every = [(first, (first + turn) % 360) for first in names for turn in (gap, -gap)]
+    for gap in HUE_GAPS:
+        options = [(first, (first + turn) % 360) for first in names for turn in (gap, -gap)]
         chosen: list[tuple[int, int]] = []
-        for place in random.permutation(len(every)):
-            if len(chosen) < len(names) // len(GAPS) and not {every[place], every[place][::-1]} & set(chosen):
-                chosen.append(every[place])
+        for number in random.permutation(len(options)):
+            option = options[number]
+            if len(chosen) < len(names) // len(HUE_GAPS) and not {option, option[::-1]} & set(chosen):
+                chosen.append(option)
         pairs += [(names[first], names[second]) for first, second in chosen]
     return pairs
 
 
-def clip_seed(seed: int, number: int, repetition: int = 0) -> int:
-    """The noise of a clip: the same for all arms of a pair, another for each pair and repetition."""
+def make_clip_seed(seed: int, number: int, repetition: int = 0) -> int:
+    """Compute the seed of a clip's noise. It depends on the pair and the repetition, not on the arm."""
     return 1_000_000 * seed + 1000 * repetition + number

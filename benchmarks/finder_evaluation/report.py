@@ -1,4 +1,4 @@
-"""The finder's evaluation as tables in Markdown, as JSON, and as strips of frames to look at."""
+"""Report of the finder's evaluation: Markdown tables, JSON, and strips of frames."""
 
 from __future__ import annotations
 
@@ -7,38 +7,39 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .figures import ANY, CONTROLS, RANDOM, Choice, Figures
-from .pairs import GUIDE, KINDS, MIDDLE, ONLY_B, Pair, Source
-from .statistics import Estimate
+from richspace_core.tables import markdown_table
 
-_SCALE, _GAP, _LINE = 2, 4, 14  # pixels for each pixel of a clip, between frames, and of a line of text
-_PAPER, _INK, _CHOSEN = "#ffffff", "#222222", "#d02070"
-_SHOWN = 10  # candidates in a strip, evenly far apart
+from .estimates import IntervalEstimate
+from .figures import ANY, CONTROLS, RANDOM, ChosenIndices, Figures
+from .pairs import GUIDE, KINDS, MIDDLE, ONLY_B, Pair, Source
+
+_SCALE, _GAP, _LINE = 2, 4, 14  # enlargement of a frame, pixels between frames, height of a text line in pixels
+_BACKGROUND, _TEXT, _MARKED = "#ffffff", "#222222", "#d02070"
+_SHOWN = 10  # evenly spaced candidates in a strip
 
 
 @dataclass(eq=False)
 class Strip:
-    """The middle frames of a pair's clips, with one seed.
+    """The middle frames of a pair's clips with one seed.
 
     Args:
         pair: The pair.
-        choice: What the finder chose, which is marked.
-        frames: By what a clip was drawn from, ``[h, w, 3]`` in 0..1.
+        choice: The indices that the finder chose; the strip marks them.
+        frames: The frame from each source, ``[h, w, 3]`` in 0..1.
     """
 
     pair: Pair
-    choice: Choice
+    choice: ChosenIndices
     frames: dict[Source, np.ndarray] = field(default_factory=dict)
 
-    def picture(self) -> Image.Image:
-        """From A to B, ten candidates and those that an arm draws, then the guide prompt's own clip."""
+    def draw(self) -> Image.Image:
+        """Draw ten candidates and the arms' candidates, from A to B, and then the guide prompt's clip."""
         swept = sorted((source for source in self.frames if isinstance(source, int)), reverse=True)
-        spread = {swept[round(place)] for place in np.linspace(0, len(swept) - 1, min(_SHOWN, len(swept)))}
+        spread = {swept[round(position)] for position in np.linspace(0, len(swept) - 1, min(_SHOWN, len(swept)))}
         marks = {"one guide": self.choice.a_first, "both orders": self.choice.both, "middle": MIDDLE}
         titles: dict[Source, tuple[str, str]] = {
             index: (str(index), ", ".join(mark for mark, marked in marks.items() if marked == index))
@@ -47,94 +48,96 @@ class Strip:
         titles |= {ONLY_B: ("B", ""), GUIDE: ("guide", "prompt")}
         frames = [(self.frames[source], title) for source, title in titles.items() if source in self.frames]
         side = _SCALE * frames[0][0].shape[0]
-        picture = Image.new("RGB", (len(frames) * (side + _GAP) + _GAP, side + 3 * _LINE + 2 * _GAP), _PAPER)
+        picture = Image.new("RGB", (len(frames) * (side + _GAP) + _GAP, side + 3 * _LINE + 2 * _GAP), _BACKGROUND)
         draw, font = ImageDraw.Draw(picture), ImageFont.load_default()
-        draw.text((_GAP, 0), f"A: {self.pair.prompts[0]}. Guide: {self.pair.guides[0]}", _INK, font=font)
-        for place, (frame, (title, mark)) in enumerate(frames):
-            x, y = _GAP + place * (side + _GAP), 3 * _LINE + _GAP
+        draw.text((_GAP, 0), f"A: {self.pair.prompts[0]}. Guide: {self.pair.guides[0]}", _TEXT, font=font)
+        for column, (frame, (title, mark)) in enumerate(frames):
+            x, y = _GAP + column * (side + _GAP), 3 * _LINE + _GAP
             image = Image.fromarray((255 * frame + 0.5).astype(np.uint8))
             picture.paste(image.resize((side, side), Image.Resampling.NEAREST), (x, y))
             for line, text in enumerate((title, mark), start=1):
-                draw.text((x, line * _LINE), text, _CHOSEN if mark else _INK, font=font)
+                draw.text((x, line * _LINE), text, _MARKED if mark else _TEXT, font=font)
         return picture
-
-
-def markdown(found: Figures) -> str:
-    """All tables."""
-    parts = [
-        f"# Demo model: {found['model']}, seed {found['seed']}",
-        *(["Quick: too few clips to mean anything."] if found["quick"] else []),
-        _INTERVALS,
-        _table("Single prompts, share drawn as said", ["", "share"], _rows(found["singles"])),
-        _table("Mixtures, share of clips with both features", ["drawn from", *KINDS, *_REST], _mixture_rows(found)),
-        _ARMS,
-        _table("Differences over the same pairs", ["", "both features there"], _rows(found["differences"], "{:+.0%}")),
-        _kept_table(found["kept"]),
-        *_sweep_tables(found["sweeps"]),
-        _table("Mean index that the finder chose", ["guide", "index of 30"], _rows(found["indices"], "{:.1f}")),
-        _cost_table(found["cost"]),
-    ]
-    return "\n\n".join(parts) + "\n"
 
 
 _REST = ("all", "all, rest kept", "rest kept")
 _INTERVALS = (
-    "Shares with 95% intervals: Wilson's, for as many independent clips as those of the pairs are worth; bootstrapped "
-    "over the pairs where it is a mean. What counts as what is in `demo_model/measure.py`."
+    "The ranges are 95% intervals: Wilson's for the effective number of independent clips, or bootstrapped over the "
+    "pairs for averages. `demo_model/measure.py` defines how features are recognized."
 )
 _ARMS = (
-    f"*{CONTROLS[0]}* and *{CONTROLS[1]}* are controls: what they draw is no mixture. *{RANDOM}* and *{ANY}* come from "
-    "the sweep, which has one seed; the latter is the most that any choice of an index could reach there."
+    f"*{CONTROLS[0]}* and *{CONTROLS[1]}* are controls and do not mix anything. *{RANDOM}* and *{ANY}* are computed "
+    "from the sweep, which has one seed. The latter is the highest share that any choice of an index could reach there."
 )
 
 
-def _mixture_rows(found: Figures) -> list[list[str]]:
-    return [
-        [arm, *(columns[name].shown() if name in columns else "" for name in (*KINDS, *_REST))]
-        for arm, columns in found["mixtures"].items()
+def format_markdown(found: Figures) -> str:
+    """Format all figures as Markdown tables."""
+    differences = _format_rows(found["differences"], "{:+.0%}")
+    parts = [
+        f"# Finder on the demo model: {found['model']}, seed {found['seed']}",
+        *(["A quick run: there are too few clips for reliable figures."] if found["quick"] else []),
+        _INTERVALS,
+        _format_table("Single prompts: share of correct clips", ["", "share"], _format_rows(found["singles"])),
+        _format_mixtures(found["mixtures"]),
+        _ARMS,
+        _format_table("Differences over the same pairs", ["", "share with both features"], differences),
+        _format_kept(found["kept"]),
+        _format_sweeps(found["sweeps"]),
+        _format_table(
+            "Average index of the finder", ["guide", "index of 30"], _format_rows(found["indices"], "{:.1f}")
+        ),
+        _format_cost(found["cost"]),
     ]
+    return "\n\n".join(parts) + "\n"
 
 
-def _kept_table(kept: Figures) -> str:
+def _format_mixtures(mixtures: Figures) -> str:
+    names = (*KINDS, *_REST)
+    rows = [
+        [arm, *(columns[name].format() if name in columns else "" for name in names)]
+        for arm, columns in mixtures.items()
+    ]
+    return _format_table("Mixtures: share of clips with both features", ["drawn from", *names], rows)
+
+
+def _format_kept(kept: Figures) -> str:
     kinds = list(next(iter(kept.values())))
-    rows = [[arm, *(columns[kind].shown() for kind in kinds)] for arm, columns in kept.items()]
-    return _table("What should have stayed, share that did", ["drawn from", *kinds], rows)
+    rows = [[arm, *(columns[kind].format() for kind in kinds)] for arm, columns in kept.items()]
+    return _format_table("Features that should not change: share that did not", ["drawn from", *kinds], rows)
 
 
-def _sweep_tables(sweeps: Figures) -> list[str]:
+def _format_sweeps(sweeps: Figures) -> str:
     if not sweeps["errors"]:
-        return ["No pair's sweep leads from B to A: there is no best index to be near to."]
+        return "No pair's sweep leads from B to A, so no pair has a best index."
     count = ", ".join(f"{number} of {kind}" for kind, number in sweeps["pairs"].items())
     header = ["index", *(f"from the best: {name}" for name in sweeps["best"])]
-    rows = [[way, *(each.shown("{:.1f}") for each in columns.values())] for way, columns in sweeps["errors"].items()]
-    rows.append(["(mean best index)", *(each.shown("{:.1f}") for each in sweeps["best"].values())])
-    return [_table(f"Mean distance of the chosen index from the best one ({count} pairs have one)", header, rows)]
+    rows = [[way, *(each.format("{:.1f}") for each in columns.values())] for way, columns in sweeps["errors"].items()]
+    rows.append(["(average best index)", *(each.format("{:.1f}") for each in sweeps["best"].values())])
+    return _format_table(f"Average distance from the best index, for pairs that have one ({count})", header, rows)
 
 
-def _cost_table(cost: Mapping[str, float | None]) -> str:
+def _format_cost(cost: Mapping[str, float | None]) -> str:
     rows = [[f"{name}, s", f"{cost[name]:.2f}"] for name in ("load", "load again", "sample", "decode")]
     if cost["peak memory"] is not None:
         rows.append(["peak memory of the process, MB", f"{cost['peak memory'] / 1e6:.0f}"])
-    return _table("A clip on one core (float32; the first load imports diffusers and transformers)", ["", ""], rows)
+    title = "One clip on one core (float32; the first load includes importing diffusers and transformers)"
+    return _format_table(title, ["", ""], rows)
 
 
-def _rows(estimates: Mapping[str, Estimate], form: str = "{:.0%}") -> list[list[str]]:
-    return [[name, estimate.shown(form)] for name, estimate in estimates.items()]
+def _format_rows(estimates: Mapping[str, IntervalEstimate], template: str = "{:.0%}") -> list[list[str]]:
+    return [[name, estimate.format(template)] for name, estimate in estimates.items()]
 
 
-def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return f"## {title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def _format_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return f"## {title}\n\n{markdown_table(header, rows)}"
 
 
-def write(folder: Path, found: Figures, strips: Sequence[Strip]) -> None:
-    """Write figures.json, figures.md and the strips."""
+def write_report(folder: Path, found: Figures, strips: Sequence[Strip]) -> None:
+    """Write figures.json, figures.md and a picture of each strip."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "figures.json").write_text(json.dumps(found, indent=1, default=_plain) + "\n", encoding="utf-8")
-    (folder / "figures.md").write_text(markdown(found), encoding="utf-8")
+    content = json.dumps(found, indent=1, default=dataclasses.asdict)
+    (folder / "figures.json").write_text(content + "\n", encoding="utf-8")
+    (folder / "figures.md").write_text(format_markdown(found), encoding="utf-8")
     for strip in strips:
-        strip.picture().save(folder / f"{strip.pair.name.replace(' + ', '-').replace(' ', '-')}.png")
-
-
-def _plain(value: Any) -> Any:
-    return dataclasses.asdict(value)
+        strip.draw().save(folder / f"{strip.pair.name.replace(' + ', '-').replace(' ', '-')}.png")

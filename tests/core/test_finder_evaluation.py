@@ -19,63 +19,63 @@ world = import_demo_script("world")
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT / "benchmarks")
     evaluation = importlib.import_module("evaluate_finder")
-    figures, pairs, report, statistics = (
-        importlib.import_module(f"finder_evaluation.{name}") for name in ("figures", "pairs", "report", "statistics")
+    estimates, figures, pairs, report = (
+        importlib.import_module(f"finder_evaluation.{name}") for name in ("estimates", "figures", "pairs", "report")
     )
 
-FEW = evaluation.Plan(scenes=6, every_pair=12, every_candidate=5, repetitions=2, strips=1)
+FEW = evaluation.Workload(scenes=6, every_pair=12, every_candidate=5, repetitions=2, strips=1)
 FEWEST = replace(FEW, scenes=1, every_candidate=pairs.STEPS, repetitions=1)
 #: Where the oracle's sweep leaves B, reaches the mixture and leaves it for A.
 MIXED = range(11, 21)
 COST = {"load": 1.0, "load again": 0.5, "sample": 0.5, "decode": 0.25, "peak memory": 5e8}
 
 
-class TestStatistics:
+class TestEstimates:
     def test_wilson_against_the_published_interval(self):
         # Newcombe (1998), table I: 81 of 263, and 0 of 20.
-        assert statistics.wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-        assert statistics.wilson(0, 20) == pytest.approx((0, 0.1611), abs=5e-5)
+        assert estimates.compute_wilson_interval(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+        assert estimates.compute_wilson_interval(0, 20) == pytest.approx((0, 0.1611), abs=5e-5)
 
     @pytest.mark.parametrize("count", [1, 2, 7, 36, 240])
     def test_wilson_of_whole_numbers_is_scipys(self, count):
         for successes in range(count + 1):
             interval = stats.binomtest(successes, count).proportion_ci(method="wilson")
-            assert statistics.wilson(successes / count, count) == pytest.approx(interval, abs=1e-12)
+            assert estimates.compute_wilson_interval(successes / count, count) == pytest.approx(interval, abs=1e-12)
 
     def test_single_answers_are_independent(self):
-        found = statistics.share([[True]] * 3 + [[False]])
-        assert (found.low, found.high) == pytest.approx(statistics.wilson(0.75, 4))
+        found = estimates.estimate_share([[True]] * 3 + [[False]])
+        assert (found.low, found.high) == pytest.approx(estimates.compute_wilson_interval(0.75, 4))
 
     def test_answers_that_are_all_alike_in_their_group_count_once(self):
-        found = statistics.share([[True] * 5, [False] * 5] * 4)
-        assert (found.low, found.high) == pytest.approx(statistics.wilson(0.5, 8), abs=0.03)
+        found = estimates.estimate_share([[True] * 5, [False] * 5] * 4)
+        assert (found.low, found.high) == pytest.approx(estimates.compute_wilson_interval(0.5, 8), abs=0.03)
 
     def test_answers_as_varied_within_groups_as_between_them_count_each(self):
-        found = statistics.share([[True, False]] * 3 + [[False, False], [True, True]])
-        assert (found.low, found.high) == pytest.approx(statistics.wilson(0.5, 10))
+        found = estimates.estimate_share([[True, False]] * 3 + [[False, False], [True, True]])
+        assert (found.low, found.high) == pytest.approx(estimates.compute_wilson_interval(0.5, 10))
 
     def test_unanimous_answers_keep_an_interval(self):
-        found = statistics.share([[True] * 3] * 12)
+        found = estimates.estimate_share([[True] * 3] * 12)
         assert (found.value, found.high) == (1, 1)
-        assert found.low == pytest.approx(statistics.wilson(1, 12)[0])
+        assert found.low == pytest.approx(estimates.compute_wilson_interval(1, 12)[0])
 
     def test_mean_and_its_bootstrap_interval(self):
         values = np.random.default_rng(0).normal(3, 2, 400)
-        found = statistics.mean(values)
+        found = estimates.estimate_mean(values)
         assert found.value == pytest.approx(values.mean())
         assert (found.high - found.low) / 2 == pytest.approx(1.96 * values.std() / 20, rel=0.1)
 
     @pytest.mark.parametrize("values", [[3.5], [3.5] * 8])
     def test_values_that_are_all_alike_have_no_interval(self, values):
-        found = statistics.mean(values)
+        found = estimates.estimate_mean(values)
         assert (found.value, found.low, found.high) == (3.5, 3.5, 3.5)
 
     def test_the_same_values_have_the_same_interval_again(self):
         values = np.random.default_rng(0).normal(3, 2, 12)
-        assert statistics.mean(values) == statistics.mean(values)
+        assert estimates.estimate_mean(values) == estimates.estimate_mean(values)
 
     def test_falling_pools_what_rises(self):
-        assert statistics.falling([1, 0.5, 0.7, 0.2, 0.2, 0.6]) == pytest.approx([1, 0.6, 0.6, 1 / 3, 1 / 3, 1 / 3])
+        assert estimates.fit_falling([1, 0.5, 0.7, 0.2, 0.2, 0.6]) == pytest.approx([1, 0.6, 0.6, 1 / 3, 1 / 3, 1 / 3])
 
     @pytest.mark.parametrize(
         ("coordinates", "best", "turn"),
@@ -88,30 +88,30 @@ class TestStatistics:
     )
     def test_the_best_index_by_both_definitions(self, coordinates, best, turn):
         indices = range(1, len(coordinates) + 1)
-        assert statistics.nearest_to_middle(indices, coordinates) == best
-        found = statistics.turning_point(indices, coordinates, (0.25, 0.75))
+        assert estimates.find_nearest_to_middle(indices, coordinates) == best
+        found = estimates.find_turning_point(indices, coordinates, (0.25, 0.75))
         assert found == (turn if turn is None else pytest.approx(turn, abs=0.05))
 
 
 class TestPairs:
     def test_thirty_six_and_the_same_again(self):
-        drawn = pairs.draw_pairs(0)
+        drawn = pairs.sample_pairs(0)
         assert [pair.kind for pair in drawn] == ["hue"] * 12 + ["shape"] * 12 + ["pattern"] * 12
-        assert drawn == pairs.draw_pairs(0)
-        assert drawn != pairs.draw_pairs(1)
+        assert drawn == pairs.sample_pairs(0)
+        assert drawn != pairs.sample_pairs(1)
 
     def test_hues_are_three_pairs_of_each_gap(self):
         gaps = [
             abs((world.HUES[pair.a] - world.HUES[pair.b] + 180) % 360 - 180)
-            for pair in pairs.draw_pairs(3)
+            for pair in pairs.sample_pairs(3)
             if pair.kind == "hue"
         ]
         assert gaps == [60] * 3 + [90] * 3 + [120] * 3 + [150] * 3
-        assert len({frozenset((pair.a, pair.b)) for pair in pairs.draw_pairs(3)}) == 12 + 6 + 6
+        assert len({frozenset((pair.a, pair.b)) for pair in pairs.sample_pairs(3)}) == 12 + 6 + 6
 
     @pytest.mark.parametrize("kind", ["shape", "pattern"])
     def test_every_other_pair_comes_in_both_orders(self, kind):
-        found = {(pair.a, pair.b) for pair in pairs.draw_pairs(0) if pair.kind == kind}
+        found = {(pair.a, pair.b) for pair in pairs.sample_pairs(0) if pair.kind == kind}
         assert len(found) == 12
         assert {(b, a) for a, b in found} == found
 
@@ -136,7 +136,7 @@ def encode(text):
 
 def oracle(jobs, *, guide_mixes=False):
     """Draws what was asked for: A and B as they are, the candidates in `MIXED` as mixtures of their clips' pixels."""
-    scenes, drawn = pairs.draw_scenes(FEW.scenes, 0), pairs.draw_pairs(0)[:: FEW.every_pair]
+    scenes, drawn = pairs.sample_scenes(FEW.scenes, 0), pairs.sample_pairs(0)[:: FEW.every_pair]
     for job in jobs:
         kind, number, *rest = job.key
         if kind == "single":
@@ -163,7 +163,7 @@ def blank(jobs):
 
 @pytest.fixture(scope="module")
 def run():
-    return evaluation.run(FEW, 0, encode, oracle, list)
+    return evaluation.evaluate(FEW, 0, encode, oracle, list)
 
 
 class TestOracle:
@@ -174,7 +174,7 @@ class TestOracle:
 
     def test_pure_clips_count_as_no_mixture_and_mixed_ones_do(self, run):
         shares = {arm: columns["all"].value for arm, columns in run[0]["mixtures"].items()}
-        assert shares[figures.CENTRE] == shares[figures.ANY] == 1
+        assert shares[figures.CENTER] == shares[figures.ANY] == 1
         assert shares[figures.CONTROLS[0]] == shares[figures.CONTROLS[1]] == shares[figures.DIRECT] == 0
         assert 0 < shares[figures.RANDOM] < 1
 
@@ -185,7 +185,7 @@ class TestOracle:
         assert all(one.value == 1 for row in run[0]["kept"].values() for one in row.values())
 
     def test_a_mixture_that_the_guide_prompt_draws_is_to_its_credit(self):
-        found, _ = evaluation.run(FEWEST, 0, encode, lambda jobs: oracle(jobs, guide_mixes=True), list)
+        found, _ = evaluation.evaluate(FEWEST, 0, encode, lambda jobs: oracle(jobs, guide_mixes=True), list)
         assert found["mixtures"][figures.DIRECT]["all"].value == 1
         assert all(found["differences"][f"{arm} - {figures.DIRECT}"].value <= 0 for arm in (figures.ONE, figures.BOTH))
 
@@ -196,11 +196,11 @@ class TestOracle:
             return ((job, dulled(clip)) for job, clip in oracle(jobs))
 
         found, unaware = (
-            evaluation.run(FEWEST, 0, encode, draw, rebuild)[0]["mixtures"]
-            for rebuild in (lambda clips: map(dulled, clips), list)
+            evaluation.evaluate(FEWEST, 0, encode, draw, reconstruct)[0]["mixtures"]
+            for reconstruct in (lambda clips: map(dulled, clips), list)
         )
         assert {found[arm]["pattern"].value for arm in figures.CONTROLS} == {0}
-        assert found[figures.CENTRE]["pattern"].value == 1
+        assert found[figures.CENTER]["pattern"].value == 1
         assert {unaware[arm]["pattern"].value for arm in figures.CONTROLS} == {0, 1}
 
     def test_the_best_index_is_the_middle_of_the_mixtures(self, run):
@@ -215,7 +215,7 @@ class TestOracle:
             asked.extend(jobs)
             return blank(jobs)
 
-        evaluation.run(FEW, 0, encode, draw, list)
+        evaluation.evaluate(FEW, 0, encode, draw, list)
         keys = [job.key for job in asked]
         assert len(set(keys)) == len(keys)
         seeds = {job.key[:2] + job.key[3:]: job.seed for job in asked}
@@ -224,7 +224,7 @@ class TestOracle:
 
     def test_files(self, run, tmp_path):
         found = {"model": "oracle", "seed": 0, "quick": True, "cost": COST | {"peak memory": None}} | run[0]
-        report.write(tmp_path / "out", found, run[1])
+        report.write_report(tmp_path / "out", found, run[1])
         written = json.loads((tmp_path / "out" / "figures.json").read_text())
         assert written["singles"]["hue"]["value"] == 1
         assert written["pairs"][0]["clips"][0]["both"] in (True, False)
@@ -236,9 +236,9 @@ class TestOracle:
 
 
 def test_clips_where_nothing_is_seen_count_as_failures():
-    found, strips = evaluation.run(FEW, 0, encode, blank, list)
+    found, strips = evaluation.evaluate(FEW, 0, encode, blank, list)
     assert found["singles"]["all four"].value == 0
     assert found["mixtures"][figures.BOTH]["all"].value == 0
     assert found["sweeps"]["errors"] == {}
-    assert "No pair's sweep" in report.markdown({"model": "", "seed": 0, "quick": False, "cost": COST} | found)
-    assert strips[0].picture().width > 64
+    assert "No pair's sweep" in report.format_markdown({"model": "", "seed": 0, "quick": False, "cost": COST} | found)
+    assert strips[0].draw().width > 64

@@ -1,0 +1,166 @@
+"""Worker processes that draw clips with the pack's own functions, on one thread each.
+
+Every clip is sampled separately, with its own seed. It does not depend on the other clips or on the number of workers.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from richspace_core import TextEmbedding
+from richspace_core.encoding import encode_prompts
+from richspace_core.model_config import VideoSize
+from richspace_core.model_folder import CogVideoXFolder
+from richspace_core.sampling import SamplingSettings, decode_latents, sample_latents
+
+from .pairs import world
+
+SETTINGS = SamplingSettings(VideoSize(0, 0, 0), steps=20, guidance_scale=4.0)
+_ROUNDS = 5  # of each timing
+
+
+@dataclass(frozen=True, eq=False)
+class DrawJob:
+    """One clip to draw.
+
+    Args:
+        key: Identifies the clip for the caller.
+        embedding: float32 ``[n, d]``.
+        token_count: Number of rows that belong to the prompt.
+        seed: Seed of the noise.
+    """
+
+    key: Hashable
+    embedding: NDArray[np.float32]
+    token_count: int
+    seed: int
+
+
+#: Draws clips, in order.
+DrawClips: TypeAlias = Callable[[Sequence[DrawJob]], Iterable[tuple[DrawJob, world.Clip]]]
+#: Encodes and decodes clips with the autoencoder, in order.
+ReconstructClips: TypeAlias = Callable[[Sequence[world.Clip]], Iterable[world.Clip]]
+
+
+class LoadedModel:
+    """A CogVideoX folder, loaded in float32 on the CPU.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()  # for loading; the clips have their own
+        self.folder = CogVideoXFolder.open(path)
+        self.tokenizer = self.folder.load_tokenizer()
+        self.text_encoder = self.folder.load("text_encoder", torch.float32)
+        self.transformer = self.folder.load("transformer", torch.float32)
+        self.vae = self.folder.load("vae", torch.float32)
+        self.empty = self.encode("")
+
+    def encode(self, prompt: str) -> TextEmbedding:
+        """Encode one prompt. In a batch, the last bits of its embedding would depend on the other prompts."""
+        (encoded,) = encode_prompts([prompt], self.tokenizer, self.text_encoder, max_length=self.folder.text_length)
+        return encoded.embedding
+
+    def sample(self, embedding: TextEmbedding, seed: int) -> torch.Tensor:
+        """Sample the latents of one clip."""
+        return sample_latents(self.folder, self.transformer, embedding, self.empty, SETTINGS, seed=seed)
+
+    def draw(self, embedding: TextEmbedding, seed: int) -> world.Clip:
+        """Sample and decode one clip, ``[t, h, w, 3]``."""
+        return decode_latents(self.vae, self.sample(embedding, seed)).numpy()
+
+    def reconstruct(self, clip: world.Clip) -> world.Clip:
+        """Encode and decode a clip. The result is the best that this model can show of it."""
+        video = torch.from_numpy(clip).permute(3, 0, 1, 2)[None] * 2 - 1  # [1, 3, t, h, w]
+        with torch.inference_mode():
+            return decode_latents(self.vae, self.vae.encode(video).latent_dist.mean).numpy()
+
+
+@cache
+def load_model(path: Path) -> LoadedModel:
+    """Load a folder once in each process, and use one thread: a model this small is slower on several."""
+    torch.set_num_threads(1)
+    return LoadedModel(path)
+
+
+def draw_clip(path: Path, job: DrawJob) -> world.Clip:
+    """Draw one clip in this process."""
+    return load_model(path).draw(TextEmbedding(torch.from_numpy(job.embedding), job.token_count), job.seed)
+
+
+def reconstruct_clip(path: Path, clip: world.Clip) -> world.Clip:
+    """Encode and decode one clip in this process."""
+    return load_model(path).reconstruct(clip)
+
+
+@contextmanager
+def start_workers(path: Path, count: int) -> Iterator[tuple[DrawClips, ReconstructClips]]:
+    """Start processes that draw and reconstruct clips until the context ends."""
+    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
+
+        def draw(jobs: Sequence[DrawJob]) -> Iterator[tuple[DrawJob, world.Clip]]:
+            return zip(jobs, pool.map(partial(draw_clip, path), jobs, chunksize=2), strict=True)
+
+        def reconstruct(clips: Sequence[world.Clip]) -> Iterator[world.Clip]:
+            return pool.map(partial(reconstruct_clip, path), clips, chunksize=2)
+
+        try:
+            yield draw, reconstruct
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def measure_cost(path: Path) -> dict[str, float | None]:
+    """Measure the time and memory of a clip in a new process on one core. Times are the shortest of several calls."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_measure_cost_here, path).result()
+
+
+def _measure_cost_here(path: Path) -> dict[str, float | None]:
+    torch.set_num_threads(1)
+    models: list[LoadedModel] = []
+    load_time = _measure_seconds(lambda: models.append(LoadedModel(path)))  # includes the imports of diffusers
+    model = models[0]
+    prompt = model.encode("a large plain red circle moves right")
+    latents = model.sample(prompt, 0)  # not timed: the first call imports more modules
+    return {
+        "load": load_time,
+        "load again": _measure_seconds(lambda: LoadedModel(path)),
+        "sample": min(_measure_seconds(lambda: model.sample(prompt, 0)) for _ in range(_ROUNDS)),
+        "decode": min(_measure_seconds(lambda: decode_latents(model.vae, latents)) for _ in range(_ROUNDS)),
+        "peak memory": read_peak_memory(),
+    }
+
+
+def _measure_seconds(function: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def read_peak_memory() -> float | None:
+    """Return this process's peak memory in bytes, or None on Windows."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
