@@ -1,7 +1,9 @@
-"""Rendering on a local Ray cluster against rendering in one process: the same clips of the demo model, one run.
+"""Time of rendering clips of the demo model on a local Ray cluster, compared with rendering them in one process.
 
-Every worker computes on one thread. What counts beside the wall time is the pace once all workers have begun: from the
-moment the last of them hands over its first clip to the last clip.
+Each worker uses one thread. In addition to the total time, the benchmark measures the time per clip once all workers
+are running: from the first clip of the last worker to the last clip of all.
+
+Run: python benchmarks/cluster_speed.py
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ MODEL, SEEDS = ROOT / "demo_model", 4
 
 
 def make_jobs(settings: RenderSettings) -> list[ClipJob]:
-    """Both arms of each of the demo's mixtures, with several seeds."""
+    """Make jobs for both arms of each demo mixture, with several seeds."""
     encoder = load_text_encoder(MODEL, dtype=torch.float32)
     negative = encoder.encode("")
     mixtures = load_mixtures(PAPER_PROMPTS.with_name("demo_prompts.json"))
@@ -44,34 +46,34 @@ def make_jobs(settings: RenderSettings) -> list[ClipJob]:
     return jobs
 
 
-def measure(runner: Runner, workers: int, jobs: list[ClipJob], settings: RenderSettings) -> tuple[float, float]:
-    """Seconds in all, and seconds a clip once every worker is at work."""
+def measure_runner(runner: Runner, workers: int, jobs: list[ClipJob], settings: RenderSettings) -> tuple[float, float]:
+    """Measure the total seconds, and the seconds per clip once all workers are running."""
     start = time.perf_counter()
     times = [time.perf_counter() - start for _ in runner.run(jobs, settings)]
-    begun = next(place for place in range(len(times)) if place >= workers * 2)  # each has handed over one or more
-    return times[-1], (times[-1] - times[begun]) / (len(times) - 1 - begun)
+    start_up = workers * 2  # clips, after which each worker has returned at least one
+    return times[-1], (times[-1] - times[start_up]) / (len(times) - 1 - start_up)
 
 
 def main() -> None:
-    """Measure and print."""
-    torch.set_num_threads(1)  # from the start: threads that once were go on looking for work
+    """Measure and print the table."""
+    torch.set_num_threads(1)  # before any work: idle threads would keep using the cores
     settings = RenderSettings(MODEL, SamplingSettings(VideoSize(0, 0, 0), steps=20, guidance_scale=4.0), device="cpu")
     jobs = make_jobs(settings)
-    before = measure(InProcess(), 1, jobs, settings)
+    before = measure_runner(InProcess(), 1, jobs, settings)
     with RayNodes() as nodes:
         runner = OnRay(nodes.address)
-        one = measure(runner, 1, jobs, settings)
+        one = measure_runner(runner, 1, jobs, settings)
         nodes.add()
-        two = measure(runner, 2, jobs, settings)
-    here = min(before, measure(InProcess(), 1, jobs, settings))
+        two = measure_runner(runner, 2, jobs, settings)
+    here = min(before, measure_runner(InProcess(), 1, jobs, settings))
     rows = [("this process", 1, *here), ("Ray", 1, *one), ("Ray", 2, *two)]
     pace = rows[0][3]
     print_table(
         f"{len(jobs)} clips",
-        ("where", "workers", "seconds in all", "seconds a clip", "of this process's"),
-        [(where, str(count), f"{all_:.1f}", f"{clip:.3f}", f"{clip / pace:.2f}") for where, count, all_, clip in rows],
+        ("", "workers", "seconds in total", "seconds per clip", "ratio to this process"),
+        [(name, str(count), f"{total:.1f}", f"{clip:.3f}", f"{clip / pace:.2f}") for name, count, total, clip in rows],
     )
-    print(f"\nRay's overhead: {1000 * (rows[1][3] - pace):+.0f} ms a clip, with one worker.")
+    print(f"\nOverhead of Ray with one worker: {1000 * (rows[1][3] - pace):+.0f} ms per clip")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The benchmarks that mean something else on an accelerator, run on one.
+"""The benchmarks whose results differ on a GPU.
 
 Run: python benchmarks/gpu.py
 """
@@ -11,9 +11,9 @@ import torch
 
 
 def main() -> None:
-    """Print the tables, or say why not."""
+    """Print the tables if there is a CUDA device."""
     if not torch.cuda.is_available():
-        print("No CUDA device: nothing to measure here.")
+        print("There is no CUDA device, so there is nothing to measure.")
         return
     print(f"Device: {torch.cuda.get_device_name()}")
     finder_speed.main("cuda")

@@ -1,6 +1,8 @@
-"""The host's own CogVideoX, corrected, against this pack's sampler and diffusers called directly: time and memory.
+"""Time and memory of ComfyUI's own CogVideoX with the pack's patches, of the pack's sampler, and of diffusers.
 
-The same weights, embeddings, noise and settings for all of them. Run: python benchmarks/native_speed.py
+All of them use the same weights, embeddings, noise and settings.
+
+Run: python benchmarks/native_speed.py
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sampling_speed import make_pipeline
-from timing import compare, peak_bytes, print_table
+from sampling_speed import encode_prompts, make_pipeline
+from timing import compare_times, measure_peak_bytes, print_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 import host_python
@@ -24,65 +26,65 @@ SIZE = {"width": WIDTH, "height": HEIGHT, "frames": FRAMES, "batch_size": 1}
 
 
 def main(rounds: int = 7) -> None:
-    """Print the tables."""
-    torch.set_num_threads(1)  # threads that wait for each other measure the machine's other work
+    """Measure and print the tables."""
+    torch.set_num_threads(1)  # several threads would also wait for other programs
     with tempfile.TemporaryDirectory() as base, torch.inference_mode():
         host_python.import_host(Path(base))
         pack = host_python.load_pack()
-        nodes = host_python.node_classes(pack)
-        ways = sampling_ways(nodes)
-        latents = {name: way() for name, way in ways.items()}
-        reference = latents["diffusers directly"]
-        times = compare(*ways.values(), rounds=rounds)
-        rows = [
-            (
-                name,
-                f"{seconds / STEPS * 1000:.1f}",
-                f"{seconds / times[0]:.3f}",
-                f"{peak_bytes(way) / 2**20:.1f}",
-                f"{distance(latents[name], reference):.0e}",
-            )
-            for (name, way), seconds in zip(ways.items(), times, strict=True)
-        ]
-        header = ("what", "ms a step", "ratio", "most MiB beside the weights", "distance of the latents")
-        print_table(f"Sampling, demo model, {WIDTH} x {HEIGHT} x {FRAMES}, {STEPS} steps", header, rows)
+        measure_samplers(make_samplers(host_python.node_classes(pack)), rounds)
+        measure_forwards(make_forwards(importlib.import_module(f"{pack.__name__}.nodes.native")))
 
-        forwards = forward_ways(importlib.import_module(f"{pack.__name__}.nodes.native"))
-        times = compare(*forwards.values(), rounds=3)
-        rows = [
-            (name, f"{seconds:.2f}", f"{seconds / times[0]:.2f}", f"{peak_bytes(way) / 2**20:.0f}")
-            for (name, way), seconds in zip(forwards.items(), times, strict=True)
-        ]
-        print_table(
-            "One forward as wide as 2B, two layers, 226 tokens and 5 x 30 x 46 latents",
-            ("what", "seconds", "ratio", "most MiB beside the weights"),
-            rows,
+
+def measure_samplers(samplers: dict[str, Callable[[], torch.Tensor]], rounds: int) -> None:
+    """Measure sampling and print the table."""
+    latents = {name: sample() for name, sample in samplers.items()}
+    reference = latents["diffusers directly"]
+    times = compare_times(*samplers.values(), rounds=rounds)
+    rows = [
+        (
+            name,
+            f"{seconds / STEPS * 1000:.1f}",
+            f"{seconds / times[0]:.3f}",
+            f"{measure_peak_bytes(sample) / 2**20:.1f}",
+            f"{compute_distance(latents[name], reference):.0e}",
         )
+        for (name, sample), seconds in zip(samplers.items(), times, strict=True)
+    ]
+    header = ("", "ms per step", "ratio", "peak MiB without the weights", "distance of the latents")
+    print_table(f"Sampling, demo model, {WIDTH} x {HEIGHT} x {FRAMES}, {STEPS} steps", header, rows)
 
 
-def distance(ours: torch.Tensor, reference: torch.Tensor) -> float:
-    """Relative L2."""
+def measure_forwards(forwards: dict[str, Callable[[], torch.Tensor]]) -> None:
+    """Measure one forward and print the table."""
+    times = compare_times(*forwards.values(), rounds=3)
+    rows = [
+        (name, f"{seconds:.2f}", f"{seconds / times[0]:.2f}", f"{measure_peak_bytes(forward) / 2**20:.0f}")
+        for (name, forward), seconds in zip(forwards.items(), times, strict=True)
+    ]
+    header = ("", "seconds", "ratio", "peak MiB without the weights")
+    print_table("One forward as wide as 2B, two layers, 226 tokens and 5 x 30 x 46 latents", header, rows)
+
+
+def compute_distance(ours: torch.Tensor, reference: torch.Tensor) -> float:
+    """Compute the relative L2 distance."""
     return float((ours - reference).norm() / reference.norm())
 
 
-def sampling_ways(nodes: dict[str, Any]) -> dict[str, Callable[[], torch.Tensor]]:
-    """{what it is: what samples the demo's latents in the host's layout}, diffusers first."""
+def make_samplers(nodes: dict[str, Any]) -> dict[str, Callable[[], torch.Tensor]]:
+    """Create functions by name that sample the demo model's latents in ComfyUI's layout, diffusers first."""
     from comfy_extras.nodes_custom_sampler import SamplerCustom
 
     demo = nodes["RichSpaceLoadCogVideoX"].GET_SCHEMA().inputs[0].options[0]
     model, encoder = nodes["RichSpaceLoadCogVideoX"].execute(model=demo, dtype="auto").args
     native, _, _ = nodes["RichSpaceLoadCogVideoXNative"].execute(model=demo, dtype="auto").args
-    positive, negative = (
-        nodes["RichSpaceT5Encode"].execute(encoder=encoder, text=text).args[0]
-        for text in ("a red circle moves right", "")
-    )
+    positive, negative = encode_prompts(nodes, encoder)
     pipeline = make_pipeline(model)
     sampler, sigmas = nodes["RichSpaceCogVideoXSampler"].execute(
         model=native, steps=STEPS, scheduler="auto", dynamic_cfg="off", noise="diffusers"
     ).args  # fmt: skip
     (latent,) = nodes["RichSpaceEmptyCogVideoXLatent"].execute(model=native, **SIZE).args
 
-    def directly() -> torch.Tensor:
+    def sample_directly() -> torch.Tensor:
         latents: torch.Tensor = pipeline(
             prompt_embeds=positive[0][0], negative_prompt_embeds=negative[0][0], width=WIDTH, height=HEIGHT,
             num_frames=FRAMES, num_inference_steps=STEPS, guidance_scale=CFG, output_type="latent",
@@ -90,7 +92,7 @@ def sampling_ways(nodes: dict[str, Any]) -> dict[str, Callable[[], torch.Tensor]
         ).frames  # fmt: skip
         return latents.movedim(1, 2) / model.folder.scaling_factor
 
-    def by_the_pack() -> torch.Tensor:
+    def sample_with_pack() -> torch.Tensor:
         output = nodes["RichSpaceCogVideoXSample"].execute(
             model=model, positive=positive, negative=negative, steps=STEPS, cfg=CFG, seed=SEED, scheduler="auto",
             dynamic_cfg="off", **SIZE,
@@ -98,16 +100,20 @@ def sampling_ways(nodes: dict[str, Any]) -> dict[str, Callable[[], torch.Tensor]
         samples: torch.Tensor = output.args[0]["samples"]
         return samples
 
-    def by_the_host() -> torch.Tensor:
+    def sample_with_host() -> torch.Tensor:
         output = SamplerCustom.execute(native, True, SEED, CFG, positive, negative, sampler, sigmas, latent)
         samples: torch.Tensor = output.args[0]["samples"]
         return samples
 
-    return {"diffusers directly": directly, "CogVideoX Sample": by_the_pack, "native, SamplerCustom": by_the_host}
+    return {
+        "diffusers directly": sample_directly,
+        "CogVideoX Sample": sample_with_pack,
+        "native, SamplerCustom": sample_with_host,
+    }
 
 
-def forward_ways(native: Any) -> dict[str, Callable[[], torch.Tensor]]:
-    """{what it is: one forward of a random model as wide as the published 2B}, diffusers first."""
+def make_forwards(native: Any) -> dict[str, Callable[[], torch.Tensor]]:
+    """Create functions by name that run one forward of a random model as wide as CogVideoX-2B, diffusers first."""
     import comfy.model_management
     import comfy.sd
     from diffusers import CogVideoXTransformer3DModel
@@ -124,7 +130,7 @@ def forward_ways(native: Any) -> dict[str, Callable[[], torch.Tensor]]:
     return {
         "diffusers": lambda: theirs(latents.movedim(1, 2), text, timestep).sample,
         "native": lambda: network(latents, timestep, text, transformer_options=options),
-        "native, the host's attention": lambda: network(latents, timestep, text, transformer_options={}),
+        "native, ComfyUI's attention": lambda: network(latents, timestep, text, transformer_options={}),
     }
 
 

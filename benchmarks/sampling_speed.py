@@ -1,4 +1,4 @@
-"""Sampling through the node against diffusers' pipeline called directly: same model, embeddings, settings and seed.
+"""Time of sampling with the node, compared with calling diffusers' pipeline with the same inputs and settings.
 
 Run: python benchmarks/sampling_speed.py
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
-from timing import compare, print_table
+from timing import compare_times, print_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 import host_python
@@ -19,37 +20,34 @@ STEPS, WIDTH, HEIGHT, FRAMES, SEED = 10, 192, 128, 17, 0
 
 
 def main(rounds: int = 7) -> None:
-    """Print the table."""
-    torch.set_num_threads(1)  # threads that wait for each other measure the machine's other work
+    """Measure and print the table."""
+    torch.set_num_threads(1)  # several threads would also wait for other programs
     with tempfile.TemporaryDirectory() as base, torch.inference_mode():
         host_python.import_host(Path(base))
         nodes = host_python.node_classes(host_python.load_pack())
         loader = nodes["RichSpaceLoadCogVideoX"]
         demo = loader.GET_SCHEMA().inputs[0].options[0]
         model, encoder = loader.execute(model=demo, dtype="auto").args
-        positive, negative = (
-            nodes["RichSpaceT5Encode"].execute(encoder=encoder, text=text).args[0]
-            for text in ("a red circle moves right", "")
-        )
+        positive, negative = encode_prompts(nodes, encoder)
         pipeline = make_pipeline(model)
 
-        def through_the_node() -> torch.Tensor:
+        def sample_with_node() -> torch.Tensor:
             return nodes["RichSpaceCogVideoXSample"].execute(
                 model=model, positive=positive, negative=negative, width=WIDTH, height=HEIGHT, frames=FRAMES,
                 steps=STEPS, cfg=6.0, seed=SEED, batch_size=1, scheduler="auto", dynamic_cfg="off",
             ).args[0]["samples"]  # fmt: skip
 
-        def directly() -> torch.Tensor:
+        def sample_directly() -> torch.Tensor:
             return pipeline(
                 prompt_embeds=positive[0][0], negative_prompt_embeds=negative[0][0], width=WIDTH, height=HEIGHT,
                 num_frames=FRAMES, num_inference_steps=STEPS, guidance_scale=6.0, output_type="latent",
                 generator=torch.Generator().manual_seed(SEED),
             ).frames  # fmt: skip
 
-        scaled = directly().permute(0, 2, 1, 3, 4) / model.folder.scaling_factor
-        same = torch.allclose(through_the_node(), scaled.float(), rtol=1e-5, atol=1e-5)
-        ours, theirs = compare(through_the_node, directly, rounds=rounds)
-    header = ("what", "seconds", "ratio", "same latents")
+        scaled = sample_directly().permute(0, 2, 1, 3, 4) / model.folder.scaling_factor
+        same = torch.allclose(sample_with_node(), scaled.float(), rtol=1e-5, atol=1e-5)
+        ours, theirs = compare_times(sample_with_node, sample_directly, rounds=rounds)
+    header = ("", "seconds", "ratio", "same latents")
     rows = [
         ("diffusers directly", f"{theirs:.3f}", "1", ""),
         ("the node", f"{ours:.3f}", f"{ours / theirs:.3f}", str(same)),
@@ -57,8 +55,14 @@ def main(rounds: int = 7) -> None:
     print_table(f"Sampling, demo model, {WIDTH} x {HEIGHT} x {FRAMES}, {STEPS} steps", header, rows)
 
 
+def encode_prompts(nodes: dict[str, Any], encoder: object) -> list[Any]:
+    """Encode a prompt and the empty negative prompt with the node."""
+    texts = ("a red circle moves right", "")
+    return [nodes["RichSpaceT5Encode"].execute(encoder=encoder, text=text).args[0] for text in texts]
+
+
 def make_pipeline(model: object) -> object:
-    """Diffusers' own pipeline around the very weights that the node uses."""
+    """Create a diffusers pipeline with the same weights as the node's."""
     from diffusers import CogVideoXPipeline
 
     folder = model.folder

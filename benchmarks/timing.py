@@ -1,15 +1,20 @@
-"""How the benchmarks measure: ratios within one run, since machines differ and are shared."""
+"""Time and memory measurements of the benchmarks.
+
+Machines differ and are shared, so only ratios within one run are meaningful.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
+from richspace_core.tables import markdown_table
 
-def seconds(function: Callable[[], object]) -> float:
-    """Wall time of one call, the accelerator's work included."""
+
+def measure_seconds(function: Callable[[], object]) -> float:
+    """Measure the wall time of one call, including the GPU's work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     start = time.perf_counter()
@@ -19,20 +24,22 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def compare(*functions: Callable[[], object], rounds: int, in_a_row: int = 1) -> list[float]:
-    """Seconds of each function's least disturbed call; called in turn, so that drift touches all of them alike.
+def compare_times(*functions: Callable[[], object], rounds: int, in_a_row: int = 1) -> list[float]:
+    """Measure the shortest call of each function in seconds.
+
+    The functions take turns, so that changes in the machine's load affect all of them equally.
 
     Args:
-        functions: What to time.
-        rounds: How often to go through all of them.
-        in_a_row: Calls of each before the next one's turn: more than one lets short ones find their caches warm.
+        functions: The functions to time.
+        rounds: Number of turns.
+        in_a_row: Calls of each function in one turn. Short functions need several to have their data in the cache.
     """
-    times = [[min(seconds(f) for _ in range(in_a_row)) for f in functions] for _ in range(rounds)]
+    times = [[min(measure_seconds(f) for _ in range(in_a_row)) for f in functions] for _ in range(rounds)]
     return [min(column) for column in zip(*times, strict=True)]
 
 
-def peak_bytes(function: Callable[[], object]) -> int:
-    """Most bytes that torch held on the CPU at once during a call, beyond what it held before."""
+def measure_peak_bytes(function: Callable[[], object]) -> int:
+    """Measure the peak of the CPU memory that torch allocates during a call, in bytes."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         function()
     events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
@@ -43,13 +50,6 @@ def peak_bytes(function: Callable[[], object]) -> int:
     return peak
 
 
-def print_table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print a Markdown table, aligned for a terminal."""
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-
-    def line(row: tuple[str, ...]) -> str:
-        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-
-    print(f"\n## {title}\n\n{line(header)}\n{line(tuple('-' * width for width in widths))}")
-    for row in rows:
-        print(line(row))
+def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a Markdown table under a heading."""
+    print(f"\n## {title}\n\n{markdown_table(header, rows)}")
