@@ -1,4 +1,4 @@
-"""The bundled demo model: a small diffusers folder in the published form, of the real classes."""
+"""The bundled demo model: a small diffusers folder in the published format, with the real classes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from richspace_core import TextEmbedding, find_optimal
 measure = import_demo_script("measure")
 
 CIRCLE, SQUARE = "a red circle moves right", "a blue square moves right"
-LARGEST = 16e6  # bytes of the whole folder, which every user downloads with the pack
+MAX_SIZE = 16e6  # bytes of the whole folder, which every user downloads with the pack
 WEIGHT_FILES = (
     "text_encoder/model.safetensors",
     "transformer/diffusion_pytorch_model.safetensors",
@@ -80,7 +80,7 @@ class TestFolder:
     def test_small_and_without_pickles(self):
         files = [path for path in DEMO_MODEL.rglob("*") if path.is_file() and path.parent.name != "__pycache__"]
         assert {path.suffix for path in files} <= {".json", ".md", ".model", ".py", ".safetensors"}
-        assert sum(path.stat().st_size for path in files) <= LARGEST
+        assert sum(path.stat().st_size for path in files) <= MAX_SIZE
 
     def test_scheduler_is_the_one_of_cogvideox_2b(self, demo):
         config = demo.scheduler.config
@@ -130,7 +130,7 @@ class TestVideos:
         finally:
             demo.vae.disable_tiling()
 
-    # diffusers 0.42 wants `dtype`, which 0.35, the oldest that the pack takes, does not know.
+    # diffusers 0.42 expects `dtype`, which 0.35, the oldest supported version, does not have.
     @pytest.mark.filterwarnings("ignore:`torch_dtype` is deprecated:FutureWarning")
     @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
     def test_half_types_work(self, dtype):
@@ -140,7 +140,7 @@ class TestVideos:
 
 
 class TestWorld:
-    """That it was trained: what is asserted here held with a wide margin."""
+    """What the model learned. All assertions held with a wide margin."""
 
     @pytest.mark.parametrize(
         ("hue", "shape", "pattern", "motion"),

@@ -1,4 +1,4 @@
-"""The evaluation of the finder without the model: its statistics, and what it says of clips whose truth is known."""
+"""The finder's evaluation without the model: its statistics, and its figures for clips with known features."""
 
 import importlib
 import json
@@ -25,7 +25,7 @@ with pytest.MonkeyPatch.context() as patch:
 
 FEW = evaluation.Workload(scenes=6, every_pair=12, every_candidate=5, repetitions=2, strips=1)
 FEWEST = replace(FEW, scenes=1, every_candidate=pairs.STEPS, repetitions=1)
-#: Where the oracle's sweep leaves B, reaches the mixture and leaves it for A.
+#: The candidates for which the oracle draws a mixture; it draws B before them and A after them.
 MIXED = range(11, 21)
 COST = {"load": 1.0, "load again": 0.5, "sample": 0.5, "decode": 0.25, "peak memory": 5e8}
 
@@ -81,9 +81,13 @@ class TestEstimates:
         ("coordinates", "best", "turn"),
         [
             ([1.0, 0.75, 0.5, 0.25, 0.0], 3, 3),  # a line
-            ([1.0, 0.98, 0.51, 0.5, 0.49, 0.0], 4, 4),  # a rest in the middle
-            ([0.9, 0.9, 0.9, 0.0, 0.0], 2, 3.44),  # a jump: the side that ends nearer is long, the jump is one place
-            ([1.0, 0.9, 0.8, 0.7, 0.6], 5, None),  # never reaches A
+            ([1.0, 0.98, 0.51, 0.5, 0.49, 0.0], 4, 4),  # a part that stays in the middle
+            (
+                [0.9, 0.9, 0.9, 0.0, 0.0],
+                2,
+                3.44,
+            ),  # a jump: many indices are equally near to 0.5, but the jump is in one place
+            ([1.0, 0.9, 0.8, 0.7, 0.6], 5, None),  # does not reach A
         ],
     )
     def test_the_best_index_by_both_definitions(self, coordinates, best, turn):
@@ -129,13 +133,13 @@ class TestPairs:
 
 
 def encode(text):
-    """Any embedding that differs from text to text."""
+    """Return an embedding that depends on the text."""
     seed = zlib.crc32(text.encode())
     return TextEmbedding(torch.randn(8, 4, generator=torch.Generator().manual_seed(seed)), 6)
 
 
 def oracle(jobs, *, guide_mixes=False):
-    """Draws what was asked for: A and B as they are, the candidates in `MIXED` as mixtures of their clips' pixels."""
+    """Draw what the job asks for: A and B as they are, and for the candidates in `MIXED` the average of both clips."""
     scenes, drawn = pairs.sample_scenes(FEW.scenes, 0), pairs.sample_pairs(0)[:: FEW.every_pair]
     for job in jobs:
         kind, number, *rest = job.key
@@ -190,7 +194,7 @@ class TestOracle:
         assert all(found["differences"][f"{arm} - {figures.DIRECT}"].value <= 0 for arm in (figures.ONE, figures.BOTH))
 
     def test_what_the_autoencoder_does_to_a_feature_makes_no_mixture_of_it(self):
-        """A blur over half a period takes a third of the stripes' contrast: on the world's own line, a mixture."""
+        """A blur over half a period removes a third of the stripes' contrast: on the world's own line, a mixture."""
 
         def draw(jobs):
             return ((job, dulled(clip)) for job, clip in oracle(jobs))
@@ -205,7 +209,9 @@ class TestOracle:
 
     def test_the_best_index_is_the_middle_of_the_mixtures(self, run):
         assert run[0]["sweeps"]["pairs"] == dict.fromkeys(pairs.KINDS, 1)
-        assert run[0]["sweeps"]["best"]["turning point"].value == pytest.approx(15.5, abs=2)  # few candidates
+        assert run[0]["sweeps"]["best"]["turning point"].value == pytest.approx(
+            15.5, abs=2
+        )  # only a few candidates are drawn
         assert run[0]["sweeps"]["errors"][f"always {pairs.MIDDLE}"]["turning point"].value < 2.5
 
     def test_each_clip_is_drawn_once_with_its_pairs_noise(self):
@@ -219,7 +225,7 @@ class TestOracle:
         keys = [job.key for job in asked]
         assert len(set(keys)) == len(keys)
         seeds = {job.key[:2] + job.key[3:]: job.seed for job in asked}
-        assert len(set(seeds.values())) == len(seeds)  # one for each scene, and for each pair and repetition
+        assert len(set(seeds.values())) == len(seeds)  # one per scene, and one per pair and repetition
         assert all(job.seed == seeds[job.key[:2] + job.key[3:]] for job in asked)
 
     def test_files(self, run, tmp_path):

@@ -1,4 +1,4 @@
-"""demo_model/measure.py on clips of the little world, whose truth is known, and on mixtures that are drawn by hand."""
+"""demo_model/measure.py on clips of the small world with known features, and on mixtures made by hand."""
 
 import itertools
 
@@ -8,19 +8,19 @@ from demo_scripts import import_demo_script
 
 world, measuring = import_demo_script("world"), import_demo_script("measure")
 
-SEED = 11  # not the prototypes'
+SEED = 11  # differs from the prototypes' seed
 SHAPE_PAIRS = list(itertools.combinations(world.SHAPES, 2))
 PATTERN_PAIRS = list(itertools.combinations(world.PATTERNS, 2))
 HUE_PAIRS = [("red", "yellow"), ("yellow", "red"), ("blue", "red"), ("pink", "orange"), ("lime", "blue")]
 
 
 def noisy(clip, random):
-    """With noise of a standard deviation of 0.03."""
+    """Add noise with a standard deviation of 0.03."""
     return np.clip(clip + random.normal(0, 0.03, clip.shape), 0, 1)
 
 
 def blurred(clip, _):
-    """Blurred by a quarter, a half and a quarter of three neighbours, both ways."""
+    """Blur with the weights 1/4, 1/2, 1/4 in both directions."""
     wide = np.pad(clip, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     rows = (wide[:, :-2] + 2 * wide[:, 1:-1] + wide[:, 2:]) / 4
     return (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 4
@@ -31,7 +31,7 @@ def unchanged(clip, _):
 
 
 def draw(distance, darkness, hues=("red",), radius=13.0):
-    """A clip of any outline, pattern and hues (in vertical bands one after another) that moves to the right."""
+    """Draw a clip of any outline, pattern and hues (in vertical bands) that moves to the right."""
     x = np.arange(64)[None, None, :] - (31.5 + np.linspace(-8, 8, 9))[:, None, None]
     y = np.broadcast_to(np.arange(64)[None, :, None] - 31.5, (9, 64, 64))
     inside = np.clip(0.5 - distance(x, y, radius), 0, 1)[..., None]
@@ -84,9 +84,11 @@ class TestNames:
 class TestMeasurement:
     def test_area_hue_and_travel_of_a_known_disc(self):
         found = measuring.measure_clip(draw(outline_of("circle"), pattern_of("plain"), ["violet"]))
-        assert found.area == pytest.approx(np.pi * 13**2, rel=0.04)  # the edge's soft pixels count as more than half
+        assert found.area == pytest.approx(
+            np.pi * 13**2, rel=0.04
+        )  # the soft pixels at the edge count as more than half
         assert found.hue == pytest.approx(270, abs=0.1)
-        assert found.chroma == pytest.approx(0.95 * 0.85, abs=0.03)  # and are paler
+        assert found.chroma == pytest.approx(0.95 * 0.85, abs=0.03)  # and they are paler
         np.testing.assert_allclose(found.travel, [16, 0], atol=0.05)
         np.testing.assert_allclose(found.outline, 1, atol=0.03)
 
@@ -136,12 +138,12 @@ class TestSteadyClips:
             found = measuring.measure_clip(clip)
             assert found.travel == pytest.approx(world.TRAVEL * np.array(world.MOTIONS[motion]), abs=0.05)
             middle = clip[world.FRAMES // 2]
-            assert middle == pytest.approx(middle[::-1, ::-1], abs=1e-6)  # the object's middle is the picture's
+            assert middle == pytest.approx(middle[::-1, ::-1], abs=1e-6)  # the object is in the middle of the picture
 
 
 class TestPureFeatures:
     def test_each_is_at_its_own_end_and_none_is_a_mixture(self):
-        """Nor is a third feature of the same kind: a circle is no mixture of a triangle and a star."""
+        """A third feature of the same kind is not a mixture either: a circle is not between a triangle and a star."""
         random = np.random.default_rng(SEED)
         asked = mixed = 0
         for _ in range(60):

@@ -1,4 +1,4 @@
-"""The script that trains the demo model: a few of its steps, stopped and continued, and the folder that it writes."""
+"""The training of the demo model: a few steps, interrupted and resumed, and the folder that it writes."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ def transformer_stage(folder):
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory):
-    """A run from start to end: the weights that it kept."""
+    """The weights of an uninterrupted run."""
     return vae_stage(tmp_path_factory.mktemp("straight")).run().state_dict()
 
 
@@ -45,7 +45,7 @@ def assert_equal(some, others):
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(straight, tmp_path):
-    vae_stage(tmp_path).run(stop=3)  # in the middle of the clips, after the single frames
+    vae_stage(tmp_path).run(stop=3)  # while training on clips, after the single frames
     assert_equal(vae_stage(tmp_path).run().state_dict(), straight)
 
 
@@ -122,7 +122,7 @@ def test_the_tokenizer_knows_every_sentence_of_the_world(tmp_path):
     ids = tokenizer(sentences).input_ids
     assert {token for sentence in ids for token in sentence} == {*range(len(tokenizer))} - {0, 2, 3}  # </s> and words
     assert tokenizer.decode(ids[0], skip_special_tokens=True) == sentences[0]
-    assert max(map(len, ids)) < configs.TEXT_LENGTH / 2  # most of a prompt is padding, as it is with CogVideoX
+    assert max(map(len, ids)) < configs.TEXT_LENGTH / 2  # most of a prompt is padding, as in CogVideoX
 
 
 def test_no_sentence_names_two_of_a_kind():

@@ -1,4 +1,4 @@
-"""The scripts of demo_model/, for tests and benchmarks: there they import each other by bare name (`import world`)."""
+"""Imports of the scripts in demo_model/, for tests and benchmarks. The scripts import each other (`import world`)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 FOLDER = ROOT / "demo_model"
-#: Scripts that others import, each after those that it imports itself.
+#: Scripts that other scripts import, in import order.
 SHARED = "world", "published_form", "model_configs", "tokenization", "training_stage"
 
 
 def import_demo_script(name: str) -> ModuleType:
-    """Imports demo_model/NAME.py, once, without putting its folder on sys.path.
+    """Import demo_model/NAME.py once, without adding its folder to sys.path.
 
-    The `SHARED` ones keep their names, by which the others import them; those take a longer one
-    (`demo_model_measure`), since their own are too common.
+    The `SHARED` scripts keep their names, because other scripts import them. The others get a longer name, such as
+    `demo_model_measure`, because theirs are too common.
     """
     for each in (*SHARED, name):
         if _module_name(each) not in sys.modules:
