@@ -1,100 +1,71 @@
-"""LoRA of a CogVideoX for the host's own: under the names that their trainers write, which the host does not know."""
+"""LoRA of a CogVideoX on ComfyUI's own model, in any trainer's naming scheme."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import comfy.lora
-import comfy.utils
-import torch
-from comfy.weight_adapter import LoRAAdapter
-from torch import Tensor
-
-from ..richspace_core import ModelFolderError
 from . import models, native
 from .host_api import io, report
-
-_DOTTED = ("transformer.", "diffusion_model.", "")  # diffusers, other trainers, none
-_UNDERSCORED = ("lora_unet_", "lora_unet__")  # kohya's scripts, CogVideoX-Fun's
-_METADATA = "lora_adapter_metadata"
+from .native_lora_changes import Layer, changes_of, misfit
+from .native_lora_file import LoraFile, read_file
+from .native_lora_settings import CONFIG, Settings, config_of, read_settings
 
 
 def with_lora(model: Any, file: Path, strength: float) -> tuple[Any, int, list[str]]:
-    """A clone of the host's MODEL of a CogVideoX with a LoRA.
+    """Put a LoRA on a clone of ComfyUI's MODEL of a CogVideoX.
 
     Args:
         model: Corrected or not; stays as it is.
-        file: Safetensors, under diffusers' names of the layers or the host's.
+        file: Safetensors, under diffusers' names of the layers or ComfyUI's.
         strength: What the LoRA's change is multiplied by.
 
     Returns:
-        The clone, how many layers were changed, and those of the file that the model does not have.
+        The clone, how many layers were changed, and what a person should know about the rest of the file.
 
     Raises:
-        ModelFolderError: If the model is no CogVideoX, or the LoRA was made for another.
+        ModelFolderError: If the model is no CogVideoX, the LoRA was made for another, or it cannot be computed as its
+            trainer meant it.
     """
     network = native.network_of(model)
-    weights, metadata = comfy.utils.load_torch_file(str(file), safe_load=True, return_metadata=True)
-    keys = [key for key in network.state_dict() if key.endswith(".weight")]
-    targets = {name: f"diffusion_model.{key}" for key in keys for name in _names(key)}
-    layers = dict.fromkeys(_layer_of(name) for name in weights)
-    weights = _noted_alphas(file, layers, metadata) | weights
-    changes = comfy.lora.load_lora(weights, {layer: targets[layer] for layer in layers if layer in targets})
-    if not changes:
-        raise _misfit(file, f"a file of {len(layers)} layers, none of which it has, such as {next(iter(layers), '')}")
-    for key, change in changes.items():
-        _require_fit(file, model, key, change)
+    shapes = {key: tuple(weight.shape) for key, weight in network.state_dict().items()}
+    weights = [key for key in shapes if key.endswith(".weight")]
+    keys = {native.published_key(key).removesuffix(".weight"): key for key in weights}
+    lora = read_file(file, keys)
+    if not lora.layers:
+        raise misfit(file, _nothing_for_the_model(lora))
+    settings = read_settings(file, lora)
+    patches = {}
+    for layer, tensors in lora.layers.items():
+        key = keys[layer].removesuffix("weight")
+        changes = changes_of(Layer(file, layer, tensors, shapes[f"{key}weight"], shapes.get(f"{key}bias")), settings)
+        patches.update({f"diffusion_model.{key}{name}": change for name, change in changes.items()})
     changed = model.clone()
-    changed.add_patches(changes, strength)
-    return changed, len(changes), [layer for layer in layers if layer not in targets]
+    changed.add_patches(patches, strength)
+    return changed, len(lora.layers), _remarks(lora, settings)
 
 
-def _names(key: str) -> Iterator[str]:
-    """Every name under which a LoRA may hold the layer whose weight the host knows as `key`."""
-    for name in dict.fromkeys((native.published_key(key), key)):
-        layer = name.removesuffix(".weight")
-        yield from (prefix + layer for prefix in _DOTTED)
-        yield from (prefix + layer.replace(".", "_") for prefix in _UNDERSCORED)
+def _nothing_for_the_model(lora: LoraFile) -> str:
+    if lora.text_encoder and not lora.unknown:
+        return f"{len(lora.text_encoder)} layers of a text encoder alone"
+    return f"a file of {len(lora.unknown)} layers, none of which it has, such as {next(iter(lora.unknown), '')}"
 
 
-def _layer_of(name: str) -> str:
-    """The layer that a LoRA's tensor belongs to: its name without the part that says which of the layer's it is."""
-    for part in (".lora_", ".alpha", ".dora_scale", ".diff", ".hada_", ".lokr_"):
-        name = name.partition(part)[0]
-    return name
-
-
-def _noted_alphas(file: Path, layers: Iterable[str], metadata: Mapping[str, str] | None) -> dict[str, Tensor]:
-    """What diffusers may note beside the weights, for each layer: its change is multiplied by this over its rank."""
-    try:
-        alpha = json.loads((metadata or {}).get(_METADATA, "{}")).get("transformer.lora_alpha")
-    except (ValueError, AttributeError) as error:
-        raise _misfit(file, f"a note of its training, {_METADATA}, that cannot be read") from error
-    if alpha is None:
-        return {}
-    return {f"{layer}.alpha": torch.tensor(float(alpha)) for layer in layers if layer.startswith("transformer.")}
-
-
-def _require_fit(file: Path, model: Any, key: str, change: Any) -> None:
-    if not isinstance(change, LoRAAdapter):
-        return  # the host's own kinds of other methods look for themselves
-    up, down = change.weights[:2]
-    shape, made_for = model.get_model_object(key).shape, (up.shape[0], *down.shape[1:])
-    if tuple(shape) != tuple(made_for):
-        layer = native.published_key(key.removeprefix("diffusion_model.")).removesuffix(".weight")
-        raise _misfit(file, f"{layer} of {list(made_for)}, not {list(shape)}")
-
-
-def _misfit(file: Path, got: str) -> ModelFolderError:
-    return ModelFolderError(
-        "lora",
-        expected="a LoRA that was trained on the CogVideoX that is wired",
-        got=f"{file.name}: {got}",
-        hint="2B and 5B have layers of different sizes, and each its own LoRAs.",
-    )
+def _remarks(lora: LoraFile, settings: Settings) -> list[str]:
+    remarks = []
+    if lora.unknown:
+        remarks.append(f"{len(lora.unknown)} layers of the file are not in this model, such as {lora.unknown[0]}")
+    if lora.text_encoder:
+        remarks.append(
+            f"{len(lora.text_encoder)} layers of a text encoder in the file are left out, such as "
+            f"{lora.text_encoder[0]}: this node changes the video model alone"
+        )
+    if lora.from_peft and not settings.noted and not all("alpha" in tensors for tensors in lora.layers.values()):
+        remarks.append(
+            "The file does not say its alpha, so the rank was taken for it. If the training used another alpha, keep "
+            f"PEFT's two files, adapter_model.safetensors and {CONFIG}, together in a folder of their own"
+        )
+    return remarks
 
 
 class RichSpaceLoadCogVideoXLora(io.ComfyNode):
@@ -136,14 +107,14 @@ class RichSpaceLoadCogVideoXLora(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, lora: str, **_: Any) -> Any:
         """Load again when the file has changed."""
-        return models.files_of(models.lora_files().get(lora))
+        file = models.lora_files().get(lora)
+        return models.files_of(file) + models.files_of(config_of(file) if file else None)
 
     @classmethod
     def execute(cls, model: Any, lora: str, strength: float) -> io.NodeOutput:
-        """Rename the LoRA's layers and put it on a clone."""
-        changed, layers, unknown = with_lora(model, models.find_lora(lora), strength)
-        warning = f"{len(unknown)} layers of the file are not in this model, such as {unknown[0]}" if unknown else ""
-        return io.NodeOutput(changed, ui=report(f"{layers} layers changed", warning=warning))
+        """Put the LoRA on a clone."""
+        changed, layers, remarks = with_lora(model, models.find_lora(lora), strength)
+        return io.NodeOutput(changed, ui=report(f"{layers} layers changed", warning="\n".join(remarks)))
 
 
 NODES: list[type[io.ComfyNode]] = [RichSpaceLoadCogVideoXLora]

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from diffusers import CogVideoXPipeline
+from native_loras import LAYERS, NODE, RANK, merge, put_on, random_lora, warning_of, with_prefix
 from native_models import (
     KINDS,
     SIZES,
@@ -15,16 +16,9 @@ from native_models import (
     random_transformer,
     stock_model,
 )
-from node_runs import run_node
 from safetensors.torch import save_file
 
-NODE = "RichSpaceLoadCogVideoXLora"
-RANK, SIZE = 4, SIZES[0]
-LAYERS = [  # every kind of layer that trainers take
-    *(f"attn1.{name}" for name in ("to_q", "to_k", "to_v", "to_out.0")),
-    "ff.net.0.proj",
-    "ff.net.2",
-]
+SIZE = SIZES[0]
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -48,56 +42,6 @@ def loras(models_folder):
     return models_folder("loras")
 
 
-def random_lora(model, rank=RANK):
-    """{layer.lora_A.weight and layer.lora_B.weight: values} for every block of a model."""
-    generator = torch.Generator().manual_seed(2)
-    made = {}
-    for block in range(len(model.transformer_blocks)):
-        for layer in LAYERS:
-            name = f"transformer_blocks.{block}.{layer}"
-            rows, columns = model.get_parameter(f"{name}.weight").shape
-            made[f"{name}.lora_A.weight"] = torch.randn(rank, columns, generator=generator) * 0.3
-            made[f"{name}.lora_B.weight"] = torch.randn(rows, rank, generator=generator) * 0.3
-    return made
-
-
-def merge(model, lora, scale):
-    """Add a LoRA to the weights of diffusers' model, by its definition."""
-    for name, down in lora.items():
-        layer, _, which = name.partition(".lora_")
-        if which == "A.weight":
-            with torch.no_grad():
-                model.get_parameter(f"{layer}.weight").add_(scale * lora[f"{layer}.lora_B.weight"] @ down)
-
-
-def put_on(nodes_by_id, model, name, strength=1.0):
-    output = run_node(nodes_by_id[NODE], model=model, lora=name, strength=strength)
-    return output.result[0], output.ui
-
-
-def named_by_diffusers(lora):
-    return {f"transformer.{name}": value for name, value in lora.items()}
-
-
-def named_by_kohya(lora, prefix="lora_unet_"):
-    made = {}
-    for name, value in lora.items():
-        layer, _, which = name.partition(".lora_")
-        layer = prefix + layer.replace(".", "_")
-        made[f"{layer}.lora_{'down' if which.startswith('A') else 'up'}.weight"] = value
-        made[f"{layer}.alpha"] = torch.tensor(float(RANK))
-    return made
-
-
-def named_by_the_host(native, lora):
-    made = {}
-    for name, value in lora.items():
-        layer, _, which = name.partition(".lora_")
-        (key,) = native.host_keys({f"{layer}.weight": value})
-        made[f"diffusion_model.{key.removesuffix('.weight')}.lora_{which}"] = value
-    return made
-
-
 def test_what_diffusers_saves_changes_the_host_s_model_as_its_own(nodes_by_id, theirs, ours, loras):
     lora = random_lora(theirs)
     CogVideoXPipeline.save_lora_weights(loras, transformer_lora_layers=lora, weight_name="mine.safetensors")
@@ -115,24 +59,9 @@ def test_stock_loader_leaves_the_model_as_it_is(theirs, ours, loras):
     """The reason for the node."""
     import nodes
 
-    save_file(named_by_diffusers(random_lora(theirs)), loras / "mine.safetensors")
+    save_file(with_prefix(random_lora(theirs), "transformer."), loras / "mine.safetensors")
     (changed,) = nodes.LoraLoaderModelOnly().load_lora_model_only(ours, "mine.safetensors", 1.0)
     assert not changed.patches
-
-
-@pytest.mark.parametrize("names", ["kohya", "CogVideoX-Fun", "host", "bare"])
-def test_every_way_of_naming_gives_the_same(nodes_by_id, native, theirs, ours, loras, names):
-    lora = random_lora(theirs)
-    renamed = {
-        "kohya": named_by_kohya(lora),
-        "CogVideoX-Fun": named_by_kohya(lora, "lora_unet__"),
-        "host": named_by_the_host(native, lora),
-        "bare": lora,
-    }
-    save_file(renamed[names], loras / "renamed.safetensors")
-    changed, _ = put_on(nodes_by_id, ours, "renamed.safetensors")
-    merge(theirs, lora, 1.0)
-    assert distance(forward_of_host(changed, SIZE), forward_of_diffusers(theirs, SIZE)) < 1e-5
 
 
 def test_an_alpha_that_diffusers_notes_counts(nodes_by_id, theirs, ours, loras):
@@ -148,16 +77,6 @@ def test_an_alpha_that_diffusers_notes_counts(nodes_by_id, theirs, ours, loras):
     assert distance(forward_of_host(changed, SIZE), forward_of_diffusers(theirs, SIZE)) < 1e-5
 
 
-def test_a_note_that_cannot_be_read_is_said(nodes_by_id, core, theirs, ours, loras):
-    lora = named_by_diffusers(random_lora(theirs))
-    for note in ("{", "[]"):
-        save_file(lora, loras / "noted.safetensors", metadata={"lora_adapter_metadata": note})
-        with pytest.raises(
-            core.ModelFolderError, match=r"noted\.safetensors: a note of its training, lora_adapter_met"
-        ):
-            put_on(nodes_by_id, ours, "noted.safetensors")
-
-
 def test_two_are_added(nodes_by_id, theirs, ours, loras):
     lora = random_lora(theirs)
     save_file(lora, loras / "one.safetensors")
@@ -168,17 +87,16 @@ def test_two_are_added(nodes_by_id, theirs, ours, loras):
 
 def test_layers_that_the_model_does_not_have_are_named(nodes_by_id, theirs, ours, loras):
     more = {f"transformer_blocks.9.attn1.to_q.lora_{which}.weight": torch.ones(4, 4) for which in "AB"}
-    save_file(named_by_diffusers(random_lora(theirs) | more), loras / "longer.safetensors")
+    save_file(with_prefix(random_lora(theirs) | more, "transformer."), loras / "longer.safetensors")
     _, said = put_on(nodes_by_id, ours, "longer.safetensors")
-    (told,) = said["richspace_report"]
-    assert told["warning"] == (
+    assert warning_of(said) == (
         "1 layers of the file are not in this model, such as transformer.transformer_blocks.9.attn1.to_q"
     )
 
 
 def test_what_was_made_for_another_model_is_refused(nodes_by_id, core, theirs, ours, loras):
     wide = {name: torch.cat([value, value], dim=-1) for name, value in random_lora(theirs).items() if "lora_A" in name}
-    save_file(named_by_diffusers(random_lora(theirs) | wide), loras / "wide.safetensors")
+    save_file(with_prefix(random_lora(theirs) | wide, "transformer."), loras / "wide.safetensors")
     message = r"^lora: expected a LoRA that was .* wide\.safetensors: transformer_blocks\.0\.[\w.]+ of \[192, 384\]"
     with pytest.raises(core.ModelFolderError, match=message):
         put_on(nodes_by_id, ours, "wide.safetensors")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 FOLDER = DEV / "oldest"
 
 #: What the oldest ones need of their own, in versions of their time. Everything else is taken from the environment.
-COMPANIONS = ("huggingface-hub==0.34.4", "tokenizers==0.21.4")
+COMPANIONS = ("huggingface-hub==0.34.4", "peft==0.17.0", "tokenizers==0.21.4")
 
 #: The tests that call those libraries.
 TESTS = (
@@ -26,6 +26,9 @@ TESTS = (
     "core/test_plotting.py",
     "core/test_sampling.py",
     "nodes/test_native_lora.py",
+    "nodes/test_native_lora_changes.py",
+    "nodes/test_native_lora_file.py",
+    "nodes/test_native_lora_settings.py",
     "nodes/test_native_sampling.py",
 )
 

@@ -1,0 +1,164 @@
+"""Tensors of a CogVideoX LoRA file, sorted by layer, in any trainer's naming scheme.
+
+Every tensor of a file is put in its place or refused, so that none is left out without a word.
+
+- *Layers* are named as diffusers does (``transformer_blocks.0.attn1.to_q``) or as ComfyUI does (``blocks.0.q``), with
+  dots and a prefix of `_DOTTED`, or with underscores and a prefix of `_UNDERSCORED`.
+- *Parts* of a layer, such as ``lora_A.weight`` and ``lora_down.weight``, are listed in `_PARTS`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import comfy.utils
+from safetensors import SafetensorError
+from torch import Tensor
+
+from ..richspace_core import ModelFolderError
+
+PEFT = "base_model.model."  # the prefix of PEFT's own files
+
+_DOTTED = (PEFT, "model.diffusion_model.", "diffusion_model.", "transformer.", "unet.")
+_UNDERSCORED = ("lora_unet__", "lora_unet_", "lora_transformer_", "lycoris_")  # CogVideoX-Fun, kohya, OneTrainer, ...
+_TEXT_ENCODER = ("text_encoder", "lora_te")
+_PARTS = tuple(
+    (part, re.compile(rf"(?:{ending})$"))
+    for part, ending in {
+        # PEFT's adapters have a name of their own in the middle, as in lora_A.default.weight.
+        "down": r"\.lora_A(?:(?:\.[^.]+)?\.weight)?|\.lora_down\.weight|\.lora\.down\.weight",
+        "up": r"\.lora_B(?:(?:\.[^.]+)?\.weight)?|\.lora_up\.weight|\.lora\.up\.weight",
+        "bias": r"\.lora_B(?:\.[^.]+)?\.bias",
+        "magnitude": r"\.lora_magnitude_vector(?:\.[^.]+)?",
+        "dora_scale": r"\.dora_scale",
+        "alpha": r"\.alpha",
+        "diff": r"\.diff",
+        "diff_b": r"\.diff_b",
+    }.items()
+)
+_LYCORIS = re.compile(r"\.(hada_w[12]_[ab]|lokr_w[12](?:_[ab])?)$")
+_ADVICE = "Nothing was changed. Save the LoRA again with its trainer, or take another."
+_NAMED = 3  # so many tensors are named in a message
+
+
+@dataclass(frozen=True)
+class LoraFile:
+    """Tensors of a file, sorted by layer.
+
+    Args:
+        layers: diffusers' name of each layer that the model has, with its tensors by part.
+        unknown: Layers of the file that the model does not have, as the file names them.
+        text_encoder: Layers of the file that belong to a text encoder, as the file names them.
+        from_peft: Whether PEFT itself wrote it, which keeps the settings in a file of their own.
+        metadata: Texts in the file's header.
+    """
+
+    layers: Mapping[str, Mapping[str, Tensor]]
+    unknown: tuple[str, ...]
+    text_encoder: tuple[str, ...]
+    from_peft: bool
+    metadata: Mapping[str, str]
+
+
+def read_file(file: Path, keys: Mapping[str, str]) -> LoraFile:
+    """Read a LoRA file and sort its tensors.
+
+    Args:
+        file: Safetensors.
+        keys: diffusers' name of each of the model's layers, with ComfyUI's key of its weight.
+
+    Raises:
+        ModelFolderError: If the file is damaged, holds tensors that are no part of a LoRA, or holds one twice.
+    """
+    tensors, metadata = _read_tensors(file)
+    of_text = {name for name in tensors if name.startswith(_TEXT_ENCODER)}
+    parts = {name: _split(name) for name in tensors if name not in of_text}
+    strange = [name for name, split in parts.items() if split is None]
+    if strange:
+        raise refused(file, f"tensors that this node cannot use, such as {', '.join(strange[:_NAMED])}")
+    known = _names(keys)
+    layers: dict[str, dict[str, Tensor]] = {}
+    unknown: dict[str, None] = {}
+    for name, split in parts.items():
+        named, part = split or ("", "")
+        layer = known.get(_without_prefix(named))
+        if layer is None:
+            unknown[named] = None
+            continue
+        if part in layers.setdefault(layer, {}):
+            raise refused(file, f"{name}, and the same part of {layer} under another name")
+        layers[layer][part] = tensors[name]
+    for layer, found in layers.items():
+        _require_numbers(file, layer, found)
+    encoder = dict.fromkeys((_split(name) or (name,))[0] for name in tensors if name in of_text)
+    from_peft = any(PEFT in name for name in parts)
+    return LoraFile(layers, tuple(unknown), tuple(encoder), from_peft, metadata)
+
+
+def refused(
+    file: Path, got: str, hint: str = "Nothing was changed. Save it again with its trainer."
+) -> ModelFolderError:
+    """Return the error for a file that cannot be applied as its trainer meant it."""
+    return ModelFolderError(
+        "lora", expected="a complete LoRA of a kind that this node computes", got=f"{file.name}: {got}", hint=hint
+    )
+
+
+def alpha_of(tensors: Mapping[str, Tensor]) -> float | None:
+    """Return the alpha that a layer's own tensor holds; None if there is none."""
+    return float(tensors["alpha"]) if "alpha" in tensors else None
+
+
+def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        tensors, metadata = comfy.utils.load_torch_file(str(file), safe_load=True, return_metadata=True)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise refused(file, "a damaged file", "Copy or download it again.") from error
+    return tensors, metadata or {}
+
+
+def _split(name: str) -> tuple[str, str] | None:
+    """Split a tensor's name into its layer and which part of the layer it is; None if it is none."""
+    lycoris = _LYCORIS.search(name)
+    if lycoris:
+        return name[: lycoris.start()], lycoris[1]
+    # The magnitude's own name may end in .weight, with or without an adapter's name before.
+    short = name.removesuffix(".weight") if ".lora_magnitude_vector" in name else name
+    for part, pattern in _PARTS:
+        match = pattern.search(short)
+        if match:
+            return short[: match.start()], part
+    return None
+
+
+def _names(keys: Mapping[str, str]) -> dict[str, str]:
+    """Return diffusers' name of every layer, by each name that it may have in a file, without the prefix."""
+    known = {}
+    for layer, key in keys.items():
+        for name in (layer, key.removesuffix(".weight")):
+            known[name] = known[name.replace(".", "_")] = layer
+    return known
+
+
+def _without_prefix(layer: str) -> str:
+    """Remove what trainers put before a layer's name, which may be several prefixes in a row."""
+    for prefix in _UNDERSCORED:
+        if layer.startswith(prefix):
+            return layer.removeprefix(prefix)
+    shorter = layer
+    for prefix in _DOTTED:
+        shorter = shorter.removeprefix(prefix)
+    return shorter if shorter == layer else _without_prefix(shorter)
+
+
+def _require_numbers(file: Path, layer: str, tensors: Mapping[str, Tensor]) -> None:
+    for part, tensor in tensors.items():
+        if part == "alpha":
+            if tensor.numel() != 1 or not math.isfinite(tensor.item()):
+                raise refused(file, f"{layer} with an alpha that is not one number")
+        elif not tensor.is_floating_point() or not tensor.float().isfinite().all():
+            raise refused(file, f"{layer} with values that are not numbers (NaN or infinity), in {part}")
