@@ -47,7 +47,7 @@ def with_lora(model: Any, file: Path, strength: float) -> tuple[Any, int, list[s
 
 def _nothing_for_the_model(lora: LoraFile) -> str:
     if lora.text_encoder and not lora.unknown:
-        return f"{len(lora.text_encoder)} layers of a text encoder alone"
+        return f"layers of a text encoder alone ({len(lora.text_encoder)}, such as {lora.text_encoder[0]})"
     return f"a file of {len(lora.unknown)} layers, none of which it has, such as {next(iter(lora.unknown), '')}"
 
 
@@ -57,8 +57,8 @@ def _remarks(lora: LoraFile, settings: Settings) -> list[str]:
         remarks.append(f"{len(lora.unknown)} layers of the file are not in this model, such as {lora.unknown[0]}")
     if lora.text_encoder:
         remarks.append(
-            f"{len(lora.text_encoder)} layers of a text encoder in the file are left out, such as "
-            f"{lora.text_encoder[0]}: this node changes the video model alone"
+            f"The file's layers of a text encoder are left out ({len(lora.text_encoder)}, such as "
+            f"{lora.text_encoder[0]}): this node changes only the video model"
         )
     if lora.from_peft and not settings.noted and not all("alpha" in tensors for tensors in lora.layers.values()):
         remarks.append(

@@ -12,7 +12,7 @@ Reference: Liu et al., "DoRA: Weight-Decomposed Low-Rank Adaptation", 2024, equa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,8 +134,9 @@ def _weight_changes(layer: Layer, settings: Settings) -> dict[str, Any]:
         _require_shape(layer, tuple(layer.tensors["diff"].shape), layer.weight)
         return {"weight": ("diff", (layer.tensors["diff"],))}
     if parts:
-        names = ", ".join(sorted(_NAMES.get(part, part) for part in parts))
-        raise refused(layer.file, f"{layer.name} with {names} alone, which is no complete LoRA, LoHa or LoKr")
+        half = parts & _LORA and _LORA - parts
+        without = f" without {_listed(half)}" if half else ""
+        raise refused(layer.file, f"{layer.name} with {_listed(parts)}{without}, not a complete LoRA, LoHa or LoKr")
     return {}
 
 
@@ -208,6 +209,11 @@ def _of_host(adapter: type[WeightAdapterBase], layer: Layer) -> WeightAdapterBas
     made = adapter.load("layer", named, alpha_of(layer.tensors), None, set())
     assert made is not None
     return made
+
+
+def _listed(parts: Iterable[str]) -> str:
+    """List parts under the names that they have in a file."""
+    return ", ".join(sorted(_NAMES.get(part, part) for part in parts))
 
 
 def _require_product(layer: Layer, first: Tensor, second: Tensor) -> None:

@@ -75,33 +75,20 @@ def read_file(file: Path, keys: Mapping[str, str]) -> LoraFile:
         ModelFolderError: If the file is damaged, holds tensors that are no part of a LoRA, or holds one twice.
     """
     tensors, metadata = _read_tensors(file)
-    of_text = {name for name in tensors if name.startswith(_TEXT_ENCODER)}
-    parts = {name: _split(name) for name in tensors if name not in of_text}
-    strange = [name for name, split in parts.items() if split is None]
+    of_text = {name: _split(name) for name in tensors if name.startswith(_TEXT_ENCODER)}
+    found = {name: _split(name) for name in tensors if name not in of_text}
+    places = {name: place for name, place in found.items() if place is not None}
+    strange = [name for name in found if name not in places]
     if strange:
         raise refused(file, f"tensors that this node cannot use, such as {', '.join(strange[:_NAMED])}")
-    known = _names(keys)
-    layers: dict[str, dict[str, Tensor]] = {}
-    unknown: dict[str, None] = {}
-    for name, split in parts.items():
-        named, part = split or ("", "")
-        layer = known.get(_without_prefix(named))
-        if layer is None:
-            unknown[named] = None
-            continue
-        if part in layers.setdefault(layer, {}):
-            raise refused(file, f"{name}, and the same part of {layer} under another name")
-        layers[layer][part] = tensors[name]
-    for layer, found in layers.items():
-        _require_numbers(file, layer, found)
-    encoder = dict.fromkeys((_split(name) or (name,))[0] for name in tensors if name in of_text)
-    from_peft = any(PEFT in name for name in parts)
-    return LoraFile(layers, tuple(unknown), tuple(encoder), from_peft, metadata)
+    layers, unknown = _sorted(file, tensors, places, _names(keys))
+    for layer, parts in layers.items():
+        _require_numbers(file, layer, parts)
+    encoder = dict.fromkeys(place[0] if place else name for name, place in of_text.items())
+    return LoraFile(layers, unknown, tuple(encoder), any(PEFT in name for name in places), metadata)
 
 
-def refused(
-    file: Path, got: str, hint: str = "Nothing was changed. Save it again with its trainer."
-) -> ModelFolderError:
+def refused(file: Path, got: str, hint: str = _ADVICE) -> ModelFolderError:
     """Return the error for a file that cannot be applied as its trainer meant it."""
     return ModelFolderError(
         "lora", expected="a complete LoRA of a kind that this node computes", got=f"{file.name}: {got}", hint=hint
@@ -119,6 +106,23 @@ def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except (SafetensorError, OSError, ValueError) as error:
         raise refused(file, "a damaged file", "Copy or download it again.") from error
     return tensors, metadata or {}
+
+
+def _sorted(
+    file: Path, tensors: Mapping[str, Tensor], places: Mapping[str, tuple[str, str]], known: Mapping[str, str]
+) -> tuple[dict[str, dict[str, Tensor]], tuple[str, ...]]:
+    """Return the known layers with their tensors by part, and the names of the others."""
+    layers: dict[str, dict[str, Tensor]] = {}
+    unknown: dict[str, None] = {}
+    for name, (named, part) in places.items():
+        layer = known.get(_without_prefix(named))
+        if layer is None:
+            unknown[named] = None
+        elif part in layers.setdefault(layer, {}):
+            raise refused(file, f"{name}, and the same part of {layer} under another name")
+        else:
+            layers[layer][part] = tensors[name]
+    return layers, tuple(unknown)
 
 
 def _split(name: str) -> tuple[str, str] | None:

@@ -175,19 +175,28 @@ def with_parts(lora, **shapes):
 
 
 INCOMPLETE = {
-    "no lora_B": (lambda lora: without(lora, "lora_B.weight"), f"{LAYER} with lora_A alone, which is no complete"),
-    "no lora_A": (lambda lora: without(lora, "lora_A.weight"), f"{LAYER} with lora_B alone, which is no complete"),
-    "an alpha": (lambda _: with_parts({}, alpha=()), f"{LAYER} with alpha alone, which is no complete"),
-    "a magnitude": (lambda _: with_parts({}, lora_magnitude_vector=192), f"{LAYER} with lora_magnitude_vector alone"),
+    "no lora_B": (
+        lambda lora: without(lora, "lora_B.weight"),
+        f"{LAYER} with lora_A without lora_B, not a complete LoRA",
+    ),
+    "no lora_A": (
+        lambda lora: without(lora, "lora_A.weight"),
+        f"{LAYER} with lora_B without lora_A, not a complete LoRA",
+    ),
+    "an alpha": (lambda _: with_parts({}, alpha=()), f"{LAYER} with alpha, not a complete LoRA"),
+    "a magnitude": (
+        lambda _: with_parts({}, lora_magnitude_vector=192),
+        f"{LAYER} with lora_magnitude_vector, not a complete LoRA",
+    ),
     "LoRA and LoHa": (lambda lora: with_parts(lora, hada_w1_a=(192, 4)), f"{LAYER} with hada_w1_a, lora_A, lora_B"),
     "LoRA and difference": (lambda lora: with_parts(lora, diff=(192, 192)), f"{LAYER} with diff, lora_A, lora_B"),
     "LoHa without alpha": (
         lambda _: with_parts({}, hada_w1_a=(192, 4), hada_w1_b=(4, 192), hada_w2_a=(192, 4), hada_w2_b=(4, 192)),
-        f"{LAYER} with hada_w1_a, hada_w1_b, hada_w2_a, hada_w2_b alone",
+        f"{LAYER} with hada_w1_a, hada_w1_b, hada_w2_a, hada_w2_b, not a complete",
     ),
     "half a LoKr": (
         lambda _: with_parts({}, lokr_w1=(4, 4), lokr_w2_a=(48, 4), alpha=()),
-        f"{LAYER} with alpha, lokr_w1, lokr_w2_a alone",
+        f"{LAYER} with alpha, lokr_w1, lokr_w2_a, not a complete",
     ),
     "two biases": (
         lambda lora: with_parts(lora, lora_B__bias=192, diff_b=192),

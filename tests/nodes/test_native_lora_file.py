@@ -138,10 +138,10 @@ def test_layers_of_a_text_encoder_are_left_out_with_a_word(nodes_by_id, theirs, 
     save_file(random_lora(theirs) | of_text, loras / "both.safetensors")
     changed, said = put_on(nodes_by_id, ours, "both.safetensors")
     assert warning_of(said).startswith(
-        f"1 layers of a text encoder in the file are left out, such as {name}: this node"
+        f"The file's layers of a text encoder are left out (1, such as {name}): this node"
     )
     assert distance(forward_of_host(changed, SIZE), merged_forward(theirs, random_lora(theirs))) < 1e-5
-    assert "bad.safetensors: 1 layers of a text encoder alone." in refusal(of_text)
+    assert f"bad.safetensors: layers of a text encoder alone (1, such as {name})." in refusal(of_text)
 
 
 @pytest.mark.parametrize(
