@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..richspace_core import TextEmbedding
 from ..richspace_core.sampling import (
+    GroupCallback,
     SamplingSettings,
     decode_latents,
     false_colour_preview,
@@ -198,11 +199,14 @@ class RichSpaceCogVideoXDecode(io.ComfyNode):
     @classmethod
     def execute(cls, model: CogVideoXModel, latent: dict[str, Any], tiled: bool) -> io.NodeOutput:
         """Decode each video, in tiles if asked for or if memory runs out."""
-        videos = []
-        progress = Progress(len(latent["samples"]))
+        videos: list[Tensor] = []
+        count = len(latent["samples"])
+
+        def on_group(done: int, groups: int) -> None:
+            Progress(count * groups).step_done(len(videos) * groups + done)
+
         for samples in latent["samples"].split(1):
-            videos.append(to_host(_decode(model, samples, tiled=tiled)))
-            progress.step_done(len(videos))
+            videos.append(to_host(_decode(model, samples, on_group, tiled=tiled)))
         return io.NodeOutput(videos)
 
 
@@ -226,13 +230,13 @@ def _sample_each(
     return torch.cat(videos)
 
 
-def _decode(model: CogVideoXModel, samples: Tensor, *, tiled: bool) -> Tensor:
+def _decode(model: CogVideoXModel, samples: Tensor, on_group: GroupCallback, *, tiled: bool) -> Tensor:
     """Decode one video's latents, in tiles if asked for or if the memory runs out."""
 
     def decode(*, tiled: bool) -> Tensor:
         height, width = (side * model.folder.spatial_ratio for side in samples.shape[-2:])
         needed = model.folder.decoding_memory(width, height, model.vae.dtype, tiled=tiled)
-        return decode_latents(model.vae.loaded(memory_required=needed), samples, tiled=tiled)
+        return decode_latents(model.vae.loaded(memory_required=needed), samples, tiled=tiled, on_group=on_group)
 
     return retry_if_out_of_memory(lambda: decode(tiled=tiled), lambda: decode(tiled=True))
 

@@ -11,15 +11,13 @@ relative error (L2) against diffusers that it takes away, with small random mode
   (`comfy.ldm.cogvideo.model._get_rotary_emb`). Cure: diffusers' own table.
 - *Noise schedule* (0.26 in an alpha; 0.7 in a video): the host has neither ``snr_shift_scale`` nor the schedule's own
   betas, and hands the model noise that it has not scaled down. Cure: a v-prediction schedule of the published alphas.
-- *VAE* (3e-2 in decoding, 0.8 in encoding): the host normalises over other groups of frames than the model was trained
-  with. Cure: its own ``_decode_batched``; encoding in the published groups.
 
 Beside them, PyTorch's own attention takes the place of the slow ones that the host falls back on.
+The VAE is in `native_vae`.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +25,6 @@ from typing import Any
 
 import torch
 from comfy.ldm.cogvideo.model import CogVideoXTransformer3DModel
-from comfy.ldm.cogvideo.vae import AutoencoderKLCogVideoX
 from comfy.ldm.modules import attention
 from comfy.model_management import intermediate_device
 from comfy.model_sampling import V_PREDICTION, ModelSamplingDiscrete
@@ -35,7 +32,7 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..richspace_core import ModelFolderError
-from ..richspace_core.latent_preview import LatentColours, fit_to_calibration_picture
+from ..richspace_core.latent_preview import LatentColours
 from ..richspace_core.model_config import CogVideoXConfig, VideoSize
 from ..richspace_core.published import PUBLISHED
 from ..richspace_core.sampling import false_colour_preview
@@ -147,36 +144,6 @@ def published_config(model: Any) -> CogVideoXConfig:
     return sampling.config
 
 
-def correct_vae(vae: Any) -> Any:
-    """A copy of the host's VAE of a CogVideoX that decodes and encodes as diffusers does; it shares the weights.
-
-    Raises:
-        ModelFolderError: If it is another VAE.
-    """
-    if not isinstance(vae.first_stage_model, AutoencoderKLCogVideoX):
-        raise ModelFolderError(
-            "vae",
-            expected="the VAE of a CogVideoX",
-            got=type(vae.first_stage_model).__name__,
-            hint="Load the VAE that belongs to the model, or leave this input empty.",
-        )
-    corrected = copy.copy(vae)
-    corrected.patcher = vae.patcher.clone()
-    corrected.patcher.add_object_patch("decode", vae.first_stage_model._decode_batched)
-    corrected.patcher.add_object_patch("encode", partial(_encode_in_groups, vae.first_stage_model))
-    return corrected
-
-
-def colours_of(vae: Any, config: CogVideoXConfig) -> LatentColours:
-    """How a live preview draws the latents that this VAE decodes; it encodes one small picture."""
-
-    def encode(video: Tensor) -> Tensor:
-        latents: Tensor = vae.encode(video[0])
-        return latents * config.scaling_factor
-
-    return fit_to_calibration_picture(encode, config.spatial_ratio)
-
-
 def empty_latent(config: CogVideoXConfig, size: VideoSize, videos: int) -> dict[str, Any]:
     """The host's LATENT of videos that are yet to be made."""
     frames, ratio = config.latent_frames(size.frames), config.spatial_ratio
@@ -221,21 +188,6 @@ def _renamed(key: str) -> str:
     for theirs, ours in _RENAMED:
         key = key.replace(theirs, ours)
     return key
-
-
-def _encode_in_groups(network: AutoencoderKLCogVideoX, videos: Tensor) -> Tensor:
-    """The mean of the latents of videos ``[b, 3, frames, height, width]``, eight frames at a time.
-
-    What is left over of the frames goes with the first eight. The host makes it a group of its own.
-    """
-    group, frames = network.num_sample_frames_batch_size, videos.shape[2]
-    ends = [*range(group + frames % group, frames, group), frames]
-    cache, parts = None, []
-    for start, end in zip([0, *ends], ends, strict=False):
-        part, cache = network.encoder(videos[:, :, start:end], conv_cache=cache)
-        parts.append(part)
-    mean, _ = torch.cat(parts, dim=2).chunk(2, dim=1)
-    return mean
 
 
 def _rotary_table(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ..richspace_core.model_folder import CogVideoXFolder
-from . import models, native, native_loading
+from . import models, native, native_loading, native_vae
 from .host_api import io, report
 from .native_sampling import PublishedSampler, make_sampler
 
@@ -76,8 +76,8 @@ class RichSpaceLoadCogVideoXNative(io.ComfyNode):
             return io.NodeOutput(native.correct_model(parts.model, parts.config), None, None, ui=report(said))
         folder = CogVideoXFolder.open(models.find(model))
         parts = native_loading.load_folder(folder, _DTYPES[dtype])
-        vae = native.correct_vae(parts.vae)
-        colours = folder.latent_colours() or native.colours_of(vae, parts.config)
+        vae = native_vae.correct_vae(parts.vae)
+        colours = folder.latent_colours() or native_vae.colours_of(vae, parts.config)
         corrected = native.correct_model(parts.model, parts.config, colours)
         return io.NodeOutput(corrected, parts.clip, vae, ui=report(models.note(model)))
 
@@ -114,8 +114,8 @@ class RichSpaceFixCogVideoX(io.ComfyNode):
     def execute(cls, model: Any, vae: Any = None) -> io.NodeOutput:
         """Recognise the model and put the cures on clones."""
         config = native.recognise(model)
-        corrected_vae = native.correct_vae(vae) if vae else None
-        colours = native.colours_of(corrected_vae, config) if vae else None
+        corrected_vae = native_vae.correct_vae(vae) if vae else None
+        colours = native_vae.colours_of(corrected_vae, config) if vae else None
         parts = ["positions", "noise schedule"] + (["VAE"] if vae else [])
         said = report(f"{config.name}: {', '.join(parts)} as published")
         return io.NodeOutput(native.correct_model(model, config, colours), corrected_vae, ui=said)

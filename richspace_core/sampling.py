@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import Any, Literal, get_args
 
 import torch
@@ -23,6 +24,8 @@ from .model_folder import CogVideoXFolder
 DynamicGuidance = Literal["off", "cosine", "as diffusers"]
 #: Called after each step with the steps done, the steps in all and the video as predicted so far, [1, c, f, h, w].
 StepCallback = Callable[[int, int, Tensor], None]
+#: Called after each group of frames that is decoded, with the groups done and the groups in all.
+GroupCallback = Callable[[int, int], None]
 
 #: How late in the schedule the cosine guidance rises; CogVideoX's own exponent.
 _GUIDANCE_EXPONENT = 5.0
@@ -164,13 +167,17 @@ def make_pipeline(folder: CogVideoXFolder, transformer: torch.nn.Module, schedul
     return pipeline
 
 
-def decode_latents(vae: Any, latents: Tensor, *, tiled: bool = False) -> Tensor:
+def decode_latents(vae: Any, latents: Tensor, *, tiled: bool = False, on_group: GroupCallback | None = None) -> Tensor:
     """Decode one video's latents to frames.
+
+    The autoencoder goes through a video in order, two latent frames at a time. Tiles are cut in space only, and each
+    goes through all of its frames, so a video of any length is exact in time, tiled or not.
 
     Args:
         vae: A diffusers `AutoencoderKLCogVideoX`, loaded, on the device to run on.
         latents: ``[1, c, f, h, w]`` in the host's layout and scale.
         tiled: Decode in overlapping tiles: less memory, a little more time, seams blended.
+        on_group: Called after each group of frames of each tile; what it raises ends the decoding and is passed on.
 
     Returns:
         float32 ``[frames, height, width, 3]`` in 0..1 on the autoencoder's device.
@@ -190,10 +197,13 @@ def decode_latents(vae: Any, latents: Tensor, *, tiled: bool = False) -> Tensor:
     was_tiled = vae.use_tiling
     vae.use_tiling = tiled
     latents = latents.to(weights.device, weights.dtype)
+    total, done = _count_groups(vae, latents), count(1)
+    watch = vae.decoder.register_forward_hook(lambda *_: on_group(next(done), total) if on_group else None)
     try:
         with torch.inference_mode():
             video: Tensor = vae.decode(latents).sample  # [1, 3, frames, height, width]
     finally:
+        watch.remove()
         vae.use_tiling = was_tiled
     _require_finite_video(video, weights.dtype)
     return (video[0].float() / 2 + 0.5).clamp(0, 1).permute(1, 2, 3, 0)
@@ -246,6 +256,18 @@ def _in_host_layout(latents: Tensor, folder: CogVideoXFolder, frames: int) -> Te
     # CogVideoX 1.5 samples whole patches of frames: the surplus stands in front.
     surplus = latents.shape[1] - folder.latent_frames(frames)
     return latents[:, surplus:].permute(0, 2, 1, 3, 4) * (1 / folder.scaling_factor)
+
+
+def _count_groups(vae: Any, latents: Tensor) -> int:
+    """Count how often the decoder runs: once for a group of frames of a tile, as diffusers lays them."""
+    frames, height, width = latents.shape[2:]
+    groups: int = max(1, frames // vae.num_latent_frames_batch_size)
+    tile = vae.tile_latent_min_height, vae.tile_latent_min_width
+    if not vae.use_tiling or (height <= tile[0] and width <= tile[1]):
+        return groups
+    overlaps = vae.tile_overlap_factor_height, vae.tile_overlap_factor_width
+    strides = (int(side * (1 - overlap)) for side, overlap in zip(tile, overlaps, strict=True))
+    return groups * math.prod(len(range(0, side, step)) for side, step in zip((height, width), strides, strict=True))
 
 
 def _require_finite_video(values: Tensor, dtype: torch.dtype) -> None:

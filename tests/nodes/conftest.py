@@ -51,6 +51,29 @@ def native(pack):
     return importlib.import_module(f"{pack.__name__}.nodes.native")
 
 
+@pytest.fixture(scope="session")
+def native_vae(pack):
+    """The pack's module that corrects the host's VAE of a CogVideoX."""
+    return importlib.import_module(f"{pack.__name__}.nodes.native_vae")
+
+
+@pytest.fixture(scope="session")
+def vaes(host):  # noqa: ARG001 - the host's modules must be importable first
+    """diffusers' autoencoder of the published size, which is the only one that the host knows, and the host's."""
+    import comfy.sd
+    import torch
+    from diffusers import AutoencoderKLCogVideoX
+
+    torch.manual_seed(5)
+    published = {"down_block_types": ["CogVideoXDownBlock3D"] * 4, "up_block_types": ["CogVideoXUpBlock3D"] * 4}
+    theirs = AutoencoderKLCogVideoX(
+        **published, block_out_channels=(128, 256, 256, 512), latent_channels=16, layers_per_block=3
+    )
+    theirs.eval().requires_grad_(False)
+    stock = comfy.sd.VAE(sd=dict(theirs.state_dict()), dtype=torch.float32)
+    return theirs, stock
+
+
 @pytest.fixture
 def models_folder(tmp_path, host):  # noqa: ARG001 - the host's modules must be importable first
     """Makes an empty folder in which the host looks for models of a kind."""

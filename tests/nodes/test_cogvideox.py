@@ -256,11 +256,11 @@ def fail_first(monkeypatch, pack):  # noqa: ARG001 - the nodes must be importabl
     def fail_first(error, times=1):
         tried, original = [], module.decode_latents
 
-        def failing(vae, samples, *, tiled):
+        def failing(vae, samples, *, tiled, on_group):
             tried.append(tiled)
             if len(tried) <= times:
                 raise error
-            return original(vae, samples, tiled=tiled)
+            return original(vae, samples, tiled=tiled, on_group=on_group)
 
         monkeypatch.setattr(module, "decode_latents", failing)
         return tried
@@ -315,6 +315,13 @@ class TestProgress:
         decode(model, latents.repeat(2, 1, 1, 1, 1))
         assert progress == [(1, 2, None), (2, 2, None)]
 
+    @pytest.mark.parametrize(("tiled", "groups"), [(False, 2), (True, 2 * 3 * 3)])
+    def test_decoding_counts_the_groups_of_frames_of_every_tile(self, load_model, decode, progress, tiled, groups):
+        model, _ = load_model()
+        decode(model, torch.zeros(2, 16, 5, 8, 12), tiled=tiled)
+        assert progress[0][:2] == (1, 2 * groups)
+        assert progress[-1][:2] == (2 * groups, 2 * groups)
+
 
 class TestCancel:
     def test_ends_within_one_step_and_the_next_run_is_the_same_as_ever(
@@ -336,6 +343,15 @@ class TestCancel:
         assert not management.processing_interrupted()
         progress.on_step = lambda _: None
         assert torch.equal(sample(**settings), expected)
+
+    @pytest.mark.parametrize("tiled", [False, True])
+    def test_within_one_long_video(self, load_model, decode, management, progress, tiled):
+        model, _ = load_model()
+        progress.on_step = lambda _: management.interrupt_current_processing()
+        with pytest.raises(management.InterruptProcessingException):
+            decode(model, torch.zeros(1, 16, 13, 8, 12), tiled=tiled)
+        assert [value for value, *_ in progress] == [1]
+        assert not model.vae.loaded().decoder._forward_hooks
 
     def test_between_two_videos_of_a_batch(self, load_model, decode, management, progress, latents):
         model, _ = load_model()

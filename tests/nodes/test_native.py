@@ -133,45 +133,6 @@ def test_ksampler_with_the_stock_model_makes_another(theirs, stock, scheduler):
     assert distance(sample_with_host(stock, 20), sample_with_diffusers(theirs, scheduler, 20)) > 0.1
 
 
-@pytest.fixture(scope="module")
-def vaes(host):  # noqa: ARG001 - the host's modules must be importable first
-    """diffusers' autoencoder of the published size, which is the only one that the host knows, and the host's."""
-    import comfy.sd
-    from diffusers import AutoencoderKLCogVideoX
-
-    torch.manual_seed(5)
-    published = {"down_block_types": ["CogVideoXDownBlock3D"] * 4, "up_block_types": ["CogVideoXUpBlock3D"] * 4}
-    theirs = AutoencoderKLCogVideoX(
-        **published, block_out_channels=(128, 256, 256, 512), latent_channels=16, layers_per_block=3
-    )
-    theirs.eval().requires_grad_(False)
-    stock = comfy.sd.VAE(sd=dict(theirs.state_dict()), dtype=torch.float32)
-    return theirs, stock
-
-
-@pytest.mark.parametrize("frames", [1, 2, 3, 4, 13])
-def test_the_vae_decodes_as_diffusers(vaes, native, frames):
-    theirs, stock = vaes
-    latents = torch.randn(1, 16, frames, 2, 3, generator=torch.Generator().manual_seed(frames))
-    with torch.inference_mode():
-        reference = theirs.decode(latents).sample  # [1, 3, t, h, w] in -1..1
-        corrected, as_shipped = native.correct_vae(stock).decode(latents), stock.decode(latents)
-    pictures = ((reference + 1) / 2).clamp(0, 1).movedim(1, -1)
-    assert distance(corrected, pictures) < 1e-6
-    assert (distance(as_shipped, pictures) > 1e-4) == (frames > 1)
-
-
-@pytest.mark.parametrize("frames", [1, 9, 17])
-def test_the_vae_encodes_as_diffusers(vaes, native, frames):
-    theirs, stock = vaes
-    video = torch.rand(frames, 16, 24, 3, generator=torch.Generator().manual_seed(frames))
-    with torch.inference_mode():
-        reference = theirs.encode((2 * video - 1).movedim(-1, 0)[None]).latent_dist.mode()
-        corrected, as_shipped = native.correct_vae(stock).encode(video), stock.encode(video)
-    assert distance(corrected, reference) < 1e-5
-    assert (distance(as_shipped, reference) > 1e-4) == (frames > 1)
-
-
 def wide_model(native, heads, **changes):
     """The host's MODEL of a CogVideoX as wide as a published one, with one layer."""
     import comfy.sd

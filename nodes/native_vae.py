@@ -1,0 +1,242 @@
+"""ComfyUI's VAE of a CogVideoX, made to encode and decode as the published one.
+
+The published VAE takes frames in groups: two latent frames, or eight frames of a video. Group norms count over a group,
+and its causal convolutions see the last frames of the group before (the cache), so both belong to the function.
+ComfyUI (0.30) takes other groups (relative error 3e-2 in decoding, 0.8 in encoding). In tiles it also cuts the time
+into pieces that it blends, and the frames behind a seam lack the cache (0.06 to 0.34).
+
+Nothing in ComfyUI is changed. `encode` and `decode` are object patches on a clone of the VAE's patcher, and tiles are
+the matter of a class of its own, which cuts them in space only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
+from math import prod
+from typing import Any
+
+import torch
+from comfy.ldm.cogvideo.vae import AutoencoderKLCogVideoX
+from comfy.model_management import intermediate_device
+from comfy.patcher_extension import CallbacksMP
+from comfy.sd import VAE
+from comfy.utils import tiled_scale_multidim
+from torch import Tensor
+
+from ..richspace_core import ModelFolderError
+from ..richspace_core.latent_preview import LatentColours, fit_to_calibration_picture
+from ..richspace_core.model_config import CogVideoXConfig
+from .host_memory import Progress
+
+
+def correct_vae(vae: Any) -> PublishedVAE:
+    """Return a copy of ComfyUI's VAE of a CogVideoX that decodes and encodes as diffusers does; it shares the weights.
+
+    Raises:
+        ModelFolderError: If it is another VAE.
+    """
+    if not isinstance(vae.first_stage_model, AutoencoderKLCogVideoX):
+        raise ModelFolderError(
+            "vae",
+            expected="the VAE of a CogVideoX",
+            got=type(vae.first_stage_model).__name__,
+            hint="Load the VAE that belongs to the model, or leave this input empty.",
+        )
+    return PublishedVAE(vae)
+
+
+def colours_of(vae: Any, config: CogVideoXConfig) -> LatentColours:
+    """Fit how a live preview draws the latents that this VAE decodes; it encodes one small picture."""
+
+    def encode(video: Tensor) -> Tensor:
+        latents: Tensor = vae.encode(video[0])
+        return latents * config.scaling_factor
+
+    return fit_to_calibration_picture(encode, config.spatial_ratio)
+
+
+class PublishedVAE(VAE):
+    """ComfyUI's VAE of a CogVideoX that goes through time as published, whole and in tiles.
+
+    Tiles are cut in space only. Each one goes through all of its frames in the published groups, and only one group is
+    on the device at a time, so memory grows with the tile and not with the frames. `handles_tiling` tells ComfyUI that
+    the VAE makes its tiles itself: for the tiled nodes, and when it tries again because memory ran out.
+
+    Args:
+        vae: ComfyUI's VAE, which stays as it is.
+    """
+
+    def __init__(self, vae: VAE) -> None:
+        self.__dict__.update(vars(vae))
+        self.patcher = vae.patcher.clone()
+        _patch(self.patcher)
+        self.patcher.remove_callbacks_with_key(CallbacksMP.ON_DEEPCLONE_MULTIGPU, "richspace")  # corrected before
+        self.patcher.add_callback_with_key(CallbacksMP.ON_DEEPCLONE_MULTIGPU, "richspace", _patch_deep_clone)
+        self.handles_tiling = True
+        network = self.first_stage_model
+        self.memory_used_decode = _for_one_group(vae.memory_used_decode, 2 * network.num_latent_frames_batch_size - 1)
+        self.memory_used_encode = _for_one_group(vae.memory_used_encode, 2 * network.num_sample_frames_batch_size - 1)
+
+    def _decode_tiled_owned(
+        self, samples: Tensor, tile_x: int = 32, tile_y: int = 32, overlap: int = 8, **_in_time: int
+    ) -> Tensor:
+        network = self.first_stage_model
+        groups = _group_count(samples, network.num_latent_frames_batch_size)
+        step_done = _counted(groups * _tiles(samples, (tile_x, tile_y), overlap))
+
+        def decode(tile: Tensor) -> Tensor:
+            decoded = decode_in_groups(network, tile.to(self.device, self.vae_dtype), step_done)
+            return decoded.to(self.vae_output_dtype())
+
+        made: Tensor = tiled_scale_multidim(
+            samples,
+            decode,
+            tile=(samples.shape[2], tile_x, tile_y),
+            overlap=(1, overlap, overlap),
+            upscale_amount=(partial(_decoded_frames, network.temporal_compression_ratio), *self.upscale_ratio[1:]),
+            out_channels=self.output_channels,
+            index_formulas=self.upscale_index_formula,
+            output_device=self.output_device,
+        )
+        frames: Tensor = self.process_output(made)
+        return frames
+
+    def _encode_tiled_owned(
+        self, pixel_samples: Tensor, tile_x: int = 512, tile_y: int = 512, overlap: int = 64, **_in_time: int
+    ) -> Tensor:
+        network = self.first_stage_model
+        groups = _group_count(pixel_samples, network.num_sample_frames_batch_size)
+        step_done = _counted(groups * _tiles(pixel_samples, (tile_x, tile_y), overlap))
+
+        def prepare(group: Tensor) -> Tensor:
+            prepared: Tensor = self.process_input(group).to(self.vae_dtype).to(self.device)
+            return prepared
+
+        def encode(tile: Tensor) -> Tensor:
+            return encode_in_groups(network, tile, step_done, prepare).to(self.vae_output_dtype())
+
+        latents: Tensor = tiled_scale_multidim(
+            pixel_samples,
+            encode,
+            tile=(pixel_samples.shape[2], tile_x, tile_y),
+            overlap=(1, overlap, overlap),
+            upscale_amount=self.downscale_ratio,
+            out_channels=self.latent_channels,
+            downscale=True,
+            index_formulas=self.downscale_index_formula,
+            output_device=self.output_device,
+        )
+        return latents
+
+
+def decode_in_groups(network: AutoencoderKLCogVideoX, latents: Tensor, step_done: Callable[[], None]) -> Tensor:
+    """Decode latents two frames at a time, and what is left over with the first two.
+
+    Args:
+        network: ComfyUI's network of the VAE.
+        latents: ``[b, c, f, h, w]`` on the network's device.
+        step_done: Called after each group; what it raises ends the decoding.
+
+    Returns:
+        ``[b, 3, frames, height, width]`` in -1..1 where ComfyUI keeps results, so that only a group is on the device.
+    """
+    return _in_groups(network.decoder, latents, network.num_latent_frames_batch_size, step_done)
+
+
+def encode_in_groups(
+    network: AutoencoderKLCogVideoX,
+    videos: Tensor,
+    step_done: Callable[[], None],
+    prepare: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Encode videos eight frames at a time, and what is left over with the first eight.
+
+    Args:
+        network: ComfyUI's network of the VAE.
+        videos: ``[b, 3, frames, height, width]``.
+        step_done: Called after each group; what it raises ends the encoding.
+        prepare: Brings a group to the network's device and range, if it is not there yet.
+
+    Returns:
+        The mean of the latents, ``[b, c, f, h, w]``, where ComfyUI keeps results.
+    """
+    moments = _in_groups(network.encoder, videos, network.num_sample_frames_batch_size, step_done, prepare)
+    mean, _ = moments.chunk(2, dim=1)
+    return mean
+
+
+def _in_groups(
+    coder: torch.nn.Module,
+    videos: Tensor,
+    size: int,
+    step_done: Callable[[], None],
+    prepare: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Run an encoder or decoder over the groups of frames in order, each with the cache of those before."""
+    cache, parts = None, []
+    for start, end in _groups(videos.shape[2], size):
+        group = videos[:, :, start:end]
+        part, cache = coder(prepare(group) if prepare else group, conv_cache=cache)
+        parts.append(part.to(intermediate_device()))
+        step_done()
+    return torch.cat(parts, dim=2)
+
+
+def _groups(frames: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each group of `size` frames; what is left over goes with the first."""
+    ends = [*range(size + frames % size, frames, size), frames]
+    return zip([0, *ends], ends, strict=False)
+
+
+def _group_count(videos: Tensor, size: int) -> int:
+    return max(1, videos.shape[2] // size)
+
+
+def _decoded_frames(ratio: int, latent_frames: int) -> int:
+    """Count the frames that latents decode to: the first one of an odd number stands for a single frame."""
+    return (latent_frames - latent_frames % 2) * ratio + latent_frames % 2
+
+
+def _tiles(videos: Tensor, tile: tuple[int, int], overlap: int) -> int:
+    """Count the tiles of videos ``[b, c, f, h, w]`` as `tiled_scale_multidim` lays them."""
+    tiles = (
+        len(range(0, side - overlap, size - overlap)) if side > size else 1
+        for side, size in zip(videos.shape[3:], tile, strict=True)
+    )
+    return len(videos) * prod(tiles)
+
+
+def _counted(groups: int) -> Callable[[], None]:
+    """Make what is called after each group: it moves the node's progress bar and carries out a cancel."""
+    progress, done = Progress(groups), count(1)
+    return lambda: progress.step_done(next(done))
+
+
+def _patch(patcher: Any) -> None:
+    """Make the network of a patcher decode and encode in the published groups while it is loaded."""
+    network = patcher.model
+
+    def decode(latents: Tensor) -> Tensor:
+        return decode_in_groups(network, latents, _counted(_group_count(latents, network.num_latent_frames_batch_size)))
+
+    def encode(videos: Tensor) -> Tensor:
+        return encode_in_groups(network, videos, _counted(_group_count(videos, network.num_sample_frames_batch_size)))
+
+    patcher.add_object_patch("decode", decode)
+    patcher.add_object_patch("encode", encode)
+
+
+def _patch_deep_clone(_patcher: Any, clone: Any) -> None:
+    """Patch a clone for another device, which has a network of its own."""
+    _patch(clone)
+
+
+def _for_one_group(estimate: Callable[..., float], frames: int) -> Callable[..., float]:
+    """Make ComfyUI's estimate of memory one of at most so many frames, as many as are on the device at a time."""
+
+    def estimated(shape: torch.Size, dtype: torch.dtype) -> float:
+        return estimate((*shape[:2], min(shape[2], frames), *shape[3:]), dtype)
+
+    return estimated
