@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -199,14 +200,15 @@ class RichSpaceCogVideoXDecode(io.ComfyNode):
     @classmethod
     def execute(cls, model: CogVideoXModel, latent: dict[str, Any], tiled: bool) -> io.NodeOutput:
         """Decode each video, in tiles if asked for or if memory runs out."""
-        videos: list[Tensor] = []
         count = len(latent["samples"])
 
-        def on_group(done: int, groups: int) -> None:
-            Progress(count * groups).step_done(len(videos) * groups + done)
+        def on_group(video: int, done: int, groups: int) -> None:
+            Progress(count * groups).step_done(video * groups + done)
 
-        for samples in latent["samples"].split(1):
-            videos.append(to_host(_decode(model, samples, on_group, tiled=tiled)))
+        videos = [
+            to_host(_decode(model, samples, partial(on_group, video), tiled=tiled))
+            for video, samples in enumerate(latent["samples"].split(1))
+        ]
         return io.NodeOutput(videos)
 
 

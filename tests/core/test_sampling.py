@@ -477,24 +477,19 @@ class TestDecode:
 
     @pytest.mark.parametrize("frames", [1, 4, 13, 21])
     def test_tiles_are_exact_in_time(self, vae, frames):
-        latents = torch.randn(1, 16, frames, 4, 6, generator=torch.Generator().manual_seed(frames))
-        whole = decode_latents(vae, latents)
-        vae.tile_latent_min_height, vae.tile_overlap_factor_height = 2, 0.5  # cut between the rows, all of them seen
-        vae.tile_sample_min_height = 16
-        with torch.no_grad():
-            rows = [vae.decode(latents[:, :, :, row : row + 2]).sample for row in range(4)]
+        height, width = vae.tile_latent_min_height, vae.tile_latent_min_width
+        latents = torch.randn(1, 16, frames, height + 1, width, generator=torch.Generator().manual_seed(frames))
         tiled = decode_latents(vae, latents, tiled=True)
-        assert tiled.shape == whole.shape
-        # Behind the part that is blended with the row before, a row is the one that is decoded alone.
-        first = (rows[0][0, :, :, :8] / 2 + 0.5).clamp(0, 1).permute(1, 2, 3, 0)
-        assert torch.equal(tiled[:, :8], first)
+        alone = decode_latents(vae, latents[:, :, :, :height])  # the first tile, whole and for all of its frames
+        before_the_seam = int(vae.tile_sample_min_height * (1 - vae.tile_overlap_factor_height))
+        assert torch.equal(tiled[:, :before_the_seam], alone[:, :before_the_seam])
 
     @pytest.mark.parametrize("tiled", [False, True])
     def test_tells_of_each_group_of_frames(self, vae, tiled):
         told = []
         decode_latents(vae, torch.zeros(1, 16, 5, 8, 12), tiled=tiled, on_group=lambda *step: told.append(step))
         assert told == [(done, len(told)) for done in range(1, len(told) + 1)]
-        assert len(told) == (2 * 3 * 3 if tiled else 2)
+        assert len(told) == (2 * 2 * 3 if tiled else 2)
 
     @pytest.mark.parametrize("before", [False, True])
     @pytest.mark.parametrize("tiled", [False, True])

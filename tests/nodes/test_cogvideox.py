@@ -315,7 +315,7 @@ class TestProgress:
         decode(model, latents.repeat(2, 1, 1, 1, 1))
         assert progress == [(1, 2, None), (2, 2, None)]
 
-    @pytest.mark.parametrize(("tiled", "groups"), [(False, 2), (True, 2 * 3 * 3)])
+    @pytest.mark.parametrize(("tiled", "groups"), [(False, 2), (True, 2 * 2 * 3)])
     def test_decoding_counts_the_groups_of_frames_of_every_tile(self, load_model, decode, progress, tiled, groups):
         model, _ = load_model()
         decode(model, torch.zeros(2, 16, 5, 8, 12), tiled=tiled)

@@ -271,7 +271,7 @@ class TestProgress:
         with torch.inference_mode(), pytest.raises(management.InterruptProcessingException):
             run(vae, random_latents(13))
         hook.remove()
-        assert len(groups) == 2  # the second was begun
+        assert len(groups) == 1  # the second was begun and not finished
         assert not management.processing_interrupted()
 
 
@@ -297,10 +297,11 @@ class TestWhatCameIn:
         fresh = tiny["5b"][1].patcher
         vae.patcher.cached_patcher_init = (lambda: fresh, ())
         clone = vae.patcher.deepclone_multigpu()
+        groups = []
+        hook = fresh.model.decoder.register_forward_hook(lambda *_: groups.append(1))
         with torch.inference_mode():
             clone.patch_model()
-            ours = clone.model.decode(random_latents(3))
+            clone.model.decode(random_latents(5))
             clone.unpatch_model()
-        assert clone.model is fresh.model
-        assert ours.shape == (1, 3, 9, 16, 24)
-        assert distance(ours, vae.first_stage_model._decode_batched(random_latents(3))) > 0.1
+        hook.remove()
+        assert len(groups) == 2  # its own network did it, in groups
