@@ -19,7 +19,6 @@ The VAE is in `native_vae`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -28,15 +27,13 @@ from comfy.ldm.cogvideo.model import CogVideoXTransformer3DModel
 from comfy.ldm.modules import attention
 from comfy.model_management import intermediate_device
 from comfy.model_sampling import V_PREDICTION, ModelSamplingDiscrete
-from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..richspace_core import ModelFolderError
 from ..richspace_core.latent_preview import LatentColours
 from ..richspace_core.model_config import CogVideoXConfig, VideoSize
 from ..richspace_core.published import PUBLISHED
-from ..richspace_core.sampling import false_colour_preview
-from .host_memory import Progress
+from .native_frames import CorrectedSampling
 
 _LAST_ALPHA = 4.8973451890853435e-08  # the host's own stand-in for zero, which has no sigma
 _RENAMED = (
@@ -121,20 +118,18 @@ def correct_model(model: Any, config: CogVideoXConfig, colours: LatentColours | 
     corrected.add_object_patch("model_sampling", PublishedSampling(config))
     if attention.optimized_attention in _SLOW_ATTENTION:
         corrected.model_options["transformer_options"].setdefault("optimized_attention_override", _with_sdpa)
-    surplus = SurplusFrames(config.patch_frames)
-    corrected.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, "richspace")  # of one that was corrected before
-    corrected.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, "richspace", partial(_outer_sample, surplus, colours))
+    CorrectedSampling(config, colours).put_on(corrected)
     return corrected
 
 
-def published_config(model: Any) -> CogVideoXConfig:
-    """What a corrected MODEL was corrected to.
+def corrected_config(model: Any) -> CogVideoXConfig:
+    """Return what a corrected MODEL was corrected to.
 
     Raises:
         ModelFolderError: If it is another MODEL.
     """
-    sampling = model.get_model_object("model_sampling")
-    if not isinstance(sampling, PublishedSampling):
+    sampling = CorrectedSampling.of(model)
+    if sampling is None:
         raise ModelFolderError(
             "model",
             expected="a CogVideoX from RichSpace Load CogVideoX (native) or RichSpace Fix CogVideoX",
@@ -142,6 +137,24 @@ def published_config(model: Any) -> CogVideoXConfig:
             hint="Put RichSpace Fix CogVideoX behind the loader.",
         )
     return sampling.config
+
+
+def published_sampling(model: Any) -> PublishedSampling:
+    """Return the published noise schedule of a corrected MODEL.
+
+    Raises:
+        ModelFolderError: If it is another MODEL, or if another node has replaced its schedule.
+    """
+    name = corrected_config(model).name
+    sampling = model.get_model_object("model_sampling")
+    if not isinstance(sampling, PublishedSampling):
+        raise ModelFolderError(
+            "model",
+            expected=f"{name} with its published noise schedule",
+            got=f"another schedule ({type(sampling).__name__}), which a node behind the loader has put in its place",
+            hint="Remove or bypass that node, such as ModelSamplingDiscrete or ModelSamplingSD3.",
+        )
+    return sampling
 
 
 def empty_latent(config: CogVideoXConfig, size: VideoSize, videos: int) -> dict[str, Any]:
@@ -229,65 +242,3 @@ def _embed_with_sines(config: CogVideoXConfig, patch_embed: Any, text_embeds: Te
     )
     sines = sines.reshape(-1, patch_embed.dim).to(embeds.dtype)  # [patches, d]
     return torch.cat([embeds[:, : -len(sines)], embeds[:, -len(sines) :] + sines], dim=1)
-
-
-@dataclass(frozen=True)
-class SurplusFrames:
-    """Frames that are sampled in front of a video to fill whole patches, and dropped again, as diffusers does.
-
-    Only CogVideoX 1.5 has patches of more than one frame. The host fills them behind the video instead, with its
-    first frames over again.
-
-    Args:
-        patch_frames: Latent frames in a patch.
-    """
-
-    patch_frames: int
-
-    def count(self, latents: Tensor) -> int:
-        """How many a video ``[b, c, f, h, w]`` needs."""
-        return -latents.shape[2] % self.patch_frames
-
-    def added(self, latents: Tensor, front: Tensor) -> Tensor:
-        """With `front`, ``[b, c, 1, h, w]``, before the video as often as it is needed."""
-        return torch.cat([front.to(latents).expand(-1, -1, self.count(latents), -1, -1), latents], dim=2)
-
-
-def _outer_sample(
-    surplus: SurplusFrames,
-    colours: LatentColours | None,
-    sample: Callable[..., Tensor],
-    noise: Tensor,
-    latents: Tensor,
-    sampler: Any,
-    sigmas: Tensor,
-    mask: Tensor | None = None,
-    callback: Callable[..., None] | None = None,
-    disable_pbar: bool = False,
-    seed: int | None = None,
-    **rest: Any,
-) -> Tensor:
-    """Around every sampling of a corrected MODEL: whole patches, and a preview in the colours of the video."""
-    more = surplus.count(latents)
-    shown = _with_preview(callback, colours, more) if callback is not None else None
-    if more:
-        generator = torch.Generator().manual_seed((seed or 0) + 1)
-        noise = surplus.added(noise, torch.randn(noise[:, :, :1].shape, generator=generator))
-        mask = surplus.added(mask, mask[:, :, :1]) if mask is not None else None
-        latents = surplus.added(latents, latents[:, :, :1])
-        rest["latent_shapes"] = [latents.shape]
-    return sample(noise, latents, sampler, sigmas, mask, shown, disable_pbar, seed, **rest)[:, :, more:]
-
-
-def _with_preview(
-    callback: Callable[..., None], colours: LatentColours | None, surplus: int
-) -> Callable[[int, Tensor, Tensor, int], None]:
-    """A sampler's callback that also draws the video as predicted so far, and sees none of the surplus frames."""
-    draw = colours.picture if colours else false_colour_preview
-
-    def shown(step: int, denoised: Tensor, noisy: Tensor, steps: int) -> None:
-        denoised = denoised[:, :, surplus:]
-        callback(step, denoised, noisy[:, :, surplus:], steps)
-        Progress(steps).step_done(step + 1, lambda: draw(denoised))
-
-    return shown

@@ -201,7 +201,7 @@ class RichSpaceEmptyCogVideoXLatent(io.ComfyNode):
     @classmethod
     def execute(cls, model: Any, width: int, height: int, frames: int, batch_size: int) -> io.NodeOutput:
         """Check the size by the model's rules."""
-        config = native.published_config(model)
+        config = native.corrected_config(model)
         size = config.video_size(width=width, height=height, frames=frames)
         return io.NodeOutput(native.empty_latent(config, size, batch_size))
 

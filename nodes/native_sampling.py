@@ -8,8 +8,11 @@ model returns the clean video, the published one ``v``. Between the two, with ``
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -21,10 +24,11 @@ from ..richspace_core import SamplingError
 from ..richspace_core.model_config import CogVideoXConfig, SchedulerName
 from ..richspace_core.sampling import DynamicGuidance, cosine_guidance, timestep_guidance
 from . import native
+from .native_stages import Run, SchedulerState
 
 NoiseName = Literal["ComfyUI", "diffusers"]
 
-_MAX_SEED = 2**64
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ class PublishedSampler:
 
     def sigmas(self, model: Any) -> Tensor:
         """The noise levels of a corrected MODEL at diffusers' timesteps, the last one zero: float32 ``[steps + 1]``."""
-        scheduler = self._make_scheduler(native.published_config(model))
-        levels = model.get_model_object("model_sampling").sigma(scheduler.timesteps)
+        sampling = native.published_sampling(model)
+        levels = sampling.sigma(self._make_scheduler(sampling.config).timesteps)
         return torch.cat([levels, levels.new_zeros(1)])
 
     def __call__(
@@ -55,26 +59,30 @@ class PublishedSampler:
         model: Any,
         x: Tensor,
         sigmas: Tensor,
-        extra_args: dict[str, Any] | None = None,
+        extra_args: dict[str, Any],
         callback: Callable[[dict[str, Any]], None] | None = None,
         disable: bool = False,
     ) -> Tensor:
         """Denoise ``[b, c, f, h, w]`` as the host's sampling functions do."""
-        extra_args = extra_args or {}
-        patcher = model.inner_model.model_patcher
-        config, sampling = native.published_config(patcher), patcher.get_model_object("model_sampling")
-        stepper = _Stepper(self._make_scheduler(config), _generators(extra_args.get("seed"), len(x)))
+        guider, run = model.inner_model, Run.of(extra_args["model_options"])
+        sampling = native.published_sampling(guider.model_patcher)
+        stepper = _Stepper(self._make_scheduler(sampling.config), run)
         timesteps = [int(sampling.timestep(level)) for level in sigmas[:-1]]
-        stepper.require(timesteps)
-        fresh = stepper.noise_like(x)
-        y = fresh if self.noise == "diffusers" and sigmas[0] >= sampling.sigma_max else x / _norm(sigmas[0])
-        for i in trange(len(timesteps), disable=disable):
-            sigma, norm = sigmas[i], _norm(sigmas[i])
-            guided = self._guided(extra_args, i, timesteps[i])
-            clean = model(y * norm, sigma * y.new_ones(len(y)), **guided)
-            if callback is not None:
-                callback({"x": y * norm, "i": i, "sigma": sigma, "sigma_hat": sigma, "denoised": clean})
-            y = stepper.step((y - norm * clean) / sigma, timesteps[i], y)
+        first = stepper.require(timesteps, int(sampling.timestep(sigmas[-1])) if sigmas[-1] > 0 else None)
+        y = x / _norm(sigmas[0])
+        if self.noise == "diffusers" or stepper.is_random:
+            fresh = stepper.noise_like(x)
+            y = fresh if self.noise == "diffusers" and sigmas[0] >= sampling.sigma_max and not run.continues else y
+        stepper.resume(first, x)
+        with _one_cfg(guider, self.dynamic_guidance) as set_cfg:
+            for i in trange(len(timesteps), disable=disable):
+                sigma, norm = sigmas[i], _norm(sigmas[i])
+                set_cfg(first + i, timesteps[i], self.steps)
+                clean = model(y * norm, sigma * y.new_ones(len(y)), **extra_args)
+                if callback is not None:
+                    callback({"x": y * norm, "i": i, "sigma": sigma, "sigma_hat": sigma, "denoised": clean})
+                y = stepper.step((y - norm * clean) / sigma, timesteps[i], y)
+        run.scheduler = stepper.state()
         return y * _norm(sigmas[-1])
 
     def _make_scheduler(self, config: CogVideoXConfig) -> Any:
@@ -82,21 +90,44 @@ class PublishedSampler:
         scheduler.set_timesteps(self.steps)
         return scheduler
 
-    def _guided(self, extra_args: dict[str, Any], step: int, timestep: int) -> dict[str, Any]:
-        """The arguments of a step's model call, with the step's own guidance."""
-        if self.dynamic_guidance == "off":
-            return extra_args
 
-        def guide(args: dict[str, Any]) -> Tensor:
-            scale = args["cond_scale"]
-            if self.dynamic_guidance == "cosine":
-                scale = cosine_guidance(scale, step, self.steps)
-            else:
-                scale = timestep_guidance(scale, timestep, self.steps)
-            guided: Tensor = args["uncond"] + scale * (args["cond"] - args["uncond"])
-            return guided
+@contextmanager
+def _one_cfg(guider: Any, dynamic: DynamicGuidance) -> Iterator[Callable[[int, int, int], None]]:
+    """Let each step set the cfg of the host's guider, which has its own again at the end.
 
-        return extra_args | {"model_options": extra_args.get("model_options", {}) | {"sampler_cfg_function": guide}}
+    The guider does everything else, so that whatever else changes the guidance (RescaleCFG, PerpNegGuider) goes on
+    doing so. diffusers leaves the negative prompt out where cfg is at most 1, which a guider does where it is 1.
+
+    Yields:
+        Sets the cfg, by the step's place among all steps, its timestep, and how many steps there are.
+    """
+    if [name for name in vars(guider) if name.startswith("cfg")] != ["cfg"]:
+        if dynamic != "off":
+            raise SamplingError(
+                "dynamic_cfg",
+                expected="off, or a guider with one cfg",
+                got=f"{dynamic} with a {type(guider).__name__}",
+                hint="Set dynamic_cfg to off, or use CFGGuider.",
+            )
+        yield lambda *_: None
+        return
+    cfg = guider.cfg
+
+    def set_cfg(step: int, timestep: int, steps: int) -> None:
+        guider.cfg = _cfg_of_step(cfg, dynamic, step, timestep, steps)
+
+    try:
+        yield set_cfg
+    finally:
+        guider.cfg = cfg
+
+
+def _cfg_of_step(cfg: float, dynamic: DynamicGuidance, step: int, timestep: int, steps: int) -> float:
+    if cfg <= 1:
+        return 1.0
+    if dynamic == "cosine":
+        return cosine_guidance(cfg, step, steps)
+    return timestep_guidance(cfg, timestep, steps) if dynamic == "as diffusers" else cfg
 
 
 class _Stepper:
@@ -104,24 +135,39 @@ class _Stepper:
 
     Args:
         scheduler: With its timesteps set.
-        generators: One for each video, which have drawn nothing yet.
+        run: What it samples in.
     """
 
-    def __init__(self, scheduler: Any, generators: list[torch.Generator]) -> None:
-        self._scheduler, self._generators = scheduler, generators
+    def __init__(self, scheduler: Any, run: Run) -> None:
+        self._scheduler, self._run = scheduler, run
+        self._timesteps: list[int] = scheduler.timesteps.tolist()
         self._clean: Tensor | None = None  # as predicted a step ago
         self._before: int | None = None
+        #: Whether it adds noise in each step.
+        self.is_random = type(scheduler).__name__ != "CogVideoXDDIMScheduler"
 
-    def require(self, timesteps: list[int]) -> None:
-        """Raise an error if these are not among the scheduler's."""
-        own = self._scheduler.timesteps.tolist()
-        if not set(timesteps) <= set(own):
+    @cached_property
+    def _generators(self) -> list[torch.Generator]:
+        return self._run.generators()
+
+    def require(self, timesteps: list[int], last: int | None) -> int:
+        """Return the place of the first among the scheduler's own steps, of those from there to `last` (None: the end).
+
+        Raises:
+            SamplingError: If they are not steps of the scheduler that follow one another.
+        """
+        own, wanted = [*self._timesteps, None], [*timesteps, last]
+        other = [timestep for timestep in wanted if timestep not in own]
+        first = own.index(wanted[0]) if not other else 0
+        if other or own[first : first + len(wanted)] != wanted:
+            which = f"one at timestep {other[0]}" if other else "which do not follow one another to the end"
             raise SamplingError(
                 "sigmas",
-                expected=f"those of this sampler's own {len(own)} steps, or a part of them",
-                got=f"{len(timesteps)} steps, one at timestep {next(t for t in timesteps if t not in own)}",
+                expected=f"those of this sampler's own {len(self._timesteps)} steps, or a part of them",
+                got=f"{len(timesteps)} steps, {which}",
                 hint="Wire both outputs of one RichSpace CogVideoX Sampler.",
             )
+        return first
 
     def noise_like(self, x: Tensor) -> Tensor:
         """Diffusers' first noise, in the host's layout; step noise continues from it."""
@@ -131,16 +177,43 @@ class _Stepper:
         noise: Tensor = randn_tensor(shape, generator=self._generators, device=x.device, dtype=torch.float32)
         return noise.movedim(1, 2)
 
+    def resume(self, first: int, x: Tensor) -> None:
+        """Go on before the step at a place, if the latents come from the steps before it.
+
+        Without what those steps have left, DPM starts anew with a step of first order, and with the noise that it
+        would have at that place.
+        """
+        if not (self._run.continues and self.is_random):
+            return
+        left = self._run.leftover.scheduler if self._run.leftover else None
+        if left is None:
+            if first:
+                _logger.warning("These latents do not come straight from DPM's steps before, so DPM starts anew.")
+            for _ in range(2 * first - 1):  # the first step draws once, all others twice
+                self.noise_like(x)
+            return
+        for generator, state in zip(self._generators, left.generators, strict=True):
+            generator.set_state(state)
+        if left.prediction is not None and self._timesteps[:first][-1:] == [left.timestep]:
+            self._clean, self._before = left.prediction.to(x), left.timestep
+
+    def state(self) -> SchedulerState | None:
+        """Return what the next step needs; None for a scheduler that needs nothing."""
+        if not self.is_random:
+            return None
+        clean = self._clean.cpu() if self._clean is not None else None  # it may wait for long
+        return SchedulerState(tuple(each.get_state() for each in self._generators), clean, self._before)
+
     def step(self, v: Tensor, timestep: int, y: Tensor) -> Tensor:
         """One step from `y` at a timestep, ``[b, c, f, h, w]``."""
         v, y = v.movedim(2, 1), y.movedim(2, 1)
-        if type(self._scheduler).__name__ == "CogVideoXDDIMScheduler":
-            stepped = self._scheduler.step(v, timestep, y, return_dict=False)[0]
-        else:
+        if self.is_random:
             stepped, self._clean = self._scheduler.step(
                 v, self._clean, timestep, self._before, y, generator=self._generators, return_dict=False
             )
             self._before = timestep
+        else:
+            stepped = self._scheduler.step(v, timestep, y, return_dict=False)[0]
         result: Tensor = stepped.movedim(1, 2)
         return result
 
@@ -148,10 +221,6 @@ class _Stepper:
 def make_sampler(settings: PublishedSampler) -> KSAMPLER:
     """The host's SAMPLER of one of diffusers' schedulers."""
     return KSAMPLER(settings)
-
-
-def _generators(seed: int | None, videos: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(((seed or 0) + video) % _MAX_SEED) for video in range(videos)]
 
 
 def _norm(sigma: Tensor) -> Tensor:

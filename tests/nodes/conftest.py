@@ -4,9 +4,11 @@ import importlib
 
 import pytest
 from checkout import link_folder
+from conditionings import random_prompts
 from host_python import import_host, load_pack, node_classes
+from native_runs import NativeRuns
 from node_runs import ProgressEvents, results
-from tiny_models import KINDS, save_tiny_folder
+from tiny_models import KINDS, TEXT_ENCODER, TEXT_LENGTH, save_tiny_folder
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +76,12 @@ def vaes(host):  # noqa: ARG001 - the host's modules must be importable first
     return theirs, stock
 
 
+@pytest.fixture(scope="session")
+def native_frames(pack):
+    """The pack's module that wraps a sampling of the host's own CogVideoX."""
+    return importlib.import_module(f"{pack.__name__}.nodes.native_frames")
+
+
 @pytest.fixture
 def models_folder(tmp_path, host):  # noqa: ARG001 - the host's modules must be importable first
     """Makes an empty folder in which the host looks for models of a kind."""
@@ -117,6 +125,32 @@ def load_model(diffusers_folder, nodes_by_id, tiny_folders):
         return results(nodes_by_id["RichSpaceLoadCogVideoX"], model=link.name, dtype=dtype)
 
     return load
+
+
+@pytest.fixture
+def load_native(diffusers_folder, nodes_by_id, tiny_folders):
+    """Loads a tiny model for the host's own nodes: kind and dtype to the corrected MODEL."""
+
+    def load(kind, dtype="float32"):
+        link = diffusers_folder / f"tiny-{kind}"
+        if not link.exists():
+            link_folder(link, tiny_folders[kind])
+        return results(nodes_by_id["RichSpaceLoadCogVideoXNative"], model=link.name, dtype=dtype)[0]
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def native_prompts():
+    """{name: conditioning} of random embeddings that the tiny models read: positive, negative and other."""
+    names = "positive", "negative", "other"
+    return dict(zip(names, random_prompts(count=3, rows=TEXT_LENGTH, width=TEXT_ENCODER["d_model"]), strict=True))
+
+
+@pytest.fixture
+def runs(nodes_by_id, native_prompts):
+    """The host's samplers, on corrected models."""
+    return NativeRuns(nodes_by_id, native_prompts)
 
 
 @pytest.fixture

@@ -2,38 +2,27 @@
 
 import pytest
 import torch
-from checkout import link_folder
-from conditionings import random_prompts
 from native_models import distance
 from node_runs import results
 from tiny_models import KINDS, TEXT_LENGTH
 
 SIZE = {"width": 64, "height": 48, "frames": 9}
-TEXT_WIDTH = 32
 CFG = 6.0
 
 # diffusers 0.42 wants `dtype`, which 0.35, the oldest that the pack takes, does not know.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch_dtype` is deprecated:FutureWarning")
 
 
-@pytest.fixture(scope="module")
-def prompts():
+@pytest.fixture
+def prompts(native_prompts):
     """{name: conditioning} of random embeddings."""
-    positive, negative = random_prompts(count=2, rows=TEXT_LENGTH, width=TEXT_WIDTH)
-    return {"positive": positive, "negative": negative}
+    return native_prompts
 
 
 @pytest.fixture
-def load(diffusers_folder, nodes_by_id, tiny_folders):
+def load(load_native):
     """Loads a tiny model's MODEL: kind and dtype to the corrected one."""
-
-    def load(kind, dtype="float32"):
-        link = diffusers_folder / f"tiny-{kind}"
-        if not link.exists():
-            link_folder(link, tiny_folders[kind])
-        return results(nodes_by_id["RichSpaceLoadCogVideoXNative"], model=link.name, dtype=dtype)[0]
-
-    return load
+    return load_native
 
 
 @pytest.fixture
@@ -261,6 +250,7 @@ def test_noise_levels_of_another_sampler_are_refused(load, nodes_by_id, prompts,
 def test_a_model_that_was_not_corrected_is_refused(load, nodes_by_id, core):
     stock = load("2b").clone()
     del stock.object_patches["model_sampling"]
+    stock.remove_wrappers_with_key("outer_sample", "richspace")
     sampler = {"steps": 5, "scheduler": "auto", "dynamic_cfg": "off", "noise": "ComfyUI"}
     for node, inputs in (
         ("RichSpaceCogVideoXSampler", sampler),

@@ -1,0 +1,150 @@
+"""Around a sampling of the host's own CogVideoX: whole patches of frames, and a preview in the colors of the video.
+
+Only CogVideoX 1.5 has patches of more than one frame. diffusers fills them with frames in front of a video, which are
+sampled with it and dropped at the end; the host fills them behind it, with its first frames over again, in a context
+window as well.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from comfy.context_windows import ContextSchedule, IndexListContextHandler
+from comfy.model_management import intermediate_device
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor
+
+from ..richspace_core.latent_preview import LatentColours
+from ..richspace_core.model_config import CogVideoXConfig
+from ..richspace_core.sampling import false_colour_preview
+from .host_memory import Progress
+from .native_stages import Leftover, Run
+
+_KEY = "richspace"
+_FRAMES = 2  # the dimension of frames in the host's latents
+
+
+@dataclass(frozen=True)
+class CorrectedSampling:
+    """The host's wrappers around every sampling of a corrected MODEL.
+
+    Args:
+        config: What the model was corrected to.
+        colours: How a live preview draws its latents; None for false colors.
+    """
+
+    config: CogVideoXConfig
+    colours: LatentColours | None
+
+    def put_on(self, model: Any) -> None:
+        """Wrap the samplings of a MODEL, in place of those who wrapped it before."""
+        wrappers = {WrappersMP.OUTER_SAMPLE: self.outer_sample, WrappersMP.SAMPLER_SAMPLE: self.sampler_sample}
+        for kind, wrapper in wrappers.items():
+            model.remove_wrappers_with_key(kind, _KEY)
+            model.add_wrapper_with_key(kind, _KEY, wrapper)
+
+    @staticmethod
+    def of(model: Any) -> CorrectedSampling | None:
+        """Return the wrappers of a MODEL; None if it was not corrected."""
+        wrappers = model.get_wrappers(WrappersMP.OUTER_SAMPLE, _KEY)
+        return wrappers[0].__self__ if wrappers else None
+
+    def outer_sample(
+        self,
+        sample: Any,
+        noise: Tensor,
+        latents: Tensor,
+        sampler: Any,
+        sigmas: Tensor,
+        mask: Tensor | None = None,
+        callback: Callable[..., None] | None = None,
+        disable_pbar: bool = False,
+        seed: int | None = None,
+        **rest: Any,
+    ) -> Tensor:
+        """Sample whole patches, and pass on what the latents do not show if noise is left in them."""
+        surplus = -latents.shape[_FRAMES] % self.config.patch_frames
+        run = Run(noise, seed, Leftover.of(latents))
+        self._prepare(sample.class_obj.model_options, run)
+        shown = _with_preview(callback, self.colours, surplus) if callback is not None else None
+        if surplus:
+            noise = _in_front(run.front_noise(surplus), noise)
+            mask = _in_front(mask[:, :, :1].expand(-1, -1, surplus, -1, -1), mask) if mask is not None else None
+            latents = _in_front(run.front_frames(latents, surplus), latents)
+            rest["latent_shapes"] = [latents.shape]
+        sampled: Tensor = sample(noise, latents, sampler, sigmas, mask, shown, disable_pbar, seed, **rest)
+        # Where the host wants them, or it would make a copy, without what is attached to them.
+        sampled = sampled.to(intermediate_device())
+        videos = sampled[:, :, surplus:]
+        if sigmas[-1] > 0 and (surplus or run.scheduler is not None):
+            Leftover(sampled[:, :, :surplus], run.scheduler).attach_to(videos)
+        return videos
+
+    def sampler_sample(
+        self, sample: Any, guider: Any, sigmas: Tensor, extra_args: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Sample with EasyCache's and LazyCache's range of steps by the published schedule.
+
+        They ask the model for its schedule before it is loaded, and so before its patches are in it.
+        """
+        cache = extra_args["model_options"].get("transformer_options", {}).get("easycache")
+        if cache is not None:
+            cache.prepare_timesteps(guider.inner_model.model_sampling)
+        return sample(guider, sigmas, extra_args, *args, **kwargs)
+
+    def _prepare(self, model_options: dict[str, Any], run: Run) -> None:
+        """Change the host's options of this one sampling."""
+        run.share(model_options)
+        handler = model_options.get("context_handler")
+        if self.config.patch_frames > 1 and isinstance(handler, IndexListContextHandler) and handler.dim == _FRAMES:
+            model_options["context_handler"] = windows_of_patches(handler, self.config.patch_frames)
+
+
+def windows_of_patches(handler: IndexListContextHandler, patch_frames: int) -> IndexListContextHandler:
+    """Return a copy of the host's context windows that consist of whole patches.
+
+    Its schedule counts patches in place of frames. The one frame that the causal fix puts in front of a window would
+    shift the window's patches, so it is left out.
+
+    Args:
+        handler: The host's, over frames.
+        patch_frames: Latent frames in a patch.
+    """
+    schedule = handler.context_schedule
+
+    def of_patches(frames: int, whole: IndexListContextHandler, model_options: dict[str, Any]) -> list[list[int]]:
+        counted = copy.copy(whole)
+        counted.context_length //= patch_frames
+        counted.context_overlap //= patch_frames
+        windows = schedule.func(frames // patch_frames, counted, model_options)
+        return [[patch * patch_frames + frame for patch in each for frame in range(patch_frames)] for each in windows]
+
+    windows = copy.copy(handler)
+    windows.context_schedule = ContextSchedule(schedule.name, of_patches)
+    windows.context_length += -handler.context_length % patch_frames
+    overlap = handler.context_overlap + -handler.context_overlap % patch_frames
+    windows.context_overlap = min(overlap, windows.context_length - patch_frames)
+    windows.causal_window_fix = False
+    return windows
+
+
+def _in_front(front: Tensor, videos: Tensor) -> Tensor:
+    return torch.cat([front.to(videos), videos], dim=_FRAMES)
+
+
+def _with_preview(
+    callback: Callable[..., None], colours: LatentColours | None, surplus: int
+) -> Callable[[int, Tensor, Tensor, int], None]:
+    """Return a sampler's callback that also draws the video as predicted so far, without the surplus frames."""
+    draw = colours.picture if colours else false_colour_preview
+
+    def shown(step: int, denoised: Tensor, noisy: Tensor, steps: int) -> None:
+        denoised = denoised[:, :, surplus:]
+        callback(step, denoised, noisy[:, :, surplus:], steps)
+        Progress(steps).step_done(step + 1, lambda: draw(denoised))
+
+    return shown
