@@ -35,7 +35,7 @@ def in_windows(model, length, *, overlap=0, schedule="standard_static", fuse="fl
 
 @pytest.fixture
 def sample(runs):
-    """Samples a video of five latent frames with KSampler, and says what the network was given of it."""
+    """Samples a video of five latent frames with KSampler."""
 
     def sample(model, frames=FRAMES, **settings):
         return runs.ksampler(model, runs.empty(model, frames=frames), steps=4, **settings)["samples"]
