@@ -68,8 +68,8 @@ def parse_candidates(text: str, steps: int) -> list[int]:
             raise RichSpaceError(
                 "candidates",
                 expected=_FORM,
-                got=repr(part.strip()) if part.strip() else "nothing beside a comma",
-                hint="Leave it empty to have them spread evenly.",
+                got=repr(part.strip()) if part.strip() else "a comma with nothing before or after it",
+                hint="Leave it empty to spread the candidates evenly.",
             )
         first = int(match[1])
         last = int(match[2] or first)
@@ -84,7 +84,7 @@ def _require_candidates(first: int, last: int, steps: int) -> None:
         require_index(first, steps)
         require_index(last, steps)
     except RichSpaceError as error:
-        raise error.within("candidates") from error
+        raise error.renamed({"index": "candidates"}) from error
 
 
 def shares(index: int, steps: int) -> tuple[str, str]:

@@ -12,10 +12,15 @@ Example:
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from typing_extensions import Self
+
+_QUOTED = re.compile(r"`([^`]*)`")
 
 
 class RichSpaceError(ValueError):
@@ -23,7 +28,7 @@ class RichSpaceError(ValueError):
 
     Args:
         argument: Name of the offending argument or input, as the caller knows it.
-        expected: What would have been accepted.
+        expected: What would have been accepted. Here and below, another argument's name stands in backticks.
         got: What came instead.
         hint: What to do about it; may be empty.
     """
@@ -49,6 +54,23 @@ class RichSpaceError(ValueError):
     def within(self, where: str) -> Self:
         """The same error, saying also in which part of a larger whole it occurred."""
         return type(self)(f"{where}, {self.argument}", expected=self.expected, got=self.got, hint=self.hint)
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the same error with its arguments under the names that the caller knows them by.
+
+        Args:
+            names: An argument's name to the caller's; an argument that is not among them keeps its own.
+
+        Example:
+            >>> error = RichSpaceError("stage 2, b", expected="an embedding unlike `a`", got="the same")
+            >>> print(error.renamed({"a": "A", "b": "B"}))
+            stage 2, B: expected an embedding unlike A, got the same.
+        """
+        expected, got, hint = (
+            _QUOTED.sub(lambda name: names.get(name[1], name[0]), text) for text in (self.expected, self.got, self.hint)
+        )
+        argument = ", ".join(names.get(part, part) for part in self.argument.split(", "))
+        return type(self)(argument, expected=expected, got=got, hint=hint)
 
 
 class EmbeddingError(RichSpaceError):

@@ -33,9 +33,10 @@ from .errors import EmbeddingError, RichSpaceError
 #: Elements of each embedding that are worked on at once: small enough for a core's cache, and for the temporaries
 #: to stay below the size of one embedding.
 _CHUNK_ELEMENTS = 1 << 16
+_OTHER_ENCODER = "Encode all prompts of a mixture with the same text encoder."
 _OTHER_LENGTH = (
-    "All prompts of a mixture must come from the same text encoder; if it pads them to no common length, in tokens, "
-    "make them equally long."
+    "Encode all prompts of a mixture with the same text encoder. If it does not pad them to one length, write prompts "
+    "of as many tokens each."
 )
 
 
@@ -126,7 +127,7 @@ def point_on_line(a: Tensor, b: Tensor, position: float) -> Tensor:
         raise EmbeddingError(
             "guide",
             expected=f"a foot that {describe(a).split()[0]} can hold",
-            got=f"one at {position:g} times the distance from A to B",
+            got=f"one at {position:g} times the distance from `a` to `b`",
             hint="The guide is too far from both prompts: describe a mixture of them.",
         )
     return point
@@ -265,8 +266,8 @@ class LineGram:
         if length == 0 or not math.isfinite(self.foot):
             raise EmbeddingError(
                 "b",
-                expected="an embedding that differs from A",
-                got=f"one that equals A in {where}",
+                expected="an embedding that differs from `a`",
+                got=f"one that equals `a` in {where}",
                 hint="There is no line to project the guide on: give two different prompts.",
             )
 
@@ -340,14 +341,22 @@ def _require_matching(**tensors: Tensor) -> None:
         if alike and other.shape == first.shape:
             continue
         longer_or_shorter = alike and other.ndim == first.ndim == 2 and other.shape[1] == first.shape[1]
+        elsewhere = isinstance(other, Tensor) and other.device != first.device
+        place, other_place = (f" on {first.device}", f" on {other.device}") if elsewhere else ("", "")
         raise EmbeddingError(
             name,
-            expected=f"what {first_name} is, {describe(first)} on {first.device}",
-            got=describe(other) + (f" on {other.device}" if isinstance(other, Tensor) else ""),
-            hint=_OTHER_LENGTH
-            if longer_or_shorter
-            else "All prompts of a mixture must come from the same text encoder.",
+            expected=f"the same kind of embedding as `{first_name}`, {_form(first)}{place}",
+            got=_form(other) + other_place,
+            hint=_OTHER_LENGTH if longer_or_shorter else _OTHER_ENCODER,
         )
+
+
+def _form(value: object) -> str:
+    """Describe what must match, for an error message: an embedding by its tokens and width."""
+    if not isinstance(value, Tensor) or value.ndim != 2:
+        return describe(value)
+    tokens, width = value.shape
+    return f"{tokens} tokens of width {width} in {describe(value).split()[0]}"
 
 
 def _require_matrices(**matrices: Tensor) -> None:
@@ -360,9 +369,11 @@ def _require_matrices(**matrices: Tensor) -> None:
 def _explain_not_finite(**tensors: Tensor) -> NoReturn:
     for name, values in tensors.items():
         require_finite(name, values)
+    largest = {name: float(values.abs().max()) for name, values in tensors.items()}
+    name = max(largest, key=lambda name: largest[name])
     raise EmbeddingError(
-        "/".join(tensors),
-        expected="values whose squares float32 can sum",
-        got=f"values up to {max(float(values.abs().max()) for values in tensors.values()):.3g}",
+        name,
+        expected="values that float32 can square and sum",
+        got=f"values up to {largest[name]:.3g}",
         hint="These are not a text encoder's embeddings.",
     )

@@ -65,7 +65,7 @@ class TestParseCandidates:
 
     @pytest.mark.parametrize("text", ["0", "31", "1, 40", "25-31", "0-3", "1-999999999"])
     def test_refuses_a_candidate_that_is_not_there(self, text):
-        message = r"^candidates, index: expected a candidate between 1 \(nearly B\) and 30 \(exactly A\), got \d+\."
+        message = r"^candidates: expected a candidate between 1 \(nearly B\) and 30 \(exactly A\), got \d+\."
         with pytest.raises(RichSpaceError, match=message):
             parse_candidates(text, 30)
 

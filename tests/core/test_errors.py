@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import traceback
+from typing import ClassVar
 
 import pytest
 
@@ -62,3 +63,22 @@ def test_it_travels_between_processes(kind):
     copied = copy.copy(error)  # by the protocol that processes send objects with
     assert (type(copied), str(copied), copied.argument) == (kind, str(error), "steps")
     assert pickle.loads(pickle.dumps(error)).hint == "Use 30."
+
+
+class TestRenamed:
+    NAMES: ClassVar = {"a": "A", "b": "B", "guide": "guide_2"}
+
+    @pytest.mark.parametrize("kind", [RichSpaceError, *CHILDREN])
+    def test_the_argument_and_the_others_that_the_message_quotes(self, kind):
+        error = kind("b", expected="another than `a`", got="`a`", hint="Change `a` or `b`.").renamed(self.NAMES)
+        assert type(error) is kind
+        assert str(error) == "B: expected another than A, got A. Change A or B."
+        assert error.argument == "B"
+
+    def test_inside_a_larger_whole(self):
+        error = RichSpaceError("a", expected="another", got="the same").within("stage 2").renamed(self.NAMES)
+        assert error.argument == "stage 2, A"
+
+    def test_only_whole_names(self):
+        error = RichSpaceError("table", expected="a line from `a` to `c`", got="a b").renamed(self.NAMES)
+        assert str(error) == "table: expected a line from A to `c`, got a b."

@@ -373,7 +373,7 @@ class TestDegenerateInput:
         with pytest.raises(EmbeddingError) as caught:
             function(a, a.clone(), guide)
         assert str(caught.value) == (
-            "b: expected an embedding that differs from A, got one that equals A in every row. "
+            "b: expected an embedding that differs from `a`, got one that equals `a` in every row. "
             "There is no line to project the guide on: give two different prompts."
         )
 
@@ -393,11 +393,11 @@ class TestDegenerateInput:
     @pytest.mark.parametrize(
         ("change", "got"),
         [
-            (lambda x: x[:, :4], r"float32 of shape \[4, 4\] on cpu"),
-            (lambda x: x[None], r"float32 of shape \[1, 4, 5\] on cpu"),
-            (lambda x: x.bfloat16(), r"bfloat16 of shape \[4, 5\] on cpu"),
-            (lambda x: x.long(), r"int64 of shape \[4, 5\] on cpu"),
-            (lambda x: x.to("meta"), r"float32 of shape \[4, 5\] on meta"),
+            (lambda x: x[:, :4], "4 tokens of width 4 in float32"),
+            (lambda x: x[None], r"float32 of shape \[1, 4, 5\]"),
+            (lambda x: x.bfloat16(), "4 tokens of width 5 in bfloat16"),
+            (lambda x: x.long(), "4 tokens of width 5 in int64"),
+            (lambda x: x.to("meta"), "4 tokens of width 5 in float32 on meta"),
             (lambda x: x.tolist(), "list"),
             (lambda _: None, "NoneType"),
         ],
@@ -407,8 +407,9 @@ class TestDegenerateInput:
         line[name] = change(line[name])
         with pytest.raises(
             EmbeddingError,
-            match=rf"^{name}: expected what a is, float32 of shape \[4, 5\] on cpu, got {got}\. "
-            r"All prompts of a mixture must come from the same text encoder\.$",
+            match=rf"^{name}: expected the same kind of embedding as `a`, 4 tokens of width 5 in float32"
+            rf"{' on cpu' if 'meta' in got else ''}, got {got}\. "
+            r"Encode all prompts of a mixture with the same text encoder\.$",
         ):
             function(**line)
 
@@ -416,7 +417,7 @@ class TestDegenerateInput:
     def test_another_length(self, function, name):
         line = dict(zip(("a", "b", "guide"), random_line(4, 5), strict=True))
         line[name] = line[name][:3]
-        message = rf"^{name}: expected .*\[4, 5\] on cpu, got float32 of shape \[3, 5\] on cpu\. .*them equally long\.$"
+        message = rf"^{name}: expected .* as `a`, 4 tokens .*, got 3 tokens .*\. .*write prompts of as many tokens"
         with pytest.raises(EmbeddingError, match=message):
             function(**line)
 
@@ -436,7 +437,7 @@ class TestDegenerateInput:
     def test_squares_overflow_float32(self, function, scale, largest):
         line = tuple(scale * matrix for matrix in random_line(4, 5))
         with pytest.raises(
-            EmbeddingError, match=r"^a/b/guide: expected values whose squares float32 can sum"
+            EmbeddingError, match=r"^(a|b|guide): expected values that float32 can square and sum"
         ) as caught:
             function(*line)
         assert largest in caught.value.got

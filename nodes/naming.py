@@ -1,0 +1,46 @@
+"""Error messages that name the inputs of a node as the node shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from ..richspace_core import RichSpaceError
+from ..richspace_core.geometry import guide_names
+from .host_api import io
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+Execute = Callable[Concatenate[type[Any], Parameters], Result]
+
+
+def with_shown_names(**names: str) -> Callable[[Execute[Parameters, Result]], Execute[Parameters, Result]]:
+    """Decorate a node's execute so that its errors name each input as the node shows it.
+
+    Args:
+        names: Names of the library's arguments that are not the node's own, to the names of its inputs.
+    """
+
+    def decorate(execute: Execute[Parameters, Result]) -> Execute[Parameters, Result]:
+        @wraps(execute)
+        def run(node: type[Any], /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            try:
+                return execute(node, *args, **kwargs)
+            except RichSpaceError as error:
+                raise error.renamed(shown_names(node) | names) from error
+
+        return run
+
+    return decorate
+
+
+def names_of_guides(wired: Iterable[str]) -> dict[str, str]:
+    """Map what the finder calls each guide to the input that it is connected to."""
+    inputs = list(wired)
+    return dict(zip(guide_names(len(inputs)), inputs, strict=True))
+
+
+def shown_names(node: type[io.ComfyNode]) -> dict[str, str]:
+    """Map the id of each input of a node to the name that the node shows."""
+    return {field.id: getattr(field, "display_name", None) or field.id for field in node.define_schema().inputs}
