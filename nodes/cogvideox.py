@@ -23,6 +23,13 @@ from .conditioning import Conditioning, from_conditioning
 from .host_api import T5, CogVideoX, io, report
 from .host_memory import Progress, retry_if_out_of_memory, to_host
 from .models import CogVideoXModel
+from .naming import with_shown_names
+from .prompt_settings import require_plain
+
+_ONE_PROMPT = (
+    "This sampler draws one prompt. Mix prompts with RichSpace Interpolate, or use RichSpace Load CogVideoX (native) "
+    "with KSampler, which draws several."
+)
 
 
 class RichSpaceLoadCogVideoX(io.ComfyNode):
@@ -137,6 +144,7 @@ class RichSpaceCogVideoXSample(io.ComfyNode):
         )
 
     @classmethod
+    @with_shown_names(guidance_scale="cfg", dynamic_guidance="dynamic_cfg")
     def execute(
         cls,
         model: CogVideoXModel,
@@ -156,11 +164,13 @@ class RichSpaceCogVideoXSample(io.ComfyNode):
         size = model.folder.video_size(width=width, height=height, frames=frames)
         settings = SamplingSettings(size, steps, cfg, dynamic_cfg, scheduler)
         prompts = {
-            "positive": from_conditioning("positive", positive).embedding,
-            "negative": from_conditioning("negative", negative).embedding,
+            name: from_conditioning(name, conditioning, if_several=_ONE_PROMPT)
+            for name, conditioning in {"positive": positive, "negative": negative}.items()
         }
-        require_fits(model.folder, **prompts)
-        samples = _sample_each(model, prompts, settings, range(seed, seed + batch_size))
+        require_plain(**prompts)
+        embeddings = {name: prompt.embedding for name, prompt in prompts.items()}
+        require_fits(model.folder, **embeddings)
+        samples = _sample_each(model, embeddings, settings, range(seed, seed + batch_size))
         return io.NodeOutput({"samples": to_host(samples)})
 
 
@@ -198,6 +208,7 @@ class RichSpaceCogVideoXDecode(io.ComfyNode):
         )
 
     @classmethod
+    @with_shown_names(latents="latent")
     def execute(cls, model: CogVideoXModel, latent: dict[str, Any], tiled: bool) -> io.NodeOutput:
         """Decode each video, in tiles if asked for or if memory runs out."""
         count = len(latent["samples"])

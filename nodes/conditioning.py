@@ -19,12 +19,15 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..richspace_core import EmbeddingError, PromptError, TextEmbedding
+from ..richspace_core.embedding import describe, require_finite
 from ..richspace_core.embedding_file import MixtureRecord, SavedEmbedding
 
 Conditioning: TypeAlias = list[list[Any]]
 
 _KEY = "richspace"
 _POOLED, _MASK = "pooled_output", "attention_mask"
+_MIX_FIRST = "Mix the prompts before they are combined, and combine the result."
+_ENCODE = "Connect the output of a node that encodes a prompt."
 
 
 class _Note(dict[str, Any]):
@@ -61,12 +64,13 @@ class Prompt:
         return len(self.embedding.values)
 
 
-def from_conditioning(name: str, conditioning: Conditioning | None) -> Prompt:
+def from_conditioning(name: str, conditioning: Conditioning | None, *, if_several: str = _MIX_FIRST) -> Prompt:
     """Read the one prompt that a conditioning holds.
 
     Args:
         name: The input it came from, for the error message.
         conditioning: The host's CONDITIONING.
+        if_several: What to do if it holds several prompts, for the error message.
 
     Raises:
         EmbeddingError: If it holds several entries or a batch, or no embedding of tokens by width.
@@ -74,22 +78,26 @@ def from_conditioning(name: str, conditioning: Conditioning | None) -> Prompt:
     if not isinstance(conditioning, list) or len(conditioning) != 1:
         raise EmbeddingError(
             name,
-            expected="a conditioning with one entry, one prompt's",
-            got=f"{len(conditioning)} entries" if isinstance(conditioning, list) else type(conditioning).__name__,
-            hint="Mix the prompts before they are combined, and combine the result.",
+            expected="a conditioning with one prompt",
+            got=_count(conditioning),
+            hint=if_several if conditioning else _ENCODE,
         )
     entry = conditioning[0]
     if not isinstance(entry, (list, tuple)) or len(entry) != 2 or not isinstance(entry[1], Mapping):
         raise EmbeddingError(
-            name, expected="a conditioning with one entry, [embedding, dictionary]", got=f"a {type(entry).__name__}"
+            name, expected="a conditioning of an embedding and a dictionary", got=f"a {type(entry).__name__}"
         )
     values, extras = entry
-    if not isinstance(values, Tensor) or values.ndim != 3 or values.shape[0] != 1:
+    if not isinstance(values, Tensor) or values.ndim != 3:
+        raise EmbeddingError(
+            name, expected="an embedding of shape [1, tokens, width]", got=describe(values), hint=_ENCODE
+        )
+    if values.shape[0] != 1:
         raise EmbeddingError(
             name,
-            expected="one prompt's embedding, [1, tokens, width]",
-            got=f"{list(values.shape)}" if isinstance(values, Tensor) else type(values).__name__,
-            hint="Mix one prompt at a time: batches cannot be matched up." if isinstance(values, Tensor) else "",
+            expected="the embedding of one prompt",
+            got=f"a batch of {values.shape[0]}",
+            hint="Mix one prompt at a time: batches cannot be matched up.",
         )
     note = extras.get(_KEY)
     if isinstance(note, _Note) and not note.is_about(values):
@@ -102,12 +110,18 @@ def from_conditioning(name: str, conditioning: Conditioning | None) -> Prompt:
     return Prompt(embedding, note is not None, str(note["text"]) if note else "", extras)
 
 
+def _count(conditioning: object) -> str:
+    if isinstance(conditioning, list):
+        return f"{len(conditioning)} prompts"
+    return "nothing" if conditioning is None else f"a {type(conditioning).__name__}"
+
+
 def require_words(**prompts: Prompt) -> None:
     """Raise a PromptError that names the first of `prompts` that holds no word."""
     for name, prompt in prompts.items():
         if prompt.counted and prompt.embedding.token_count == 1:
             raise PromptError(
-                name, expected="a prompt with words", got="an empty one", hint="Write what the video shall show."
+                name, expected="a prompt with words", got="an empty one", hint="Describe what the video should show."
             )
 
 
@@ -160,17 +174,37 @@ def blend(a: Prompt, b: Prompt, mix: Callable[[Tensor, Tensor], Tensor], text: s
         b: Second prompt.
         mix: Two tensors of one shape to a third.
         text: The mixture in words.
+
+    Raises:
+        EmbeddingError: If their embeddings or their pooled outputs do not match.
     """
     count = max(a.embedding.token_count, b.embedding.token_count)
     embedding = TextEmbedding(mix(a.embedding.values, b.embedding.values), count)
     extras = {key: value for key, value in a.extras.items() if key not in (_POOLED, _MASK)}
-    pooled_a, pooled_b = a.extras.get(_POOLED), b.extras.get(_POOLED)
-    extras[_POOLED] = pooled_a if pooled_a is None or pooled_b is None else mix(pooled_a, pooled_b)
+    extras[_POOLED] = _mix_pooled(a.extras.get(_POOLED), b.extras.get(_POOLED), mix)
     mask_a, mask_b = a.extras.get(_MASK), b.extras.get(_MASK)
     if mask_a is not None and mask_b is not None:
         extras[_MASK] = torch.maximum(mask_a, mask_b)  # one without a mask attends to everything
     counted = a.counted and b.counted
     return Prompt(embedding, counted, text if counted else "", extras)
+
+
+def _mix_pooled(a: Tensor | None, b: Tensor | None, mix: Callable[[Tensor, Tensor], Tensor]) -> Tensor | None:
+    if a is None or b is None:
+        return a
+    if a.shape != b.shape:
+        raise EmbeddingError(
+            "b",
+            expected=f"a pooled output as long as that of `a`, {a.shape[-1]} numbers",
+            got=f"{b.shape[-1]} numbers",
+            hint="Encode all prompts of a mixture with the same text encoder.",
+        )
+    try:
+        require_finite("a", a)
+        require_finite("b", b)
+    except EmbeddingError as error:
+        raise error.within("pooled output") from error
+    return mix(a, b)
 
 
 def as_conditioning(prompt: Prompt) -> Conditioning:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from string import ascii_lowercase
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from torch import Tensor
 
-from ..richspace_core import RichSpaceError, find_optimal, foot_coefficient, interpolate
+from ..richspace_core import RichSpaceError, foot_coefficient
 from ..richspace_core.candidates import evenly_spread, label, parse_candidates
-from ..richspace_core.geometry import point_on_line, require_index
-from ..richspace_core.plotting import ScorePanel, about_lengths
-from .conditioning import Conditioning, Prompt, as_conditioning, blend, from_conditioning, of_one_length, require_words
-from .host_api import Scores, io, report, ui
-from .view import score_picture
+from ..richspace_core.geometry import point_on_line
+from ..richspace_core.plotting import ScorePanel
+from .conditioning import Conditioning, as_conditioning, blend, of_one_length
+from .finding import find_mixture, mix_prompts, read_prompts, report_scores, warning_about
+from .host_api import Scores, io, report
+from .naming import shown_names, with_shown_names
 
 _PROMPTS_IN_A_CHAIN = 6
 _GUIDES_OF_A_MIXTURE = 8
@@ -89,10 +90,11 @@ class RichSpacePerpendicularFoot(io.ComfyNode):
         )
 
     @classmethod
+    @with_shown_names()
     def execute(cls, a: Conditioning, b: Conditioning, guide: Conditioning) -> io.NodeOutput:
         """Project the guide."""
-        prompt_a, prompt_b, prompt_guide = _read(a=a, b=b, guide=guide)
-        warning = about_lengths(prompt_a.rows, prompt_b.rows)
+        prompt_a, prompt_b, prompt_guide = read_prompts(a=a, b=b, guide=guide)
+        warning = warning_about(prompt_a, prompt_b, guide=prompt_guide)
         prompt_a, prompt_b, prompt_guide = of_one_length(prompt_a, prompt_b, prompt_guide)
         embeddings = prompt_a.embedding.values, prompt_b.embedding.values
         coefficient = foot_coefficient(*embeddings, prompt_guide.embedding.values)
@@ -126,11 +128,12 @@ class RichSpaceCosineScore(io.ComfyNode):
         )
 
     @classmethod
+    @with_shown_names()
     def execute(cls, a: Conditioning, b: Conditioning, guide: Conditioning, steps: int) -> io.NodeOutput:
         """Score the candidates."""
-        prompt_a, prompt_b, prompt_guide = _read(a=a, b=b, guide=guide)
-        panels = (_find(prompt_a, prompt_b, [prompt_guide], steps),)
-        return io.NodeOutput(panels, ui=_report(cls, panels))
+        prompt_a, prompt_b, prompt_guide = read_prompts(a=a, b=b, guide=guide)
+        panels = (find_mixture(prompt_a, prompt_b, {"guide": prompt_guide}, steps),)
+        return io.NodeOutput(panels, ui=report_scores(cls, panels))
 
 
 class RichSpaceOptimalInterpolate(io.ComfyNode):
@@ -172,6 +175,7 @@ class RichSpaceOptimalInterpolate(io.ComfyNode):
         )
 
     @classmethod
+    @with_shown_names()
     def execute(
         cls,
         a: Conditioning,
@@ -182,11 +186,12 @@ class RichSpaceOptimalInterpolate(io.ComfyNode):
         guides: GrowingList | None = None,
     ) -> io.NodeOutput:
         """Find the candidate, or take the one that was asked for."""
-        prompt_a, prompt_b, *prompt_guides = _read(a=a, b=b, guide=guide, **_wired(guides))
-        panels = (_find(prompt_a, prompt_b, prompt_guides, steps, index),)
+        wired = {"guide": guide, **_wired(guides)}
+        prompt_a, prompt_b, *prompt_guides = read_prompts(a=a, b=b, **wired)
+        panels = (find_mixture(prompt_a, prompt_b, dict(zip(wired, prompt_guides, strict=True)), steps, index),)
         chosen = panels[0].chosen
-        mixture = as_conditioning(_mix(prompt_a, prompt_b, chosen, steps))
-        return io.NodeOutput(mixture, chosen, chosen / steps, panels, ui=_report(cls, panels))
+        mixture = as_conditioning(mix_prompts(prompt_a, prompt_b, chosen, steps))
+        return io.NodeOutput(mixture, chosen, chosen / steps, panels, ui=report_scores(cls, panels))
 
 
 class RichSpaceInterpolate(io.ComfyNode):
@@ -214,13 +219,16 @@ class RichSpaceInterpolate(io.ComfyNode):
                 _steps_input(),
             ],
             outputs=[io.Conditioning.Output(display_name="mixture", tooltip="Wire it to a sampler's positive input.")],
+            has_intermediate_output=True,
         )
 
     @classmethod
+    @with_shown_names()
     def execute(cls, a: Conditioning, b: Conditioning, index: int, steps: int) -> io.NodeOutput:
         """Mix two prompts."""
-        prompt_a, prompt_b = _read(a=a, b=b)
-        return io.NodeOutput(as_conditioning(_mix(prompt_a, prompt_b, index, steps)))
+        prompt_a, prompt_b = read_prompts(a=a, b=b)
+        mixture = as_conditioning(mix_prompts(prompt_a, prompt_b, index, steps))
+        return io.NodeOutput(mixture, ui=report("", warning=warning_about(prompt_a, prompt_b)))
 
 
 class RichSpaceInterpolationSweep(io.ComfyNode):
@@ -273,14 +281,15 @@ class RichSpaceInterpolationSweep(io.ComfyNode):
         )
 
     @classmethod
+    @with_shown_names()
     def execute(cls, a: Conditioning, b: Conditioning, steps: int, count: int, candidates: str) -> io.NodeOutput:
         """Mix two prompts with each weight."""
-        prompt_a, prompt_b = _read(a=a, b=b)
+        prompt_a, prompt_b = read_prompts(a=a, b=b)
         indices = parse_candidates(candidates, steps) if candidates.strip() else evenly_spread(count, steps)
-        mixtures = [as_conditioning(_mix(prompt_a, prompt_b, index, steps)) for index in indices]
+        mixtures = [as_conditioning(mix_prompts(prompt_a, prompt_b, index, steps)) for index in indices]
         labels = [label(index, steps) for index in indices]
         said = f"{len(indices)} of {steps} candidates: {', '.join(map(str, indices))}"
-        warning = about_lengths(prompt_a.rows, prompt_b.rows)
+        warning = warning_about(prompt_a, prompt_b)
         return io.NodeOutput(mixtures, indices, labels, ui=report(said, warning=warning))
 
 
@@ -330,6 +339,7 @@ class RichSpaceChainedFinder(io.ComfyNode):
         )
 
     @classmethod
+    @with_shown_names()
     def execute(
         cls,
         first: Conditioning,
@@ -343,52 +353,23 @@ class RichSpaceChainedFinder(io.ComfyNode):
     ) -> io.NodeOutput:
         """Mix the prompts in one after another."""
         further = {2: guides_2, 3: guides_3, 4: guides_4, 5: guides_5, 6: guides_6}
-        (mixture,) = _read(first=first)
+        (mixture,), so_far = read_prompts(first=first), shown_names(cls)["first"]
         panels: list[ScorePanel] = []
         for number, wired in _stages(stages, further).items():
-            prompt, *guides = _read(**wired)
+            name, *names = wired
+            prompt, *guides = read_prompts(**wired)
+            of_guides = dict(zip(names, guides, strict=True))
             try:
-                panels.append(_find(mixture, prompt, guides, steps))
+                panels.append(find_mixture(mixture, prompt, of_guides, steps, names=(so_far, name)))
+                mixture = mix_prompts(mixture, prompt, panels[-1].chosen, steps)
             except RichSpaceError as error:
-                raise error.within(f"stage {number - 1}") from error
-            mixture = _mix(mixture, prompt, panels[-1].chosen, steps)
-        return io.NodeOutput(as_conditioning(mixture), tuple(panels), ui=_report(cls, panels))
-
-
-def _read(**conditionings: Conditioning | None) -> tuple[Prompt, ...]:
-    prompts = {name: from_conditioning(name, conditioning) for name, conditioning in conditionings.items()}
-    require_words(**prompts)
-    return tuple(prompts.values())
+                raise error.renamed({"a": so_far, "b": name}).within(f"stage {number - 1}") from error
+            so_far = "the mixture so far"
+        return io.NodeOutput(as_conditioning(mixture), tuple(panels), ui=report_scores(cls, panels))
 
 
 def _wired(growing: GrowingList | None) -> dict[str, Conditioning]:
     return {name: conditioning for name, conditioning in (growing or {}).items() if conditioning is not None}
-
-
-def _find(a: Prompt, b: Prompt, guides: Sequence[Prompt], steps: int, index: int = 0) -> ScorePanel:
-    """Score the candidates and choose one: the best, or the one asked for."""
-    if index:
-        require_index(index, steps)
-    lengths = a.rows, b.rows
-    a, b, *guides = of_one_length(a, b, *guides)
-    result = find_optimal(a.embedding, b.embedding, [guide.embedding for guide in guides], steps=steps)
-    return ScorePanel.of(
-        result,
-        chosen=index or result.index,
-        counted=all(prompt.counted for prompt in (a, b, *guides)),
-        name_a=a.text or "A",
-        name_b=b.text or "B",
-        lengths=lengths,
-    )
-
-
-def _mix(a: Prompt, b: Prompt, index: int, steps: int) -> Prompt:
-    def mix(x: Tensor, y: Tensor) -> Tensor:
-        return interpolate(x, y, index=index, steps=steps)
-
-    weight = index / steps
-    a, b = of_one_length(a, b)
-    return blend(a, b, mix, f"{weight:.0%} ({a.text}) + {1 - weight:.0%} ({b.text})")
 
 
 def _pair(number: int) -> tuple[str, str]:
@@ -409,33 +390,19 @@ def _stages(stages: GrowingList, further: Mapping[int, GrowingList | None]) -> d
             raise RichSpaceError(
                 name,
                 expected="a conditioning, since every prompt needs a guide and none may be left out",
-                got="nothing wired",
-                hint="Wire prompts and guides in pairs, from the top.",
+                got="nothing connected",
+                hint="Connect prompts and guides in pairs, from the top.",
             )
     for number, guides in further.items():
         if number > last and _wired(guides):
             raise RichSpaceError(
                 next(iter(_wired(guides))),
-                expected=f"prompt_{number} and guide_{number} beside it",
-                got="nothing wired to them",
-                hint="It is a further guide for a prompt that is not there: wire both, or take it away.",
+                expected=f"prompt_{number} and guide_{number} to be connected as well",
+                got="nothing connected to them",
+                hint="This guide belongs to a prompt that is not connected. Connect both, or remove the guide.",
             )
     return {
         number: {name: wired[name] for name in _pair(number)} | _wired(further[number]) for number in range(2, last + 1)
-    }
-
-
-def _report(node: type[io.ComfyNode], panels: Sequence[ScorePanel]) -> dict[str, Any]:
-    """Show the curves and the verdicts on a node.
-
-    The page draws them from `richspace` where it runs this pack's script (``web/``); the picture says the same to
-    every other page and to the history. `richspace` has one entry for each time the node is run in a prompt, with a
-    panel for each stage.
-    """
-    return {
-        **ui.PreviewImage(score_picture(panels), cls=node).as_dict(),
-        "text": tuple("\n".join((panel.verdict, *panel.remarks)) for panel in panels),
-        "richspace": ([panel.as_json() for panel in panels],),
     }
 
 

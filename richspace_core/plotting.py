@@ -60,6 +60,7 @@ class ScorePanel:
         guide_count: Number of guides whose mean guided.
         contrast: How much the prompts differ: the length of B - A, as a share of the longer of A and B.
         lengths: Tokens of A and of B, before the shorter one was filled up to the longer.
+        notes: Further remarks, of whoever made the panel.
 
     Raises:
         RichSpaceError: If `chosen` is not one of the candidates.
@@ -75,6 +76,7 @@ class ScorePanel:
     guide_count: int = 1
     contrast: float = 1.0
     lengths: tuple[int, int] = (0, 0)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         chosen, steps = self.chosen, self.scores.steps
@@ -96,6 +98,7 @@ class ScorePanel:
         name_a: str = "A",
         name_b: str = "B",
         lengths: tuple[int, int] = (0, 0),
+        notes: tuple[str, ...] = (),
     ) -> ScorePanel:
         """The panel of a finder's `result`; `chosen` is the candidate picked by hand, None for the finder's own."""
         return cls(
@@ -109,6 +112,7 @@ class ScorePanel:
             guide_count=result.guide_count,
             contrast=result.contrast,
             lengths=lengths,
+            notes=notes,
         )
 
     @property
@@ -121,7 +125,7 @@ class ScorePanel:
         """What one should know about the choice, beside the verdict; often nothing."""
         uncounted = "" if self.counted else "scored on the full embedding (no token counts)"
         alike = "A and B are almost the same: every mixture looks alike" if self.contrast < _LEAST_CONTRAST else ""
-        remarks = (uncounted, about_lengths(*self.lengths), alike, self._about_the_guide)
+        remarks = (uncounted, about_lengths(*self.lengths), *self.notes, alike, self._about_the_guide)
         return [remark for remark in remarks if remark]
 
     def as_json(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ const VIEWS = {
   RichSpaceCosineScore: ScoreView,
   RichSpaceInterpolationSweep: ReportView,
   RichSpaceFixCogVideoX: ReportView,
+  RichSpaceInterpolate: ReportView,
   RichSpaceLoadCogVideoX: ReportView,
   RichSpaceLoadCogVideoXLora: ReportView,
   RichSpaceLoadCogVideoXNative: ReportView,

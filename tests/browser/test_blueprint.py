@@ -165,6 +165,6 @@ def test_an_error_inside_is_read_in_its_node(page):
     assert page.run()["status"]["status_str"] == "error"
     page.page.evaluate(OPEN)
     expect(page.page.locator(".richspace-error:visible")).to_have_text(
-        "b: expected a prompt with words, got an empty one. Write what the video shall show."
+        "B: expected a prompt with words, got an empty one. Describe what the video should show."
     )
     shoot(page, "blueprint-error")

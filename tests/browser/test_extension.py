@@ -298,7 +298,7 @@ def test_an_error_is_read_in_the_node_until_the_next_run(page):
     page.set_widget("B: square", "text", "")
     assert page.run()["status"]["status_str"] == "error"
     said = page.page.locator(".richspace-error")
-    expect(said).to_have_text("b: expected a prompt with words, got an empty one. Write what the video shall show.")
+    expect(said).to_have_text("B: expected a prompt with words, got an empty one. Describe what the video should show.")
     page.page.get_by_test_id("error-overlay-see-errors").click()
     panel = page.page.get_by_test_id("runtime-error-panel")
     expect(panel).to_contain_text("PromptError: b: expected a prompt with words")

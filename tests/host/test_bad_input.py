@@ -104,19 +104,27 @@ def chain_without_a_guide():
 
 # What is made: (the node that fails, how its message begins, what it says besides).
 FAILURES = {
-    same_prompts: ("mix", "b: expected an embedding that differs from A", "give two different prompts"),
-    other_encoder: ("mix", "guide: expected what a is, float32 of shape [64, 64]", "come from the same text encoder"),
+    same_prompts: ("mix", "B: expected an embedding that differs from A", "give two different prompts"),
+    other_encoder: (
+        "mix",
+        "guide: expected the same kind of embedding as A, 64 tokens of width 64",
+        "the same text encoder",
+    ),
     other_model_s_prompts: ("sample", "positive: expected an embedding of 40 tokens by 32", "Encode the prompts with"),
-    several_entries: ("mix", "b: expected a conditioning with one entry", "got 2 entries. Mix the prompts before"),
-    several_entries_to_the_sampler: ("sample", "positive: expected a conditioning with one entry", "got 2 entries"),
-    an_image_s_latents: ("decode", "latents: expected one video's latents with 8 channels", "got [1, 4, 8, 8]"),
-    chain_without_a_guide: ("mix", "guide_3: expected a conditioning", "Wire prompts and guides in pairs"),
+    several_entries: ("mix", "B: expected a conditioning with one prompt", "got 2 prompts. Mix the prompts before"),
+    several_entries_to_the_sampler: (
+        "sample",
+        "positive: expected a conditioning with one prompt, got 2 prompts",
+        "This sampler draws one prompt",
+    ),
+    an_image_s_latents: ("decode", "latent: expected one video's latents with 8 channels", "got [1, 4, 8, 8]"),
+    chain_without_a_guide: ("mix", "guide_3: expected a conditioning", "Connect prompts and guides in pairs"),
 }
 
 # What is set: (node, input, value), (how the message begins, what it says besides).
 SETTINGS = {
-    ("a", "text", ""): ("a: expected a prompt with words, got an empty one", "Write what the video shall show"),
-    ("guide", "text", "  "): ("guide: expected a prompt with words", "Write what the video shall show"),
+    ("a", "text", ""): ("A: expected a prompt with words, got an empty one", "Describe what the video should show"),
+    ("guide", "text", "  "): ("guide: expected a prompt with words", "Describe what the video should show"),
     ("mix", "index", 31): ("index: expected a candidate between 1 (nearly B) and 30 (exactly A), got 31", "from 1"),
     ("sample", "width", 100): ("width: expected a multiple of 16", "nearest this model can make are 96 and 112"),
     ("sample", "height", 15): ("height: expected a multiple of 16", "The nearest this model can make are 16 and 32"),

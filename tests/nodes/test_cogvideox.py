@@ -170,8 +170,8 @@ class TestSaidBeforeAnythingIsLoaded:
         ("name", "value", "message"),
         [
             ("steps", 0, r"^steps: expected an integer >= 1, got 0\. 50 is usual\."),
-            ("cfg", -1.0, r"expected a number of at least 0, got -1\.0\."),
-            ("cfg", float("nan"), r"expected a number of at least 0, got nan\."),
+            ("cfg", -1.0, r"^cfg: expected a number of at least 0, got -1\.0\."),
+            ("cfg", float("nan"), r"^cfg: expected a number of at least 0, got nan\."),
         ],
     )
     def test_settings_that_make_no_video(self, load_model, sample, core, uses, name, value, message):
@@ -203,7 +203,9 @@ class TestSaidBeforeAnythingIsLoaded:
         model, _ = load_model()
         prompts = own_prompts()
         prompts["positive"] = [[prompts["positive"][0][0].repeat(2, 1, 1), {}]]
-        with pytest.raises(core.EmbeddingError, match=r"^positive: expected one prompt's embedding.*got \[2, 40, 32\]"):
+        with pytest.raises(
+            core.EmbeddingError, match=r"^positive: expected the embedding of one prompt, got a batch of 2"
+        ):
             sample(model=model, **prompts)
         assert not uses
 
@@ -238,7 +240,7 @@ class TestDecoding:
 
     def test_latents_of_another_model(self, load_model, decode, core):
         model, _ = load_model()
-        message = r"^latents: expected one video's latents with 16 channels.*got \[1, 4, 8, 8\]\. Decode with the model"
+        message = r"^latent: expected one video's latents with 16 channels.*got \[1, 4, 8, 8\]\. Decode with the model"
         with pytest.raises(core.SamplingError, match=message):
             decode(model, torch.zeros(1, 4, 8, 8))
 

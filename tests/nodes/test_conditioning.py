@@ -175,21 +175,30 @@ class TestWithoutTokenCounts:
 
 GOOD = random_prompts()[0]
 BAD_CONDITIONINGS = {
-    "none": (None, r"a: expected a conditioning with one entry, one prompt's, got NoneType\."),
-    "a latent": ({"samples": torch.zeros(1, 4, 8, 8)}, r"a: expected a conditioning with one entry.*got dict\."),
-    "no entry": ([], r"a: expected a conditioning with one entry.*got 0 entries\. Mix the prompts before"),
-    "two entries": (GOOD + GOOD, r"got 2 entries\. Mix the prompts before they are combined, and combine the result\."),
+    "none": (
+        None,
+        r"^A: expected a conditioning with one prompt, got nothing\. Connect the output of a node that encodes",
+    ),
+    "a latent": ({"samples": torch.zeros(1, 4, 8, 8)}, r"^A: expected a conditioning with one prompt, got a dict\."),
+    "no entry": ([], r"^A: expected a conditioning with one prompt, got 0 prompts\. Connect the output of a node"),
+    "two entries": (GOOD + GOOD, r"got 2 prompts\. Mix the prompts before they are combined, and combine the result\."),
     "a batch": (
         [[values_of(GOOD).repeat(2, 1, 1), {}]],
-        r"a: expected one prompt's embedding, \[1, tokens, width\], got \[2, 8, 6\]\. Mix one prompt at a time",
+        r"^A: expected the embedding of one prompt, got a batch of 2\. Mix one prompt at a time",
     ),
-    "no tokens": ([[torch.zeros(1, 6), {}]], r"a: expected one prompt's embedding.*got \[1, 6\]\."),
-    "no tensor": ([["words", {}]], r"a: expected one prompt's embedding.*got str\."),
-    "no dictionary": ([[values_of(GOOD)[None], None]], r"a: expected .*\[embedding, dictionary\], got a list\."),
-    "no pair": ([values_of(GOOD)], r"a: expected .*\[embedding, dictionary\], got a Tensor\."),
+    "no tokens": (
+        [[torch.zeros(1, 6), {}]],
+        r"^A: expected an embedding of shape \[1, tokens, width\], got float32 of shape \[1, 6\]\. Connect the",
+    ),
+    "no tensor": ([["words", {}]], r"^A: expected an embedding of shape \[1, tokens, width\], got str\."),
+    "no dictionary": (
+        [[values_of(GOOD)[None], None]],
+        r"^A: expected a conditioning of an embedding and a dictionary, got a list\.",
+    ),
+    "no pair": ([values_of(GOOD)], r"^A: expected a conditioning of an embedding and a dictionary, got a Tensor\."),
     "whole numbers": (
         [[torch.ones(1, 8, 6, dtype=torch.int64), {}]],
-        r"a, values: .*floating point.*got int64 of shape",
+        r"^A, values: .*floating point.*got int64 of shape",
     ),
 }
 
@@ -202,10 +211,10 @@ class TestBadConditionings:
             mix(bad, GOOD)
 
     def test_the_message_names_the_input(self, mix, core):
-        with pytest.raises(core.EmbeddingError, match=r"^b: expected a conditioning"):
+        with pytest.raises(core.EmbeddingError, match=r"^B: expected a conditioning"):
             mix(GOOD, GOOD + GOOD)
 
     def test_a_count_that_cannot_be_is_refused(self, mix, core):
         bad = conditioning(values_of(GOOD), token_count=9)
-        with pytest.raises(core.EmbeddingError, match=r"^a, token_count: expected between 1 and .*8 rows, got 9"):
+        with pytest.raises(core.EmbeddingError, match=r"^A, token_count: expected between 1 and .*8 rows, got 9"):
             mix(bad, GOOD)

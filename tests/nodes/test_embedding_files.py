@@ -102,7 +102,9 @@ class TestNames:
 
     def test_several_entries_are_refused(self, save, core):
         a, b, _ = random_prompts()
-        with pytest.raises(core.EmbeddingError, match=r"^conditioning: expected a conditioning with one entry"):
+        with pytest.raises(
+            core.EmbeddingError, match=r"^conditioning: expected a conditioning with one prompt, got 2 prompts"
+        ):
             results(save, conditioning=a + b)
 
 

@@ -158,7 +158,7 @@ def test_prompts_that_are_padded_to_one_length_may_differ_in_theirs(nodes_by_id,
 
 def test_conditionings_of_two_models_are_refused(nodes_by_id, encode, core):
     flux, mochi = encode("Flux", TEXTS["a"]), encode("Stable Diffusion 1", TEXTS["b"])
-    with pytest.raises(core.EmbeddingError, match=r"^b: .* must come from the same text encoder"):
+    with pytest.raises(core.EmbeddingError, match=r"^B: .* Encode all prompts of a mixture with the same text encoder"):
         results(nodes_by_id["RichSpaceInterpolate"], a=flux, b=mochi, index=1, steps=30)
 
 
