@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-import re
 import warnings
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..richspace_core import PromptError, TextEmbedding
 from ..richspace_core.encoding import PromptCutWarning, TokenizedPrompt, encode_prompts, fit_tokens, require_known_words
+from ..richspace_core.words import UnknownWords, find_unknown_words
 from . import host_memory
 from .conditioning import Conditioning, to_conditioning, with_note
 from .host_api import T5, io, report
 from .models import T5Encoder
 
 _logger = logging.getLogger(__name__)
+_Encoded: TypeAlias = tuple[Conditioning, TokenizedPrompt, UnknownWords]
+
+#: How the files of the host's text encoders are called, by the names that its tokenizers give.
+_FILES = {"l": "clip_l", "g": "clip_g", "h": "clip_h"}
 
 
 class RichSpaceT5Encode(io.ComfyNode):
@@ -61,53 +65,64 @@ class RichSpaceT5Encode(io.ComfyNode):
     def execute(cls, encoder: Any, text: str) -> io.NodeOutput:
         """Encode one prompt."""
         encode = _encode_with_t5 if isinstance(encoder, T5Encoder) else _encode_with_clip
-        conditioning, tokens = encode(encoder, text)
+        conditioning, tokens, unknown = encode(encoder, text)
         count = f"{tokens.total_tokens} of {len(tokens.ids)} tokens"
         cut = f'Too long. Lost: "{tokens.lost_words}"' if tokens.lost_words else ""
-        if cut:
-            _logger.warning("RichSpace Encode Prompt: %s. %s", count, cut)
-        return io.NodeOutput(conditioning, tokens.token_count, ui=report(count, warning=cut))
+        warning = "\n".join(filter(None, (cut, str(unknown))))
+        if warning:
+            _logger.warning("RichSpace Encode Prompt: %s. %s", count, warning)
+        return io.NodeOutput(conditioning, tokens.token_count, ui=report(count, warning=warning))
 
 
-def _encode_with_t5(encoder: T5Encoder, text: str) -> tuple[Conditioning, TokenizedPrompt]:
+def _encode_with_t5(encoder: T5Encoder, text: str) -> _Encoded:
     require_known_words("text", text, encoder.tokenizer)
     module = encoder.text_encoder.loaded()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PromptCutWarning)  # the node says it where the artist looks
         (encoded,) = encode_prompts([text], encoder.tokenizer, module, max_length=encoder.folder.text_length)
     embedding = TextEmbedding(host_memory.to_host(encoded.embedding.values), encoded.tokens.token_count)
-    return to_conditioning(embedding, text), encoded.tokens
+    return to_conditioning(embedding, text), encoded.tokens, _unknown_words(text, encoder.tokenizer)
 
 
-def _encode_with_clip(clip: Any, text: str) -> tuple[Conditioning, TokenizedPrompt]:
+def _encode_with_clip(clip: Any, text: str) -> _Encoded:
     if clip is None:
         raise PromptError(
             "text encoder",
             expected="a text encoder",
             got="none",
-            hint="The file loaded upstream holds no text encoder: load the T5 on its own.",
+            hint="The file that was loaded has no text encoder. Load the T5 with Load CLIP.",
         )
     key, padded = _only_t5(clip.tokenize("", disable_weights=True))
-    require_known_words("text", text, getattr(clip.tokenizer, clip.tokenizer.clip).tokenizer)
-    # The host drops the backslash of an escaped parenthesis, even with weights off: escape the escape.
-    literal = re.sub(r"\\([()])", r"\\\\\1", text)
-    _, whole = _only_t5(clip.tokenize(literal, disable_weights=True, min_length=0))
-    tokens = fit_tokens(whole, max_length=len(padded), pad_token=padded[-1], decode=clip.tokenizer.decode)
+    # The host's own tokenizing takes weights, escapes and `embedding:` out of a text; that of transformers does not.
+    tokenizer = getattr(clip.tokenizer, clip.tokenizer.clip).tokenizer
+    require_known_words("text", text, tokenizer)
+    whole = tokenizer(text)["input_ids"]
+    tokens = fit_tokens(whole, max_length=len(padded), pad_token=padded[-1], decode=tokenizer.decode)
     conditioning = clip.encode_from_tokens_scheduled({key: [[(token, 1.0) for token in tokens.ids]]})
-    return with_note(conditioning, tokens.token_count, text), tokens
+    return with_note(conditioning, tokens.token_count, text), tokens, _unknown_words(text, tokenizer)
 
 
-def _only_t5(tokenized: dict[str, Any]) -> tuple[str, list[int]]:
-    """The one T5 of what the host's tokenizer returned: its name and its ids."""
-    if len(tokenized) != 1 or "t5" not in next(iter(tokenized)):
+def _unknown_words(text: str, tokenizer: Any) -> UnknownWords:
+    # Most text encoders of the host have a tokenizer of transformers; UMT5 has one of SentencePiece.
+    unknown = tokenizer.unk_token_id if hasattr(tokenizer, "unk_token_id") else tokenizer.tokenizer.unk_id()
+    return find_unknown_words(text, lambda word: unknown in tokenizer(word)["input_ids"])
+
+
+def _only_t5(tokenized: Any) -> tuple[str, list[int]]:
+    """Return the name of the one T5 in what the host's tokenizer returned, and its ids.
+
+    Raises:
+        PromptError: If it is another text encoder, or several.
+    """
+    names = list(tokenized) if isinstance(tokenized, dict) else []
+    if len(names) != 1 or "t5" not in names[0]:
         raise PromptError(
             "text encoder",
             expected="a T5 alone, as CogVideoX reads it",
-            got=f"one with {' and '.join(tokenized)}",
+            got=" and ".join(_FILES.get(name, name) for name in names) or "a T5 that a checkpoint holds",
             hint="In Load CLIP choose a t5xxl file and the type cogvideox; for other models use their own encode node.",
         )
-    ((key, batches),) = tokenized.items()
-    return key, [token for batch in batches for token, *_ in batch]
+    return names[0], [token for batch in tokenized[names[0]] for token, *_ in batch]
 
 
 NODES: list[type[io.ComfyNode]] = [RichSpaceT5Encode]

@@ -8,8 +8,10 @@ import pytest
 import torch
 from conditionings import extras_of, identical, values_of
 from host_clips import PUBLISHED_LENGTH, clip_without_weights, cogvideox_clip, use_the_host_s_tokenizer
+from host_encoders import tiny_clip
 from node_runs import results, run_node, says
 from random_models import write_closed_tokenizer
+from safetensors.torch import save_file
 from tiny_models import TEXT_LENGTH
 
 TIGER = "The tiger, moves gracefully through the forest, its fur flowing in the breeze."
@@ -22,6 +24,13 @@ PROMPTS = {
     "unicode": "un café à Zürich, 虎 et 斑马 🐯 „Löwe“",
     "spaces and lines": "  a tiger\n\n  and\ta zebra  ",
     "an end of sentence": "a tiger</s> and a zebra <pad>",
+    "an end of sentence at the end": "a tiger</s>",
+    "an embedding": "a tiger embedding:striped runs",
+    "an embedding first": "embedding:striped",
+    "an embedding without a name": "a tiger embedding:",
+    "an embedding and nothing": "embedding:",
+    "an embedding after a line": "a tiger\nembedding: by the river",
+    "an embedding with weights": "(embedding:striped:1.2), embedding:zebra",
 }
 LONG = " ".join(f"tiger number {number}" for number in range(200))
 
@@ -133,12 +142,14 @@ def twin_folder(tiny_folders, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def twins(twin_folder, host_memory, models, core):
-    """The same T5 twice: as this pack's and as the host's CLIP."""
+def twins(twin_folder, host_memory, models, core, tmp_path_factory):
+    """The same T5 twice: as this pack's, and as the host's CLIP, which finds an embedding called "striped"."""
+    embeddings = tmp_path_factory.mktemp("embeddings")
+    save_file({"t5xxl": torch.ones(3, 32)}, embeddings / "striped.safetensors")
     opened = core.model_folder.CogVideoXFolder.open(twin_folder)
     load = partial(opened.load, "text_encoder")
     owned = host_memory.HostOwned("text_encoder", load, stored_dtype=torch.float32, dtype=torch.float32)
-    return models.T5Encoder(opened, owned), cogvideox_clip(opened.load("text_encoder", torch.float32))
+    return models.T5Encoder(opened, owned), cogvideox_clip(opened.load("text_encoder", torch.float32), str(embeddings))
 
 
 class TestWithTheHostsClip:
@@ -166,6 +177,34 @@ class TestWithTheHostsClip:
         assert f" of {PUBLISHED_LENGTH} tokens\nToo long. Lost: " in host
         assert host.endswith('tiger number 199"')
 
+    def test_an_embedding_is_taken_out_by_the_host_s_own_node_alone(self, encode, twins):
+        _, clip = twins
+        text = PROMPTS["an embedding"]
+        ours, count = results(encode, encoder=clip, text=text)
+        parsed = clip.encode_from_tokens_scheduled(clip.tokenize(text, disable_weights=True))
+        assert (values_of(ours) - values_of(parsed)).norm() > 0.1 * values_of(ours).norm()
+        assert count == len(twins[0].tokenizer(text)["input_ids"])
+
+    @pytest.mark.parametrize("text", ["a tiger</s>", "</s>", "a</s> tiger", "<pad> a tiger <pad>"])
+    def test_the_count_is_that_of_the_ids_that_diffusers_pads(self, encode, twins, text):
+        own, _ = twins
+        padded = own.tokenizer(text, padding="max_length", max_length=PUBLISHED_LENGTH, truncation=True)
+        for encoder in twins:
+            assert results(encode, encoder=encoder, text=text)[1] == sum(padded["attention_mask"])
+
+    def test_a_lost_end_of_sentence_is_named(self, encode, twins):
+        own, _ = twins
+        words = next(
+            text
+            for text in (
+                "a" + " tiger" * repeat + " a" * rest for repeat in range(PUBLISHED_LENGTH) for rest in range(3)
+            )
+            if len(own.tokenizer(text)["input_ids"]) == PUBLISHED_LENGTH
+        )
+        for encoder in twins:
+            said = says(encode, encoder=encoder, text=f"{words}</s>")
+            assert said == f'{PUBLISHED_LENGTH + 1} of {PUBLISHED_LENGTH} tokens\nToo long. Lost: "</s>"'
+
     def test_the_clip_is_left_as_it_was(self, encode, twins):
         _, clip = twins
         before = clip.encode_from_tokens_scheduled(clip.tokenize(TIGER))
@@ -173,25 +212,57 @@ class TestWithTheHostsClip:
         assert identical(clip.encode_from_tokens_scheduled(clip.tokenize(TIGER)), before)
 
 
+UNKNOWN = {
+    "一只红色的老虎，在森林里": '11 of 11 words are {}: "一只红色的老虎", "在森林里"',
+    "日本語": '3 of 3 words are {}: "日本語"',
+    "虎": 'The word is {}: "虎"',
+    "a red 虎 and a 🐯": '2 of 6 words are {}: "虎", "🐯"',
+    "ein Löwe, un café et deux tigres": "",
+    "a {red|blue} tiger, (very:1.2) <fast>": "",  # signs are no words
+    "": "",
+}
+
+
+class TestUnknownWords:
+    @pytest.mark.parametrize("text", UNKNOWN)
+    def test_are_named_on_the_node(self, encode, twins, text):
+        expected = UNKNOWN[text].format("not known to this text encoder, which reads all unknown characters alike")
+        for encoder in twins:
+            (said,) = run_node(encode, encoder=encoder, text=text).ui["richspace_report"]
+            assert said["warning"] == expected
+
+    def test_and_logged(self, encode, twins, caplog):
+        with caplog.at_level(logging.WARNING):
+            results(encode, encoder=twins[0], text="a red 虎")
+        assert "1 of 3 words are not known" in caplog.text
+
+    def test_come_after_what_was_lost(self, encode, twins):
+        for encoder in twins:
+            said = says(encode, encoder=encoder, text=f"虎 {LONG}")
+            assert said.index("Too long. Lost: ") < said.index("\n1 of 601 words are not known")
+
+    def test_of_a_tokenizer_of_sentencepiece(self, encode):
+        clip = tiny_clip("Wan")
+        assert "1 of 3 words are not known" in says(encode, encoder=clip, text="a tiger 虎")
+
+
 class TestEncodersThatCogVideoXCannotRead:
     def test_clip_l(self, encode, core):
         from comfy.sd1_clip import SD1Tokenizer
 
-        message = (
-            r"^text encoder: expected a T5 alone, as CogVideoX reads it, got one with l\. In Load CLIP choose a t5xxl"
-        )
+        message = r"^text encoder: expected a T5 alone, as CogVideoX reads it, got clip_l\. In Load CLIP choose a t5xxl"
         with pytest.raises(core.PromptError, match=message):
             results(encode, encoder=clip_without_weights(SD1Tokenizer), text=TIGER)
 
     def test_several_encoders_in_one(self, encode, core):
         from comfy.text_encoders.flux import FluxTokenizer
 
-        with pytest.raises(core.PromptError, match=r"got one with l and t5xxl\. In Load CLIP choose.*type cogvideox"):
+        with pytest.raises(core.PromptError, match=r"got clip_l and t5xxl\. In Load CLIP choose.*type cogvideox"):
             results(encode, encoder=clip_without_weights(FluxTokenizer), text=TIGER)
 
     def test_none_at_all(self, encode, core):
         # What the host's checkpoint loader gives where a checkpoint holds no text encoder.
         with pytest.raises(
-            core.PromptError, match=r"^text encoder: expected a text encoder, got none\. The file loaded"
+            core.PromptError, match=r"^text encoder: expected a text encoder, got none\. The file that was loaded"
         ):
             results(encode, encoder=None, text=TIGER)
