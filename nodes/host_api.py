@@ -15,7 +15,17 @@ T5 = io.Custom("RICHSPACE_T5")
 Scores = io.Custom("RICHSPACE_SCORES")
 """A tuple of `richspace_core.plotting.ScorePanel`, one for each finder."""
 
-__all__ = ["T5", "CogVideoX", "ComfyAPI", "ComfyExtension", "Scores", "io", "report", "ui"]
+__all__ = [
+    "T5",
+    "CogVideoX",
+    "ComfyAPI",
+    "ComfyExtension",
+    "Scores",
+    "io",
+    "report",
+    "show_on_running_node",
+    "ui",
+]
 
 
 def report(text: str, *, warning: str = "") -> dict[str, Any]:
@@ -28,3 +38,16 @@ def report(text: str, *, warning: str = "") -> dict[str, Any]:
         "text": ("\n".join(filter(None, (text, warning))),),
         "richspace_report": ({"text": text, "warning": warning},),
     }
+
+
+def show_on_running_node(text: str) -> None:
+    """Show a text on the node that is being run, which may be another pack's or the host's own.
+
+    The page leaves it there until the node gets another text. Where no server runs, as in a script, nothing is shown.
+    """
+    from comfy_execution.utils import get_executing_context
+    from server import PromptServer
+
+    server, context = getattr(PromptServer, "instance", None), get_executing_context()
+    if server is not None and context is not None:
+        server.send_progress_text(text, context.node_id)

@@ -34,6 +34,7 @@ from ..richspace_core.latent_preview import LatentColours
 from ..richspace_core.model_config import CogVideoXConfig, VideoSize
 from ..richspace_core.published import PUBLISHED
 from .native_frames import CorrectedSampling
+from .text_length import watch_text_length
 
 _LAST_ALPHA = 4.8973451890853435e-08  # the host's own stand-in for zero, which has no sigma
 _RENAMED = (
@@ -119,6 +120,7 @@ def correct_model(model: Any, config: CogVideoXConfig, colours: LatentColours | 
     if attention.optimized_attention in _SLOW_ATTENTION:
         corrected.model_options["transformer_options"].setdefault("optimized_attention_override", _with_sdpa)
     CorrectedSampling(config, colours).put_on(corrected)
+    watch_text_length(corrected, config.text_length)
     return corrected
 
 

@@ -45,7 +45,7 @@ def subject_consistencies(videos: list[Tensor]) -> list[FrameScores]:
         ModelFolderError: If the weights are missing or unusable; the message says which file goes where.
     """
     backbone = _Watched(_owned(load_dino, _dino_folder()), videos)
-    return _each(videos, lambda video: subject_consistency(video, backbone))
+    return _each(videos, lambda video: subject_consistency(video, backbone), backbone="DINO")
 
 
 def aesthetic_qualities(videos: list[Tensor]) -> list[FrameScores]:
@@ -56,7 +56,7 @@ def aesthetic_qualities(videos: list[Tensor]) -> list[FrameScores]:
     """
     head = load_aesthetic_head(_head_file())
     backbone = _Watched(_owned(load_clip, _clip_file()), videos)
-    return _each(videos, lambda video: aesthetic_quality(video, backbone, head))
+    return _each(videos, lambda video: aesthetic_quality(video, backbone, head), backbone="CLIP")
 
 
 def temporal_flickerings(videos: list[Tensor]) -> list[FrameScores]:
@@ -64,13 +64,17 @@ def temporal_flickerings(videos: list[Tensor]) -> list[FrameScores]:
     return _each(videos, temporal_flickering)
 
 
-def _each(videos: list[Tensor], score: Callable[[Tensor], FrameScores]) -> list[FrameScores]:
+def _each(
+    videos: list[Tensor], score: Callable[[Tensor], FrameScores], *, backbone: str = "backbone"
+) -> list[FrameScores]:
+    """Score each video; an error names the video if there are several, and the backbone as people know it."""
     scores = []
     for number, video in enumerate(videos, start=1):
         try:
             scores.append(score(video))
         except RichSpaceError as error:  # noqa: PERF203 - a few times in all
-            raise error.within(f"video {number}") if len(videos) > 1 else error from error
+            named = error.renamed({"backbone": backbone})
+            raise named.within(f"video {number}") if len(videos) > 1 else named from error
     return scores
 
 

@@ -100,7 +100,7 @@ def _require_videos(videos: Sequence[Tensor]) -> None:
                 f"frames, video {number}",
                 expected="pictures, [frames, height, width, 3]",
                 got=describe(video),
-                hint="Wire the frames that RichSpace CogVideoX Decode gives, or any list of IMAGE.",
+                hint="Connect the frames of RichSpace CogVideoX Decode, or any list of IMAGE.",
             )
 
 
@@ -112,9 +112,9 @@ def _labels_of(labels: Sequence[str], count: int) -> list[str]:
     if left_over or not each:
         raise RichSpaceError(
             "labels",
-            expected=f"a label for each of the {count} videos, or for as many of them each",
+            expected=f"a label for each of the {count} videos, or for groups of equally many of them",
             got=str(len(labels)),
-            hint="Wire the labels of the node that made the candidates, or none.",
+            hint="Connect the labels of the node that made the candidates, or nothing.",
         )
     if each == 1:
         return list(labels)

@@ -226,7 +226,7 @@ def _require_guides(guide: object) -> tuple[TextEmbedding, ...]:
     guides: tuple[Any, ...] = (guide,)
     if isinstance(guide, Sequence) and not isinstance(guide, str):
         guides = tuple(guide)
-    hint = "Give one embedding, or a sequence of those whose mean shall guide."
+    hint = "Give one embedding, or a sequence of embeddings to average."
     if not guides:
         raise EmbeddingError("guide", expected="at least one TextEmbedding", got="an empty sequence", hint=hint)
     for name, one in zip(guide_names(len(guides)), guides, strict=True):

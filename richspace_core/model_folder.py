@@ -227,7 +227,7 @@ def _stored_dtype(file: Path) -> torch.dtype:
             f"{file.parent.name}/{file.name}",
             expected=f"weights in one of {', '.join(_DTYPES)}",
             got=", ".join(sorted(stored)) or "none",
-            hint="Quantised weights are not supported in a diffusers folder.",
+            hint="Quantized weights are not supported in a diffusers folder.",
         )
     return known[0]
 

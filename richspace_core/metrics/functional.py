@@ -162,7 +162,7 @@ def _features(frames: Tensor, backbone: Backbone, preprocess: Callable[[Tensor],
         raise RichSpaceError(
             "backbone",
             expected="finite features that are not all zero",
-            got="others",
+            got="NaN, infinity, or zeros alone",
             hint="Its weights may be damaged, or it overflows: run it in float32.",
         )
     return features

@@ -125,7 +125,7 @@ class TestWhatCannotBeDrawn:
 
     @pytest.mark.parametrize("count", [3, 4, 7])
     def test_labels_that_do_not_go_with_the_videos(self, count):
-        message = rf"^labels: expected a label for each of the 5 videos.*, got {count}\. Wire the labels of"
+        message = rf"^labels: expected a label for each of the 5 videos.*, got {count}\. Connect the labels of"
         with pytest.raises(RichSpaceError, match=message):
             labelled(*"abcdefg"[:count], videos=5)
 

@@ -599,7 +599,7 @@ class TestDegenerateInput:
             find_optimal(a, b, none)
         assert str(caught.value) == (
             "guide: expected at least one TextEmbedding, got an empty sequence. Give one embedding, or a sequence of "
-            "those whose mean shall guide."
+            "embeddings to average."
         )
 
     @pytest.mark.parametrize(

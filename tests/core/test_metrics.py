@@ -306,8 +306,14 @@ class TestEveryMetric:
             (lambda pixels: pixels, r"one row of features for each frame, \[4, d\], got float32 of shape \[4, 3, 224"),
             (lambda pixels: pixels[:2].flatten(1), r"one row of .* got float32 of shape \[2, "),
             (lambda pixels: [0.0] * len(pixels), r"one row of features .* got list"),
-            (lambda pixels: pool(16)(pixels) * torch.nan, "finite features that are not all zero, got others"),
-            (lambda pixels: torch.zeros(len(pixels), 768), "finite features that are not all zero, got others"),
+            (
+                lambda pixels: pool(16)(pixels) * torch.nan,
+                "finite features that are not all zero, got NaN, inf",
+            ),
+            (
+                lambda pixels: torch.zeros(len(pixels), 768),
+                "finite features that are not all zero, got NaN, inf",
+            ),
         ],
     )
     def test_features_that_are_unusable(self, metric, backbone, message):

@@ -486,7 +486,7 @@ class TestBadFolder:
         save_file({name: weight.to(torch.int8) for name, weight in load_file(file).items()}, file, {"format": "pt"})
         assert refused(folder) == (
             f"{part}/{WEIGHTS[part]}: expected weights in one of F64, F32, F16, BF16, got I8. "
-            "Quantised weights are not supported in a diffusers folder."
+            "Quantized weights are not supported in a diffusers folder."
         )
 
     def test_missing_tokenizer(self, folder):

@@ -2,7 +2,7 @@
 
 import time
 
-from host_prompts import change, mix_prompt, richspace_nodes, video_prompt
+from host_prompts import DEMO, change, mix_prompt, node, richspace_nodes, video_prompt
 from host_runs import watch
 
 AFTER_THE_SEED = {"sample", "decode", "video", "save"}
@@ -138,3 +138,30 @@ class TestMemory:
         assert watch(server, prompt, previews=True, on_event=on_event).entry["status"]["completed"]
         time.sleep(1)
         assert watch(server, prompt).executed == set(prompt)
+
+
+class TestTextLength:
+    """A prompt of the host's own encode node, which cuts nothing: the sampling node says that it is too long."""
+
+    def prompt(self, text):
+        words = {
+            name: node("CLIPTextEncode", clip=["load", 1], text=each) for name, each in {"a": text, "n": ""}.items()
+        }
+        settings = {"seed": 1, "steps": 1, "cfg": 4.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
+        size = {"width": 32, "height": 32, "frames": 9, "batch_size": 1}
+        links = {"model": ["load", 0], "positive": ["a", 0], "negative": ["n", 0], "latent_image": ["size", 0]}
+        return words | {
+            "load": node("RichSpaceLoadCogVideoXNative", model=DEMO, dtype="auto"),
+            "size": node("RichSpaceEmptyCogVideoXLatent", model=["load", 0], **size),
+            "sample": node("KSampler", **links, **settings),
+            "decode": node("VAEDecode", samples=["sample", 0], vae=["load", 2]),
+            "show": node("PreviewImage", images=["decode", 0]),
+        }
+
+    def test_is_said_on_the_sampling_node_until_it_fits(self, server):
+        long, fitting = (watch(server, self.prompt("a red circle " * times)) for times in (40, 2))
+        (said,) = long.texts("sample")
+        assert said.startswith("Tokens of the prompts: positive 121. This model was trained with 64, so the video")
+        assert "positive 121" in server.log.read_text(encoding="utf-8", errors="replace")
+        assert fitting.texts("sample") == ["The prompts have 64 tokens, as this model was trained with."]
+        assert watch(server, self.prompt("a blue circle")).texts("sample") == []

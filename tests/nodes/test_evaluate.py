@@ -100,6 +100,17 @@ class TestMetrics:
             results(nodes_by_id[SUBJECT], frames=frames["single_64"])
 
 
+class TestSpoiltWeights:
+    @pytest.mark.usefixtures("management")
+    def test_the_error_names_the_network(self, nodes_by_id, core, weights, frames):
+        file = weights["richspace"] / "dino-vitb16" / "model.safetensors"
+        spoilt = load_file(file)
+        spoilt["layernorm.bias"].fill_(torch.nan)
+        save_file(spoilt, file)
+        with pytest.raises(core.RichSpaceError, match=r"^DINO: expected finite features .*, got NaN, infinity, or"):
+            results(nodes_by_id[SUBJECT], frames=frames["flip_64"])
+
+
 class TestMissingWeights:
     @pytest.mark.parametrize(
         ("node_id", "kind", "place", "source"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from comfy_server import ComfyServer
     from host_events import Event
 
-PREVIEW = 1  # the host's number of that kind of binary message
+PREVIEW, TEXT = 1, 3  # the host's numbers of those kinds of binary messages
 
 
 @dataclass
@@ -51,6 +51,15 @@ class HostRun:
             for data in self.data("binary")
             if struct.unpack_from(">I", data) == (PREVIEW,)
         ]
+
+    def texts(self, node: str) -> list[str]:
+        """The texts that were shown on a node while it ran, in order."""
+        found = []
+        for data in self.data("binary"):
+            kind, length = struct.unpack_from(">II", data)
+            if kind == TEXT and data[8 : 8 + length].decode() == node:
+                found.append(data[8 + length :].decode())
+        return found
 
 
 def watch(

@@ -1,0 +1,104 @@
+"""Prompts of another length than a corrected model was trained with: drawn, and said on the sampling node."""
+
+import logging
+
+import pytest
+import torch
+from checkout import link_folder
+from conditionings import random_prompts
+from node_runs import results
+from tiny_models import TEXT_LENGTH
+
+WARNING = (
+    "Tokens of the prompts: {}. This model was trained with 40, so the video differs from the published model's. "
+    "Encode each prompt with RichSpace Encode Prompt (T5), and mix prompts in place of concatenating them."
+)
+
+
+@pytest.fixture
+def model(diffusers_folder, nodes_by_id, tiny_folders):
+    """The tiny 2B's corrected MODEL."""
+    link_folder(diffusers_folder / "tiny-2b", tiny_folders["2b"])
+    return results(nodes_by_id["RichSpaceLoadCogVideoXNative"], model="tiny-2b", dtype="float32")[0]
+
+
+@pytest.fixture
+def shown(monkeypatch, pack):  # noqa: ARG001 - the nodes must be importable first
+    """The texts that the running node is told to show; there is no page here."""
+    import comfyui_richspace.nodes.text_length as module
+
+    texts = []
+    monkeypatch.setattr(module, "show_on_running_node", texts.append)
+    return texts
+
+
+def prompt(rows=TEXT_LENGTH):
+    (made,) = random_prompts(count=1, rows=rows, width=32)
+    return made
+
+
+def sample(model, positive, negative, steps=1):
+    import comfy.sample
+
+    noise = torch.randn(1, 16, 1, 6, 8, generator=torch.Generator().manual_seed(5))
+    settings = steps, 6.0, "euler", "simple", positive, negative, torch.zeros_like(noise)
+    with torch.inference_mode():
+        return comfy.sample.sample(model, noise, *settings, disable_pbar=True, seed=5)
+
+
+def test_the_trained_length_needs_no_word(model, shown, caplog):
+    with caplog.at_level(logging.WARNING):
+        sample(model, prompt(), prompt())
+    assert shown == []
+    assert "Tokens of the prompts" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("positive", "negative", "found"),
+    [
+        (801, TEXT_LENGTH, "positive 801"),
+        (TEXT_LENGTH, 2 * TEXT_LENGTH, "negative 80"),
+        (7, 7, "positive 7, negative 7"),  # not padded
+    ],
+)
+def test_any_other_is_said_and_drawn(model, shown, caplog, positive, negative, found):
+    with caplog.at_level(logging.WARNING):
+        video = sample(model, prompt(positive), prompt(negative))
+    assert video.isfinite().all()
+    assert shown == [WARNING.format(found)]
+    assert WARNING.format(found) in caplog.text
+
+
+def test_concatenated_prompts(model, shown):
+    import nodes as host
+
+    (both,) = host.ConditioningConcat().concat(prompt(), prompt())
+    sample(model, both, prompt())
+    assert shown == [WARNING.format("positive 80")]
+
+
+def test_one_of_several_prompts(model, shown):
+    import nodes as host
+
+    (both,) = host.ConditioningCombine().combine(prompt(), prompt(41))
+    sample(model, both, prompt())
+    assert shown == [WARNING.format("positive 41")]
+
+
+def test_the_text_is_replaced_once_the_prompts_fit(model, shown):
+    for rows in (41, 42, TEXT_LENGTH, TEXT_LENGTH):
+        sample(model, prompt(rows), prompt())
+    assert shown[:2] == [WARNING.format(f"positive {rows}") for rows in (41, 42)]
+    assert shown[2:] == ["The prompts have 40 tokens, as this model was trained with."]
+
+
+def test_a_model_corrected_twice_says_it_once(model, native, shown):
+    again = native.correct_model(model, native.published_config(model))
+    sample(again, prompt(41), prompt())
+    assert len(shown) == 1
+
+
+def test_without_a_page_nothing_is_shown_and_nothing_fails(model, caplog):
+    with caplog.at_level(logging.WARNING):
+        sample(model, prompt(41), prompt())
+    assert "positive 41" in caplog.text
