@@ -23,7 +23,8 @@ __all__ = [
     "Scores",
     "io",
     "report",
-    "show_on_running_node",
+    "running_node",
+    "show_on_node",
     "ui",
 ]
 
@@ -40,14 +41,18 @@ def report(text: str, *, warning: str = "") -> dict[str, Any]:
     }
 
 
-def show_on_running_node(text: str) -> None:
-    """Show a text on the node that is being run, which may be another pack's or the host's own.
-
-    The page leaves it there until the node gets another text. Where no server runs, as in a script, nothing is shown.
-    """
+def running_node() -> str | None:
+    """Return the id of the node that is being run, which may be another pack's; None outside of a prompt."""
     from comfy_execution.utils import get_executing_context
+
+    context = get_executing_context()
+    return None if context is None else str(context.node_id)
+
+
+def show_on_node(node_id: str | None, text: str) -> None:
+    """Show a text on a node of the prompt that is being run, until it gets another text or the page is reloaded."""
     from server import PromptServer
 
-    server, context = getattr(PromptServer, "instance", None), get_executing_context()
-    if server is not None and context is not None:
-        server.send_progress_text(text, context.node_id)
+    server = getattr(PromptServer, "instance", None)  # none in a script
+    if server is not None and node_id is not None:
+        server.send_progress_text(text, node_id)

@@ -15,7 +15,7 @@ from typing import Any
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from .host_api import show_on_running_node
+from .host_api import running_node, show_on_node
 
 _logger = logging.getLogger(__name__)
 _KEY = "richspace text length"
@@ -39,14 +39,13 @@ def about_text_length(length: int, prompts: Mapping[str, Sequence[Mapping[str, A
         length: Tokens that the model was trained with.
         prompts: The host's conditionings by name, as its guiders hold them.
     """
-    counts = {name: tokens for name, entries in prompts.items() for tokens in map(_tokens, entries) if tokens != length}
-    counts = {name: tokens for name, tokens in counts.items() if tokens}
-    if not counts:
+    counts = [(name, _tokens(entry)) for name, entries in prompts.items() for entry in entries]
+    others = dict.fromkeys(f"{name} {tokens}" for name, tokens in counts if tokens not in (0, length))
+    if not others:
         return ""
-    found = ", ".join(f"{name} {tokens}" for name, tokens in counts.items())
     return (
-        f"Tokens of the prompts: {found}. This model was trained with {length}, so the video differs from the "
-        "published model's. Encode each prompt with RichSpace Encode Prompt (T5), and mix prompts in place of "
+        f"Tokens of the prompts: {', '.join(others)}. This model was trained with {length}, so the video differs from "
+        "the published model's. Encode each prompt with RichSpace Encode Prompt (T5), and mix prompts in place of "
         "concatenating them."
     )
 
@@ -65,15 +64,16 @@ class _Watch:
 
     def __init__(self, length: int) -> None:
         self._length = length
-        self._has_warned = False
+        self._warned: set[str | None] = set()  # nodes; the page leaves a text on its node until another one comes
 
     def __call__(self, sample: Any, *args: Any, **kwargs: Any) -> Tensor:
-        warning = about_text_length(self._length, sample.class_obj.conds)  # the host's guider
+        node, warning = running_node(), about_text_length(self._length, sample.class_obj.conds)  # of the host's guider
         if warning:
             _logger.warning("RichSpace: %s", warning)
-            show_on_running_node(warning)
-        elif self._has_warned:  # the page leaves a text on its node until another one comes
-            show_on_running_node(f"The prompts have {self._length} tokens, as this model was trained with.")
-        self._has_warned = bool(warning)
+            show_on_node(node, warning)
+            self._warned.add(node)
+        elif node in self._warned:
+            show_on_node(node, f"The prompts have {self._length} tokens, as this model was trained with.")
+            self._warned.remove(node)
         sampled: Tensor = sample(*args, **kwargs)
         return sampled

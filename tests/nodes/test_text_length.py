@@ -28,7 +28,8 @@ def shown(monkeypatch, pack):  # noqa: ARG001 - the nodes must be importable fir
     import comfyui_richspace.nodes.text_length as module
 
     texts = []
-    monkeypatch.setattr(module, "show_on_running_node", texts.append)
+    monkeypatch.setattr(module, "running_node", lambda: "7")
+    monkeypatch.setattr(module, "show_on_node", lambda node, text: texts.append(text) if node == "7" else None)
     return texts
 
 
@@ -90,6 +91,15 @@ def test_the_text_is_replaced_once_the_prompts_fit(model, shown):
         sample(model, prompt(rows), prompt())
     assert shown[:2] == [WARNING.format(f"positive {rows}") for rows in (41, 42)]
     assert shown[2:] == ["The prompts have 40 tokens, as this model was trained with."]
+
+
+def test_a_text_on_one_node_is_not_replaced_on_another(model, shown, monkeypatch):
+    import comfyui_richspace.nodes.text_length as module
+
+    sample(model, prompt(41), prompt())
+    monkeypatch.setattr(module, "running_node", lambda: "8")
+    sample(model, prompt(), prompt())
+    assert len(shown) == 1
 
 
 def test_a_model_corrected_twice_says_it_once(model, native, shown):
