@@ -119,7 +119,7 @@ def _only_t5(tokenized: Any) -> tuple[str, list[int]]:
         raise PromptError(
             "text encoder",
             expected="a T5 alone, as CogVideoX reads it",
-            got=" and ".join(_FILES.get(name, name) for name in names) or "a T5 that a checkpoint holds",
+            got=" and ".join(_FILES.get(name, name) for name in names) or "another kind of text encoder",
             hint="In Load CLIP choose a t5xxl file and the type cogvideox; for other models use their own encode node.",
         )
     return names[0], [token for batch in tokenized[names[0]] for token, *_ in batch]
