@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import statistics
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..embedding import TextEmbedding
+from ..encoding import PromptCutWarning
 from ..errors import RichSpaceError
 from ..finder import ChainedInterpolation, OptimalInterpolation, find_optimal_chain
 from ..paper.benchmark import STEPS
 from ..tables import markdown_table
 from .mixtures import Mixture
+from .outputs import write_output
 from .tables import write_csv
 from .text_encoder import TextEncoder
+
+INDEX_TABLE, INDEX_CSV = "index.md", "index.csv"
 
 _HEADER = ("mixture", "figure", "index", "paper", "difference", "share of A", "optimum", "foot")
 
@@ -62,14 +67,39 @@ class Distances:
 
 
 def find(mixture: Mixture, encoder: TextEncoder, *, steps: int) -> Finding:
-    """Encode a mixture's prompts and run the finder on them."""
-    first, *others = (encoder.encode(prompt) for prompt in mixture.prompts)
-    guides = [encoder.encode(guide) for guide in mixture.guides]
+    """Encode a mixture's prompts and run the finder on them.
+
+    Raises:
+        RichSpaceError: If a prompt cannot be encoded or mixed; the message names the mixture and the prompt.
+
+    Warns:
+        PromptCutWarning: For each prompt that is too long, with the same names.
+    """
+    first, *others = (
+        _encode(encoder, prompt, f"{mixture.name}, prompt {number}")
+        for number, prompt in enumerate(mixture.prompts, start=1)
+    )
+    guides = [
+        _encode(encoder, guide, f"{mixture.name}, guide {number}")
+        for number, guide in enumerate(mixture.guides, start=1)
+    ]
     try:
         chain = find_optimal_chain(first, list(zip(others, guides, strict=True)), steps=steps)
     except RichSpaceError as error:
         raise error.within(mixture.name) from error
     return Finding(mixture, chain, guides[-1])
+
+
+def _encode(encoder: TextEncoder, text: str, where: str) -> TextEmbedding:
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always", PromptCutWarning)
+        try:
+            embedding = encoder.encode(text)
+        except RichSpaceError as error:
+            raise type(error)(where, expected=error.expected, got=error.got, hint=error.hint) from error
+    for warning in given:
+        warnings.warn(f"{where}: {warning.message}", warning.category, stacklevel=3)
+    return embedding
 
 
 def distances(findings: Iterable[Finding]) -> Distances | None:
@@ -104,8 +134,8 @@ def index_report(findings: Sequence[Finding]) -> str:
 
 def write_index(folder: Path, findings: Sequence[Finding]) -> None:
     """Write ``index.csv`` and ``index.md``."""
-    write_csv(folder / "index.csv", _HEADER, map(_row, findings))
-    (folder / "index.md").write_text(index_report(findings), encoding="utf-8")
+    write_csv(folder / INDEX_CSV, _HEADER, map(_row, findings))
+    write_output(folder / INDEX_TABLE, index_report(findings))
 
 
 def _row(finding: Finding) -> list[object]:

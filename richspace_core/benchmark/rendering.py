@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,6 +21,7 @@ from ..metrics.backbones import load_aesthetic_head, load_clip, load_dino
 from ..model_folder import CogVideoXFolder, Part
 from ..sampling import SamplingSettings, decode_latents, sample_latents
 from .clips import LATENTS, STRIP, VIDEO, ClipJob, ClipKeys, RenderedClip
+from .hashes import hash_bytes, hash_json
 
 SUBJECT, AESTHETIC, FLICKERING = "subject consistency", "aesthetic quality", "temporal flickering"
 FRAMES_PER_SECOND = 8
@@ -83,9 +82,9 @@ class RenderSettings:
 
         Large weight files stand in them with their size and their first megabyte.
         """
-        embeddings = [hashlib.sha256(_bits(prompt.values)).hexdigest() for prompt in (embedding, negative)]
+        embeddings = [hash_bytes(_bits(prompt.values)) for prompt in (embedding, negative)]
         made = [self._model_fingerprint, asdict(self.sampling), self.dtype, *embeddings, seed]
-        return ClipKeys(render=_digest(made), score=_digest([made, self.tiled, self._scoring_fingerprint]))
+        return ClipKeys(render=hash_json(made), score=hash_json([made, self.tiled, self._scoring_fingerprint]))
 
     @cached_property
     def _model_fingerprint(self) -> list[str]:
@@ -117,7 +116,7 @@ class ClipRenderer:
     def render(self, job: ClipJob) -> RenderedClip:
         """Sample a clip, unless its latents are there, decode it and score it."""
         start = time.perf_counter()
-        latents = self._sample(job) if job.latents is None else _read_latents(job.latents)
+        latents = self._sample(job) if job.latents is None else _read_latents(job.latents, str(job.name))
         frames = decode_latents(self.vae, latents, tiled=self.settings.tiled)  # [t, h, w, 3]
         scores = {name: metric(frames) for name, metric in self.metrics.items()}
         files = {
@@ -147,7 +146,10 @@ def find_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        return torch.empty(0, device=name).device
+        device = torch.empty(0, device=name).device
+        if device.type == "meta":
+            raise RuntimeError("which computes nothing")
+        return device
     except (RuntimeError, AssertionError) as error:  # torch asserts where it was built without CUDA
         raise RichSpaceError("device", expected="one that torch has here", got=f"{name} ({error})"[:200]) from error
 
@@ -215,10 +217,19 @@ def _write_latents(latents: Tensor) -> bytes:
     return content
 
 
-def _read_latents(content: bytes) -> Tensor:
+def _read_latents(content: bytes, clip: str) -> Tensor:
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
-    latents: Tensor = load(content)["latents"]
+    try:
+        latents: Tensor = load(content)["latents"]
+    except (SafetensorError, KeyError) as error:
+        raise RichSpaceError(
+            f"{clip}, {LATENTS}",
+            expected="a video's latents",
+            got=f"something else ({error})",
+            hint="Delete the clip's folder to render it again.",
+        ) from error
     return latents
 
 
@@ -229,13 +240,9 @@ def _fingerprint(path: Path) -> str:
     for file in files:
         if file.is_file():
             with file.open("rb") as source:
-                start = hashlib.sha256(source.read(_SAMPLE)).hexdigest()
+                start = hash_bytes(source.read(_SAMPLE))
             parts.append([file.relative_to(path).as_posix(), file.stat().st_size, start])
-    return _digest(parts)
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return hash_json(parts)
 
 
 def _bits(values: Tensor) -> bytes:

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..plotting import ScorePanel, plot_scores
-from .clips import ARMS, STRIP, VIDEO, Arm, ClipName, ClipRecord, ClipStore
+from .clips import STRIP, VIDEO, Arm
 from .indices import Finding, distances, index_cells
+from .outputs import write_output
+from .records import ClipRecord
 from .rendering import picture_file
 from .scores import ScoreTable
+from .store import ClipStore
 
+REPORT = "report.html"
 _TEMPLATE = "report.html.jinja"
 
 
@@ -52,7 +56,7 @@ def write_report(folder: Path, findings: Sequence[Finding], records: Sequence[Cl
         distances=distances(findings),
         sections=[_section(finding, records, folder, store) for finding in findings],
     )
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    write_output(folder / REPORT, page)
 
 
 def _section(finding: Finding, records: Sequence[ClipRecord], folder: Path, store: ClipStore) -> _Section:
@@ -75,10 +79,8 @@ def _first_names(finding: Finding) -> list[str]:
 
 
 def _clip(record: ClipRecord, folder: Path, store: ClipStore) -> _Clip:
-    assert record.arm in ARMS
-    name = ClipName(record.mixture, record.arm, record.seed)
-    video = store.path(name, VIDEO).relative_to(folder).as_posix()
-    return _Clip(record.arm, _data_address(store.path(name, STRIP).read_bytes(), "jpeg"), video)
+    video = store.path(record.name, VIDEO).relative_to(folder).as_posix()
+    return _Clip(record.arm, _data_address(store.path(record.name, STRIP).read_bytes(), "jpeg"), video)
 
 
 def _data_address(picture: bytes, form: str) -> str:

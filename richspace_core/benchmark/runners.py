@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -11,10 +10,10 @@ from typing import Any, Protocol
 
 from ..errors import RichSpaceError
 from .clips import ClipJob, ClipName, RenderedClip
+from .cluster import connect
 from .rendering import ClipRenderer, RenderSettings
 
 _ATTEMPTS = 4  # at one clip, when worker after worker dies of it
-_CONNECT_SECONDS = 10.0
 _POLL_SECONDS = 2.0  # between looks at whether the cluster has grown
 
 
@@ -44,7 +43,7 @@ class OnRay:
     same place on every machine.
 
     Args:
-        address: Of the cluster, or "auto" for the one that this machine belongs to.
+        address: Of the cluster; "auto" for the one that this machine belongs to, "local" for a new one on it.
 
     Raises:
         RichSpaceError: If Ray is not installed, or there is no such cluster.
@@ -57,13 +56,8 @@ class OnRay:
             raise RichSpaceError(
                 "ray", expected="the package ray", got="none", hint='Install it: pip install ".[cluster]"'
             ) from error
-        _require_listening(address)
-        package = str(Path(__file__).parents[1])
-        try:
-            # The workers get this very code, wherever they are.
-            ray.init(address, runtime_env={"py_modules": [package]}, log_to_driver=False, logging_level="error")
-        except (ConnectionError, ValueError) as error:
-            raise _no_cluster(address, str(error)[:120]) from error
+        # The workers get this very code, wherever they are.
+        connect(ray, address, runtime_env={"py_modules": [str(Path(__file__).parents[1])]})
         self._ray = ray
         self._unit = "GPU" if ray.cluster_resources().get("GPU") else "CPU"
         self._worker = ray.remote(**{f"num_{self._unit.lower()}s": 1})(ClipWorker)
@@ -109,25 +103,6 @@ class OnRay:
                 got=f"{_ATTEMPTS} that died of it ({str(error)[:300]})",
                 hint="Is there memory enough? --tiled needs less.",
             ) from error
-
-
-def _require_listening(address: str) -> None:
-    """Raise an error if nobody listens at a cluster's address: Ray itself tries for two minutes, and then exits."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():
-        try:
-            socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
-        except OSError as error:
-            raise _no_cluster(address, str(error)) from error
-
-
-def _no_cluster(address: str, reason: str) -> RichSpaceError:
-    return RichSpaceError(
-        "ray",
-        expected="the address of a running Ray cluster",
-        got=f"{address} ({reason})",
-        hint="Start one with: ray start --head. Then, on each further machine: ray start --address=...",
-    )
 
 
 class ClipWorker:

@@ -9,11 +9,14 @@ from pathlib import Path
 
 from ..paper.benchmark import TABLE_1, ReportedScores
 from ..tables import markdown_table
-from .clips import ARMS, Arm, ClipRecord
+from .clips import ARMS, Arm
+from .outputs import write_output
+from .records import ClipRecord
 from .rendering import AESTHETIC, FLICKERING, SUBJECT
-from .tables import Estimate, write_csv
+from .tables import AVERAGE, Estimate, write_csv
 
-AVERAGE = "Average"
+SCORE_TABLE, SCORES_CSV = "table.md", "scores.csv"
+
 _IN_TABLE_1 = {SUBJECT: 0, AESTHETIC: 1}  # places in a pair of ReportedScores
 _ORDER = (SUBJECT, AESTHETIC, FLICKERING)
 _CLIP_HEADER = ("mixture", "arm", "seed", "metric", "score")
@@ -75,9 +78,9 @@ class ScoreTable:
 
 def write_scores(folder: Path, records: Sequence[ClipRecord]) -> None:
     """Write ``table.md``, and every clip's scores with all their digits as ``scores.csv``."""
-    (folder / "table.md").write_text(ScoreTable.of(records).markdown(), encoding="utf-8")
+    write_output(folder / SCORE_TABLE, ScoreTable.of(records).markdown())
     write_csv(
-        folder / "scores.csv",
+        folder / SCORES_CSV,
         _CLIP_HEADER,
         (
             (record.mixture, record.arm, record.seed, metric, score)

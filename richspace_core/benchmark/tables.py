@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from .outputs import write_output
+
+AVERAGE = "Average"
+"""Name of the last row of the scores' table, which no mixture may have."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class Estimate:
 
 def write_csv(file: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write rows as CSV, None as an empty cell; a float keeps all its digits."""
-    with file.open("w", encoding="utf-8", newline="") as target:
-        writer = csv.writer(target)
-        writer.writerow(header)
-        writer.writerows(rows)
+    target = io.StringIO(newline="")
+    writer = csv.writer(target)
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_output(file, target.getvalue())

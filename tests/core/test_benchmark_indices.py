@@ -1,14 +1,18 @@
 """The finder on every mixture, and how far its indices lie from the paper's."""
 
 import csv
+import re
 import statistics
 
 import pytest
 import torch
+from tiny_models import DEMO_MODEL
 
-from richspace_core import EmbeddingError, TextEmbedding, find_optimal_chain
+from richspace_core import EmbeddingError, PromptError, TextEmbedding, find_optimal_chain
 from richspace_core.benchmark.indices import Finding, distances, find, index_report, write_index
 from richspace_core.benchmark.mixtures import Mixture
+from richspace_core.benchmark.text_encoder import load_text_encoder
+from richspace_core.encoding import PromptCutWarning
 
 
 class Encoder:
@@ -37,6 +41,29 @@ def test_a_mixture_is_found_as_the_finder_finds_it():
 def test_an_error_names_the_mixture():
     with pytest.raises(EmbeddingError, match=r"^Same, stage 1, "):
         find(Mixture("Same", ("tiger", "tiger"), ("tiger like a tiger",)), Encoder(), steps=30)
+
+
+@pytest.fixture(scope="module")
+def demo_encoder():
+    return load_text_encoder(DEMO_MODEL, dtype=torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("mixture", "where"),
+    [
+        (Mixture("Red+Sky", ("a red circle", "a sky blue circle"), ("a red and blue circle",)), "Red+Sky, prompt 2"),
+        (Mixture("Red+Blue", ("a red circle", "a blue circle"), ("a red sky circle",)), "Red+Blue, guide 1"),
+    ],
+)
+def test_unknown_words_name_the_mixture(mixture, where, demo_encoder):
+    with pytest.raises(PromptError, match=rf'^{re.escape(where)}: expected only words .*, got "sky"\. Its words are'):
+        find(mixture, demo_encoder, steps=30)
+
+
+def test_lost_words_name_the_mixture(demo_encoder):
+    long = Mixture("Long", ("a red circle", "a blue circle"), ("a red and blue circle " * 40,))
+    with pytest.warns(PromptCutWarning, match=r"^Long, guide 1: The prompt has .* These words were lost: "):
+        find(long, demo_encoder, steps=30)
 
 
 def test_distances_from_the_papers_indices():

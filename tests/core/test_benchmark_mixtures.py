@@ -68,6 +68,18 @@ def test_a_file_of_ones_own(tmp_path):
         ([{**GOOD, "guides": ["one", "two"]}], r"entry 1 \(Tiger\+Zebra\): expected two prompts or more"),
         ([{**GOOD, "guides": "a tiger"}], "expected two prompts or more, and one guide fewer"),
         ([{**GOOD, "prompts": ["a tiger", 3]}], "expected two prompts or more, and one guide fewer"),
+        ([{**GOOD, "index": True}], "entry 1: expected a name, perhaps a figure and a whole index"),
+        ([{**GOOD, "index": 14.0}], "entry 1: expected a name, perhaps a figure and a whole index"),
+        ([{**GOOD, "index": 99}], r"entry 1 \(Tiger\+Zebra\): expected an index from 1 to 30, or none, got 99"),
+        ([{**GOOD, "index": -5}], r"entry 1 \(Tiger\+Zebra\): expected an index from 1 to 30, or none, got -5"),
+        ([{**GOOD, "index": 0}], r"entry 1 \(Tiger\+Zebra\): expected an index from 1 to 30, or none, got 0"),
+        ([{**GOOD, "guide": "x"}], "entry 1: expected only the keys figure, guides, index, name, prompts, got guide"),
+        ([{**GOOD, "prompts": ["a tiger", "a tiger"]}], 'expected two different prompts to mix, got "a tiger" twice'),
+        ([{**GOOD, "name": "average"}], "expected another name, got that of the table's last row"),
+        ([GOOD, {**GOOD, "name": "tiger+zebra"}], r"for each mixture, got Tiger\+Zebra and tiger\+zebra"),
+        ([{**GOOD, "name": "A"}, {**GOOD, "name": "A"}], "a name of its own for each mixture, got A twice"),
+        ([{**GOOD, "name": ""}], "entry 1: expected a name"),
+        ([{**GOOD, "name": None}], "entry 1: expected a name"),
         ([GOOD, GOOD], r"expected a name of its own for each mixture, got Tiger\+Zebra twice"),
     ],
 )
@@ -90,3 +102,53 @@ def test_a_file_that_is_no_json_is_named(tmp_path):
 def test_an_unknown_name_is_an_error():
     with pytest.raises(PromptError, match=r"only: expected names out of Red\+Blue, .*, got Tiger\+Zebra"):
         choose(load_mixtures(DEMO_PROMPTS), ["Tiger+Zebra"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_any_encoding_of_unicode_is_read(encoding, tmp_path):
+    file = tmp_path / "prompts.json"
+    file.write_text(json.dumps([{**GOOD, "name": "虎+斑馬"}], ensure_ascii=False), encoding=encoding)
+    (mixture,) = load_mixtures(file)
+    assert (mixture.name, mixture.guides) == ("虎+斑馬", ("a tiger with stripes",))
+
+
+def test_another_encoding_is_named(tmp_path):
+    file = tmp_path / "prompts.json"
+    file.write_text(json.dumps([{**GOOD, "name": "Bär+Zebra"}], ensure_ascii=False), encoding="cp1252")
+    with pytest.raises(PromptError, match=r"prompts\.json \(not UTF-8: .*\)\. Save it as UTF-8 in your editor"):
+        load_mixtures(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('[{"name": "a"},\n]', r"\(line \d, column \d+: .*\)\. Remove the comma before the closing bracket\."),
+        ('[{"name": "a",\n}]', r"\(line \d, column \d+: .*\)\. Remove the comma before the closing bracket\."),
+        ('[{"name": "a"}\n', r"\(line 2, column 1: .*\)\. It must hold a list"),
+        ("", r"\(line 1, column 1: .*\)\. It must hold a list"),
+        ('[{"name": "a", "name": "b"}]', r'\(the key "name" is there 2 times in one object\)'),
+        ("[" * 100_000, "prompts.json"),
+        (f'[{{"index": {"9" * 5000}}}]', "prompts.json"),
+        ('[{"name": "a", "index": NaN}]', "entry 1: expected a name, perhaps a figure and a whole index"),
+    ],
+)
+def test_json_that_is_damaged_says_where(content, message, tmp_path):
+    file = tmp_path / "prompts.json"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(PromptError, match=message):
+        load_mixtures(file)
+
+
+def test_a_folder_is_no_file_of_prompts(tmp_path):
+    with pytest.raises(PromptError, match=r"expected a JSON file that can be read, got .*directory"):
+        load_mixtures(tmp_path)
+
+
+def test_a_mixture_that_is_named_twice_is_there_once():
+    names = ["Circle+Square", "Red+Blue", "Circle+Square"]
+    assert [mixture.name for mixture in choose(load_mixtures(DEMO_PROMPTS), names)] == ["Circle+Square", "Red+Blue"]
+
+
+def test_every_unknown_name_is_listed_with_its_option():
+    with pytest.raises(PromptError, match=r"^table-1: expected names out of .*, got Tiger\+Zebra, Rabbit\+Cat\.$"):
+        choose(load_mixtures(DEMO_PROMPTS), ["Tiger+Zebra", "Red+Blue", "Rabbit+Cat"], option="table-1")

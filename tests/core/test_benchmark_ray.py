@@ -1,13 +1,19 @@
 """The same clips on a real Ray cluster of two workers, one of which is killed."""
 
 import filecmp
+import re
 import signal
+import socket
 import subprocess
 import time
 
 import pytest
 from benchmark_runs import clip_folders, run_here, videos_command
 from ray_nodes import RayNodes
+
+from richspace_core import RichSpaceError
+from richspace_core.benchmark import cluster
+from richspace_core.benchmark.runners import OnRay
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +80,50 @@ def test_no_cluster_is_a_clear_error(tmp_path):
     run = subprocess.run(videos_command(tmp_path, "--ray", "127.0.0.1:9"), capture_output=True, text=True)
     assert run.returncode == 2
     assert "error: ray: expected the address of a running Ray cluster, got 127.0.0.1:9" in run.stderr
+
+
+@pytest.fixture
+def record(tmp_path, monkeypatch):
+    """The file that names the cluster that was last started on this machine, in a place of its own."""
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    file = tmp_path / "ray" / "ray_current_cluster"
+    file.parent.mkdir()
+    return file
+
+
+def free_address():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+def test_the_record_of_a_cluster_that_is_gone_is_a_quick_error(record):
+    record.write_text(free_address(), encoding="utf-8")
+    port = record.read_text(encoding="utf-8").rpartition(":")[2]
+    start = time.monotonic()
+    with pytest.raises(
+        RichSpaceError, match=rf"got auto \(Ray takes it for .*:{port}, where no cluster runs any more: "
+    ):
+        OnRay("auto")
+    assert time.monotonic() - start < 60  # 825 seconds where ray.init is asked
+
+
+def test_the_environment_names_a_cluster_that_is_gone(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", free_address())
+    with pytest.raises(RichSpaceError, match=r"got auto \(Ray takes it for 127\.0\.0\.1:\d+, where no cluster runs"):
+        OnRay("auto")
+
+
+def test_an_address_where_something_else_listens_is_an_error_in_time(monkeypatch):
+    monkeypatch.setattr(cluster, "_TRIAL_SECONDS", 10.0)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(RichSpaceError, match=rf"got {address} \(no answer within 10 seconds\)"):
+            OnRay(address)
+
+
+@pytest.mark.parametrize("address", ["cluster", "127.0.0.1:99999", "127.0.0.1:port", "no-such-host.invalid:6379"])
+def test_what_is_no_address_is_an_error(address):
+    with pytest.raises(RichSpaceError, match=rf"^ray: expected the address .*, got {re.escape(address)} \("):
+        OnRay(address)

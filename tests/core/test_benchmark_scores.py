@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from richspace_core.benchmark.clips import ClipRecord
+from richspace_core.benchmark.records import ClipRecord
 from richspace_core.benchmark.rendering import AESTHETIC, FLICKERING, SUBJECT
 from richspace_core.benchmark.scores import AVERAGE, ScoreTable, write_scores
 from richspace_core.benchmark.tables import Estimate

@@ -15,7 +15,8 @@ import torch
 from benchmark_runs import ARMS, MIXTURES, clip_folders, run_here, videos_command
 from checkout import ROOT
 
-from richspace_core.benchmark import cli, rendering
+from richspace_core.benchmark import cli, outputs, rendering
+from richspace_core.benchmark.hashes import hash_bytes
 from richspace_core.benchmark.rendering import encode_video
 
 
@@ -101,6 +102,133 @@ def test_a_corrupt_clip_is_found_and_made_as_it_was(copy, sampled, results):
     assert cut.read_bytes() == (clip_folders(results)[0] / "latents.safetensors").read_bytes()
 
 
+def test_what_is_made_again_and_why_is_said(copy, sampled, results, capsys):
+    rendered, scored, *_ = clip_folders(copy)
+    shutil.rmtree(rendered)
+    (scored / "video.mp4").unlink()
+    assert run_here(copy) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "Reason: " in line]
+    name = f"{scored.parent.name}, {scored.name.replace('-seed', ', seed ')}"
+    assert line == f"Decoding and scoring again (the latents are kept): {name}. Reason: video.mp4 is missing."
+    assert len(sampled) == 1
+    assert scores(copy) == scores(results)
+
+
+def test_a_score_that_was_edited_is_noticed(copy, sampled, results, capsys):
+    file = clip_folders(copy)[0] / "clip.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["scores"]["subject consistency"] = 0.999
+    file.write_text(json.dumps(content), encoding="utf-8")
+    assert run_here(copy) == 0
+    assert "Reason: clip.json was edited or damaged: its contents do not match" in capsys.readouterr().err
+    assert len(sampled) == 1  # nothing in such a record is believed, its render key included
+    assert scores(copy) == scores(results)
+
+
+def test_results_of_an_earlier_version_are_scored_again(copy, sampled, results, capsys):
+    for folder in clip_folders(copy):
+        content = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
+        del content["sha256"]  # as they were written before
+        content["scores"]["subject consistency"] = 0.999
+        (folder / "clip.json").write_text(json.dumps(content), encoding="utf-8")
+    assert run_here(copy) == 0
+    assert "and 5 more. Reason: clip.json is from an earlier version" in capsys.readouterr().err
+    assert sampled == []
+    assert scores(copy) == scores(results)
+    assert run_here(copy) == 0
+    assert "Reason: " not in capsys.readouterr().err
+
+
+def test_latents_that_are_none_are_a_clear_error(copy, capsys):
+    """Only a record that was forged can lead here, or one without a checksum."""
+    folder = clip_folders(copy)[0]
+    content = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
+    del content["sha256"]
+    content["files"]["latents.safetensors"] = hash_bytes(b"no latents")
+    (folder / "latents.safetensors").write_bytes(b"no latents")
+    (folder / "clip.json").write_text(json.dumps(content), encoding="utf-8")
+    assert run_here(copy) == 2
+    said = error_line(capsys)
+    assert re.search(r"seed 0, latents\.safetensors: expected a video's latents, got something else \(.*\)\. Del", said)
+
+
+@pytest.fixture
+def no_model(monkeypatch):
+    """No T5 and no CogVideoX is loaded: what is wrong is known before."""
+
+    def refuse(*_arguments, **_options):
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(cli, "load_text_encoder", refuse)
+    monkeypatch.setattr(rendering.ClipRenderer, "__init__", refuse)
+
+
+def error_line(capsys):
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    return line
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize("name", ["report.html", "table.md", "scores.csv", "index.md", "index.csv"])
+def test_a_folder_in_the_place_of_a_result_is_said_before_the_work(name, tmp_path, capsys):
+    (tmp_path / name).mkdir()
+    assert run_here(tmp_path, metrics=False) == 2
+    assert error_line(capsys).startswith(f"error: out: expected a file, {tmp_path / name}, got a folder in its place.")
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize("name", ["", "clips", "clips/Red+Blue", "clips/Circle+Square+Star/direct-seed1"])
+def test_a_file_in_the_place_of_a_folder_is_said_before_the_work(name, tmp_path, capsys):
+    place = tmp_path / "results" / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("a note", encoding="utf-8")
+    assert run_here(tmp_path / "results", metrics=False) == 2
+    assert error_line(capsys).startswith(f"error: out: expected a folder, {place}, got a file in its place.")
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize("name", ["index.md", "index.csv"])
+def test_the_command_index_checks_its_outputs_too(name, tmp_path, capsys):
+    (tmp_path / name).mkdir()
+    assert cli.main(["index", str(ROOT / "demo_model"), "--out", str(tmp_path)]) == 2
+    assert error_line(capsys).startswith(f"error: out: expected a file, {tmp_path / name}, got a folder")
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize("package", ["av", "jinja2", "tqdm"])
+def test_a_missing_package_is_said_before_the_work(package, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert run_here(tmp_path, metrics=False) == 2
+    expected = f'error: packages: expected av, jinja2, tqdm, got no {package}. Install what is missing: pip install "'
+    assert error_line(capsys).startswith(expected)
+
+
+def test_a_disk_that_fills_up_loses_no_finished_clip(copy, sampled, monkeypatch, results, capsys):
+    resource = pytest.importorskip("resource")  # not on Windows
+    monkeypatch.setattr(outputs, "_PROBE_BYTES", 1)
+    shutil.rmtree(clip_folders(copy)[0])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, limits[1]))  # bytes: less than a clip's latents
+    try:
+        assert run_here(copy) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    said = error_line(capsys)
+    assert re.search(
+        r"out: expected a file that can be written, .*latents\.safetensors, got File too large\. Check", said
+    )
+    assert not list(copy.rglob("*.part"))
+    assert run_here(copy) == 0
+    assert len(sampled) == 2  # the same clip twice
+    assert scores(copy) == scores(results)
+
+
+def test_a_mixture_that_is_named_twice_is_rendered_once(copy, sampled):
+    assert run_here(copy, "--only", *MIXTURES, MIXTURES[0]) == 0
+    assert sampled == []
+    assert len((copy / "index.csv").read_text(encoding="utf-8").splitlines()) == 1 + len(MIXTURES)
+
+
 def test_more_seeds_and_other_metrics_keep_what_is_there(copy, sampled, results):
     assert run_here(copy, "--seeds", "3", metrics=False) == 0
     assert sampled == [2] * (len(MIXTURES) * len(ARMS))
@@ -155,6 +283,11 @@ def test_the_documented_commands_are_understood():
         (["--clip", "nowhere"], "clip, aesthetic-head: expected both"),
         (["--device", "toaster"], "device: expected one that torch has here, got toaster"),
         (["--steps", "0"], "steps: expected an integer >= 1, got 0"),
+        (["--steps", "1001"], "steps: expected at most the 1000 of the model's schedule, got 1001"),
+        (["--device", "meta"], "device: expected one that torch has here, got meta"),
+        (["--table-1"], "table-1: expected names out of Red+Blue"),
+        (["--prompts", "nowhere.json"], "prompts: expected a JSON file that can be read, got nowhere.json"),
+        (["--ray", ""], "ray: expected the address of a running Ray cluster, got an empty text"),
     ],
 )
 def test_what_is_wrong_is_one_line(options, message, tmp_path, capsys):
@@ -163,6 +296,31 @@ def test_what_is_wrong_is_one_line(options, message, tmp_path, capsys):
     (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
     assert message in line
     assert not list(tmp_path.rglob("clip.json"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seeds", "0"], "argument --seeds: expected a whole number of at least 1, got '0'"),
+        (["--seeds", "two"], "argument --seeds: expected a whole number of at least 1, got 'two'"),
+        (["--candidates", "1.5"], "argument --candidates: expected a whole number of at least 1, got '1.5'"),
+        (["--cfg", "nan"], "argument --cfg: expected a number of at least 0, got 'nan'"),
+        (["--cfg=-1"], "argument --cfg: expected a number of at least 0, got '-1'"),
+        (["--cfg", "six"], "argument --cfg: expected a number of at least 0, got 'six'"),
+    ],
+)
+def test_an_option_that_cannot_be_read_is_named(options, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_here(tmp_path, *options, metrics=False)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("model", ["README.md", "docs", "nowhere"])
+def test_a_model_that_is_none_is_one_line(model, tmp_path, capsys):
+    assert cli.main(["videos", str(ROOT / model), "--out", str(tmp_path / "results")]) == 2
+    assert f"{model}/model_index.json: expected a file, got nothing that can be read" in error_line(capsys)
+    assert not (tmp_path / "results").exists()
 
 
 def test_help_can_be_read_by_a_person():

@@ -1,0 +1,89 @@
+"""The options of the benchmark's command line."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..paper.benchmark import STEPS
+from .mixtures import PAPER_PROMPTS
+from .rendering import DTYPES
+
+_DESCRIPTION = "Repeat the paper's benchmark for any CogVideoX and any prompts."
+_EPILOG = """\
+examples:
+  # the demo model, which comes with this project, on any computer:
+  python -m richspace_core.benchmark videos demo_model --prompts richspace_core/benchmark/demo_prompts.json \\
+      --steps 20 --cfg 4 --seeds 2 --out results
+  # the paper's indices, with a T5 alone:
+  python -m richspace_core.benchmark index CogVideoX-2b --out results
+  # the paper's Table 1:
+  python -m richspace_core.benchmark videos CogVideoX-2b --table-1 --seeds 3 --dino dino-vitb16 \\
+      --clip clip-vit-large-patch14 --aesthetic-head sa_0_4_vit_l_14_linear.pth --out results
+"""
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the command line's options, with the name of the command as `command`."""
+    raw = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser(
+        prog="python -m richspace_core.benchmark", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=raw
+    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    index = commands.add_parser("index", help="run the finder on each mixture and compare the indices with the paper's")
+    index.set_defaults(command="index", t5=None, table_1=False)
+    index.add_argument("model", type=Path, help="a T5: a CogVideoX folder, a T5 folder, or a single safetensors file")
+    videos = commands.add_parser("videos", help="render each mixture's optimum and its guide prompt, and score both")
+    videos.set_defaults(command="videos")
+    videos.add_argument("model", type=Path, help="a CogVideoX folder, as diffusers saves it")
+    for command in (index, videos):
+        _add_common(command)
+    _add_rendering(videos)
+    return top.parse_args(arguments)
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--out", type=Path, required=True, metavar="FOLDER", help="where the results go; made if it is not there")
+    add("--prompts", type=Path, default=PAPER_PROMPTS, metavar="FILE", help="JSON with mixtures of your own")
+    add("--only", nargs="+", default=[], metavar="NAME", help="only these mixtures, such as Tiger+Zebra")
+    add("--candidates", type=_positive, default=STEPS, metavar="K", help="on each line (default: %(default)s)")
+    add("--tokenizer", type=Path, metavar="FOLDER", help="T5 tokenizer, if it is not in the model's folder")
+    add("--device", default="auto", help="such as cuda or cpu (default: an accelerator if there is one)")
+    add("--dtype", choices=["auto", *DTYPES], default="auto", help="of weights (default: as saved; float32 on a CPU)")
+
+
+def _add_rendering(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--seeds", type=_positive, default=3, help="videos of each mixture and arm (default: %(default)s)")
+    add("--table-1", action="store_true", help="only the four mixtures of the paper's Table 1")
+    add("--t5", type=Path, metavar="PATH", help="another T5 than the model's own: a folder or a single file")
+    add("--steps", type=int, default=50, help="denoising steps (default: %(default)s)")
+    add("--cfg", type=_guidance, default=6.0, help="guidance (default: %(default)s)")
+    add("--scheduler", choices=["auto", "DDIM", "DPM"], default="auto", help="default: the one that the folder names")
+    for side in ("width", "height", "frames"):
+        add(f"--{side}", type=int, default=0, metavar="N", help="default: the model's own")
+    add("--tiled", action="store_true", help="decode in tiles, for a quarter of the memory")
+    add("--dino", type=Path, metavar="FOLDER", help="DINO ViT-B/16, for subject consistency")
+    add("--clip", type=Path, metavar="PATH", help="CLIP ViT-L/14, folder or file, for aesthetic quality")
+    add("--aesthetic-head", type=Path, metavar="FILE", help="LAION's sa_0_4_vit_l_14_linear.pth, which goes with it")
+    add("--ray", metavar="ADDRESS", help="render on a Ray cluster: its address, or auto for this machine's")
+
+
+def _guidance(text: str) -> float:
+    problem = argparse.ArgumentTypeError(f"expected a number of at least 0, got {text!r}")
+    try:
+        number = float(text)
+    except ValueError:
+        raise problem from None
+    if not (math.isfinite(number) and number >= 0):
+        raise problem
+    return number
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)

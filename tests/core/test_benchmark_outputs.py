@@ -1,0 +1,61 @@
+"""Output files: what cannot be written is said before the work starts, and a write that fails destroys nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from richspace_core import RichSpaceError
+from richspace_core.benchmark.outputs import require_writable, write_output
+
+
+def test_a_folder_is_made_and_left_empty(tmp_path):
+    folder = tmp_path / "a" / "b"
+    require_writable(folder, ["table.md"])
+    assert list(folder.iterdir()) == []
+    (folder / "table.md").write_text("a table", encoding="utf-8")
+    require_writable(folder, ["table.md"])
+    assert (folder / "table.md").read_text(encoding="utf-8") == "a table"
+
+
+@pytest.mark.parametrize("out", ["note.txt", "note.txt/results"])
+def test_a_file_in_the_place_of_the_folder(out, tmp_path):
+    (tmp_path / "note.txt").write_text("a note", encoding="utf-8")
+    with pytest.raises(RichSpaceError, match=r"^out: expected a folder, .*note\.txt.*, got a file in its place\. Move"):
+        require_writable(tmp_path / out)
+
+
+def test_a_folder_in_the_place_of_a_file(tmp_path):
+    (tmp_path / "table.md").mkdir()
+    with pytest.raises(RichSpaceError, match=r"^out: expected a file, .*table\.md, got a folder in its place"):
+        require_writable(tmp_path, ["scores.csv", "table.md"])
+    with pytest.raises(RichSpaceError, match=r"^out: expected a file that can be written, .*table\.md, got Is a dir"):
+        write_output(tmp_path / "table.md", "a table")
+    assert [file.name for file in tmp_path.iterdir()] == ["table.md"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a file system that nobody can write to")
+def test_a_file_system_that_cannot_be_written_to():
+    with pytest.raises(RichSpaceError, match=r"^out: expected a folder, /proc/self/results, got "):
+        require_writable(Path("/proc/self/results"))
+
+
+@pytest.fixture
+def little_room():
+    """No file can grow beyond 1 kB, as on a disk that is nearly full."""
+    resource = pytest.importorskip("resource")  # not on Windows
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.usefixtures("little_room")
+def test_a_full_disk_is_said_and_the_file_stays_as_it_was(tmp_path):
+    with pytest.raises(RichSpaceError, match=r"^out: expected a folder that can be written to, .* Check the free disk"):
+        require_writable(tmp_path)
+    write_output(tmp_path / "table.md", "a table")
+    with pytest.raises(
+        RichSpaceError, match=r"^out: expected a file that can be written, .*table\.md, got File too la"
+    ):
+        write_output(tmp_path / "table.md", "x" * 2000)
+    assert {file.name: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()} == {"table.md": "a table"}
