@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import RichSpaceError
 
 _SOCKET_SECONDS = 10.0
-_TRIAL_SECONDS = 60.0
+_TRIAL_SECONDS = 120.0
 _TRIAL = "import sys, ray; ray.init(sys.argv[1], log_to_driver=False)"
 _CHOSEN = re.compile(r"existing Ray cluster at address: (\S+:\d+)")  # what ray.init says before it connects
 _ERROR = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE | re.DOTALL)
@@ -29,7 +29,8 @@ def connect(ray: Any, address: str, **options: Any) -> None:
 
     Args:
         ray: The module.
-        address: Of the cluster; "auto" for the one that this machine belongs to, "local" for a new one on it.
+        address: Of the cluster; "auto" for the one that this machine belongs to. "local" is Ray's word for a new one on
+            this machine, and is passed on as it is.
         options: Further arguments of `ray.init`.
 
     Raises:

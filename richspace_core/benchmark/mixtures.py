@@ -86,11 +86,12 @@ def choose(mixtures: Iterable[Mixture], names: Sequence[str], *, option: str = "
 
 def _read_json(file: Path) -> Any:
     hint = f"It must hold {_FORM}."
+    cause: Exception
     try:
         # Bytes, because json then recognizes each encoding of Unicode, as Windows' editors and shells write them.
         return json.loads(file.read_bytes(), object_pairs_hook=_object)
     except OSError as error:
-        problem, cause = error.strerror, error
+        problem, cause = str(error.strerror), error
     except UnicodeDecodeError as error:
         problem, cause, hint = f"not UTF-8: {error.reason}", error, "Save it as UTF-8 in your editor."
     except json.JSONDecodeError as error:

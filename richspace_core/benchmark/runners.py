@@ -43,7 +43,7 @@ class OnRay:
     same place on every machine.
 
     Args:
-        address: Of the cluster; "auto" for the one that this machine belongs to, "local" for a new one on it.
+        address: Of the cluster, or "auto" for the one that this machine belongs to.
 
     Raises:
         RichSpaceError: If Ray is not installed, or there is no such cluster.

@@ -19,6 +19,8 @@ PUBLISHED_LENGTH = 226
 """Tokens that the published CogVideoX models read, padding included."""
 
 _KEY = "shared.weight"
+_SCALES = ("scale_weight", "weight_scale")  # of a float8 weight, by ComfyUI's older name and by its newer one
+_DAMAGED = "The file is damaged or something else: download it again."
 _HINT = (
     "Give a CogVideoX folder, a T5 folder in safetensors such as huggingface.co/google/t5-v1_1-xxl in transformers' "
     "form, or a single file such as t5xxl_fp16.safetensors."
@@ -126,10 +128,14 @@ def _load_file(file: Path, dtype: torch.dtype | None) -> nn.Module:
         raise ModelFolderError("t5", expected="a complete safetensors file", got=f"{file} ({error})") from error
     if _KEY not in stored or not any(key.startswith("encoder.block.") for key in stored):
         raise ModelFolderError("t5", expected=f"a T5's weights, {_KEY} among them", got=file.name, hint=_HINT)
-    weights = _unscaled(stored, dtype or _compute_dtype(stored[_KEY]))
-    with torch.device("meta"):
-        model = T5EncoderModel(_configuration(weights))
-    missing, _ = model.load_state_dict(weights, strict=False, assign=True)
+    weights = _unscaled(file, stored, dtype or _compute_dtype(stored[_KEY]))
+    try:
+        with torch.device("meta"):
+            model = T5EncoderModel(_configuration(weights))
+        missing, _ = model.load_state_dict(weights, strict=False, assign=True)
+    except (KeyError, ValueError, RuntimeError) as error:  # weights without which, or shapes with which, it is no T5
+        got = f"{file.name} ({str(error)[:160]})"
+        raise ModelFolderError("t5", expected="every weight of a T5 encoder", got=got, hint=_DAMAGED) from error
     # Both names of the word embeddings are one tensor, and a file holds one of them.
     _require_all(file, [key for key in missing if key != "encoder.embed_tokens.weight"])
     model.tie_weights()
@@ -140,11 +146,19 @@ def _compute_dtype(weight: Tensor) -> torch.dtype:
     return weight.dtype if weight.dtype.itemsize > 1 else torch.bfloat16
 
 
-def _unscaled(stored: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
-    """The weights in `dtype`, those of a scaled float8 file multiplied by their scales."""
+def _unscaled(file: Path, stored: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return the weights in `dtype`, those of a scaled float8 file multiplied by their scales."""
     weights: dict[str, Tensor] = {}
     for key in [key for key in stored if key.endswith((".weight", ".bias"))]:
-        values, scale = stored.pop(key), stored.get(key.removesuffix("weight") + "scale_weight")
+        values, layer = stored.pop(key), key.removesuffix("weight")
+        scale = next((stored[layer + name] for name in _SCALES if layer + name in stored), None)
+        if not values.is_floating_point() or (scale is not None and scale.numel() > 1):
+            raise ModelFolderError(
+                "t5",
+                expected="weights in a floating point type, with at most one scale for each",
+                got=f"{key} in {str(values.dtype).removeprefix('torch.')} in {file.name}",
+                hint="Other quantized files are not supported: take float16, bfloat16 or float8.",
+            )
         weights[key] = (values if scale is None else values.float() * scale).to(dtype)
     return weights
 
@@ -177,7 +191,7 @@ def _require_all(where: Path, missing: Sequence[str]) -> None:
             "t5",
             expected="every weight of a T5 encoder",
             got=f"{where.name} without {absent[0]} and {len(absent) - 1} more",
-            hint="The file is damaged or something else: download it again.",
+            hint=_DAMAGED,
         )
 
 

@@ -55,13 +55,14 @@ def test_a_single_file(folder, expected, tmp_path):
     assert load_text_encoder(file, tokenizer=folder / "tokenizer").model.dtype == torch.float16
 
 
-def test_a_single_file_in_scaled_float8(folder, tmp_path):
+@pytest.mark.parametrize("scale_name", ["scale_weight", "weight_scale"])
+def test_a_single_file_in_scaled_float8(scale_name, folder, tmp_path):
     whole, scaled = load_file(folder / WEIGHTS), {"scaled_fp8": torch.zeros(2, dtype=torch.float8_e4m3fn)}
     for key, values in whole.items():
         if key.endswith(".weight") and "layer_norm" not in key:
             scale = values.float().abs().max() / 448  # the largest number of the type
             scaled[key] = (values.float() / scale).to(torch.float8_e4m3fn)
-            scaled[key.removesuffix("weight") + "scale_weight"] = scale
+            scaled[key.removesuffix("weight") + scale_name] = scale
             whole[key] = scaled[key].float() * scale
     save_file(
         scaled | {key: values for key, values in whole.items() if key not in scaled}, tmp_path / "float8.safetensors"
@@ -76,6 +77,20 @@ def test_a_single_file_in_scaled_float8(folder, tmp_path):
     assert load("float8.safetensors", None).model.dtype == torch.bfloat16
 
 
+@pytest.mark.parametrize("quantized", ["int8", "blocks"])
+def test_a_file_that_is_quantized_in_another_way_is_refused(quantized, folder, tmp_path):
+    key = "encoder.block.1.layer.0.SelfAttention.q.weight"
+    weights = load_file(folder / WEIGHTS)
+    if quantized == "int8":
+        weights[key] = torch.ones_like(weights[key], dtype=torch.int8)
+    else:
+        weights[key] = weights[key].to(torch.float8_e4m3fn)
+        weights[key.removesuffix("weight") + "weight_scale"] = torch.ones(4, 4)
+    save_file(weights, tmp_path / "t5.safetensors")
+    with pytest.raises(ModelFolderError, match=rf"^t5: expected weights in a floating point type, .*, got {key} in "):
+        load_text_encoder(tmp_path / "t5.safetensors", tokenizer=folder / "tokenizer")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -83,6 +98,7 @@ def test_a_single_file_in_scaled_float8(folder, tmp_path):
         ("empty", "t5: expected a T5 encoder in safetensors"),
         ("damaged.safetensors", "t5: expected a complete safetensors file"),
         ("foreign.safetensors", "t5: expected a T5's weights, shared.weight among them, got foreign.safetensors"),
+        ("unbiased.safetensors", "t5: expected every weight of a T5 encoder, got unbiased.safetensors "),
         ("partial.safetensors", "t5: expected every weight of a T5 encoder, got partial.safetensors without encoder"),
     ],
 )
@@ -93,6 +109,8 @@ def test_what_is_no_t5_is_a_clear_error(name, message, folder, tmp_path):
     save_file({"other": torch.zeros(2)}, tmp_path / "foreign.safetensors")
     del weights["encoder.block.1.layer.0.SelfAttention.q.weight"]
     save_file(weights, tmp_path / "partial.safetensors")
+    del weights["encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"]
+    save_file(weights, tmp_path / "unbiased.safetensors")
     with pytest.raises(ModelFolderError, match=message):
         load_text_encoder(tmp_path / name, tokenizer=folder / "tokenizer")
 
