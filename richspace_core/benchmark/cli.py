@@ -38,10 +38,10 @@ _TABLE_1 = ("Tiger+Zebra", "Rabbit+Cat", "Strawberry+Blueberry", "Sunflower+Snai
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     options = parse(arguments)
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()  # of weights: mixtures and clips have theirs
     try:
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()  # of weights: mixtures and clips have theirs
         {"index": run_index, "videos": run_videos}[options.command](options)
     except RichSpaceError as error:
         _say(f"error: {error}")

@@ -15,6 +15,7 @@ Arm = Literal["optimum", "direct"]
 ARMS: tuple[Arm, ...] = ("optimum", "direct")
 """The video from the finder's embedding, and from the guide prompt's own: f and g in the paper's Table 1."""
 
+_RESERVED = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)  # names that Windows gives to devices
 LATENTS, VIDEO, STRIP = "latents.safetensors", "video.mp4", "strip.jpg"
 
 
@@ -33,7 +34,11 @@ class ClipName:
     def folder(self) -> Path:
         """Where it lies below the results; two names never share one."""
         plain = re.sub(r"[^A-Za-z0-9+_-]+", "_", self.mixture)[:60]
-        unique = "" if plain == self.mixture else "-" + hashlib.sha256(self.mixture.encode()).hexdigest()[:8]
+        unique = (
+            ""
+            if plain == self.mixture and not _RESERVED.fullmatch(plain)
+            else "-" + hashlib.sha256(self.mixture.encode()).hexdigest()[:8]
+        )
         return Path(f"{plain}{unique}", f"{self.arm}-seed{self.seed}")
 
 

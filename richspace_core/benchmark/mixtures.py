@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from .tables import AVERAGE
 PAPER_PROMPTS = Path(__file__).with_name("prompts.json")
 """Every mixture of the paper. Only the prompts of its Figure 2(a) are known; the others follow their pattern."""
 
+_TRAILING_COMMA = re.compile(r"\s*,\s*[\]}]")
 _KEYS = {"name", "prompts", "guides", "figure", "index"}
 _FORM = (
     'a list of objects like {"name": "Tiger+Zebra", "prompts": ["The tiger ...", "The zebra ..."], '
@@ -96,7 +98,7 @@ def _read_json(file: Path) -> Any:
         problem, cause, hint = f"not UTF-8: {error.reason}", error, "Save it as UTF-8 in your editor."
     except json.JSONDecodeError as error:
         problem, cause = f"line {error.lineno}, column {error.colno}: {error.msg}", error
-        if error.doc[: error.pos + 1].rstrip("]} \t\r\n").endswith(","):
+        if _TRAILING_COMMA.match(error.doc, len(error.doc[: error.pos].rstrip(", \t\r\n"))):
             hint = "Remove the comma before the closing bracket."
     except (_RepeatedKeyError, RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
         problem, cause = str(error), error
@@ -136,9 +138,8 @@ def _mixture(entry: Any, where: str) -> Mixture:
     name, figure, index = entry.get("name"), entry.get("figure", ""), entry.get("index")
     if not _are_texts([name]) or not isinstance(figure, str) or not (index is None or type(index) is int):
         raise PromptError(where, expected="a name, perhaps a figure and a whole index", got=str(entry)[:80])
+    _require_usable_name(str(name), where)
     where = f"{where} ({name})"
-    if str(name).strip().casefold() == AVERAGE.casefold():
-        raise PromptError(where, expected="another name", got="that of the table's last row")
     if index is not None and not 1 <= index <= STEPS:
         raise PromptError(where, expected=f"an index from 1 to {STEPS}, or none", got=str(index)[:40])
     prompts, guides = entry.get("prompts"), entry.get("guides")
@@ -148,6 +149,14 @@ def _mixture(entry: Any, where: str) -> Mixture:
     if prompts[0] == prompts[1]:
         raise PromptError(where, expected="two different prompts to mix", got=f'"{prompts[0][:60]}" twice')
     return Mixture(str(name), tuple(prompts), tuple(guides), figure, index)
+
+
+def _require_usable_name(name: str, where: str) -> None:
+    """Raise an error for a name that would break the lines of a table, or be taken for its last row."""
+    if not name.isprintable():
+        raise PromptError(where, expected="a name in one line, without control characters", got=repr(name)[:80])
+    if name.strip().casefold() == AVERAGE.casefold():
+        raise PromptError(where, expected="another name", got=f"{name}, which the table's last row has")
 
 
 def _are_texts(values: Any) -> TypeGuard[list[str]]:
