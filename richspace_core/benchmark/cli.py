@@ -32,6 +32,7 @@ from .text_encoder import load_text_encoder
 _CLIPS = "clips"
 _INDEX_FILES = (INDEX_TABLE, INDEX_CSV)
 _FILES = (REPORT, SCORE_TABLE, SCORES_CSV, *_INDEX_FILES)
+_LESS_MEMORY = "Try --tiled, --dtype bfloat16 or a smaller --width and --height. Finished clips are kept."
 _TABLE_1 = ("Tiger+Zebra", "Rabbit+Cat", "Strawberry+Blueberry", "Sunflower+Snail")
 
 
@@ -45,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         {"index": run_index, "videos": run_videos}[options.command](options)
     except RichSpaceError as error:
         _say(f"error: {error}")
+        return 2
+    except torch.cuda.OutOfMemoryError as error:  # also from a worker of a cluster
+        reason = str(error).partition(". ")[0]
+        _say(f"error: device: out of memory ({reason}). {_LESS_MEMORY}")
         return 2
     except KeyboardInterrupt:
         _say("Interrupted. What is finished is kept: run the same command again to go on.")

@@ -76,6 +76,18 @@ def write_output(file: Path, content: bytes | str) -> None:
         raise _output_error("a file that can be written", file, error) from error
 
 
+def remove_output(file: Path) -> None:
+    """Delete a file if it exists.
+
+    Raises:
+        RichSpaceError: If it cannot be deleted.
+    """
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise _output_error("a file that can be deleted", file, error) from error
+
+
 def _output_error(expected: str, path: Path, error: OSError) -> RichSpaceError:
     if isinstance(error, FileExistsError | NotADirectoryError):
         return RichSpaceError("out", expected=f"{expected}, {path}", got="a file in its place", hint=_MOVE)

@@ -101,7 +101,7 @@ class OnRay:
                 "ray",
                 expected=f"workers that survive {name or 'loading the models'}",
                 got=f"{_ATTEMPTS} that died of it ({str(error)[:300]})",
-                hint="Is there memory enough? --tiled needs less.",
+                hint="The workers may be out of memory; try --tiled.",
             ) from error
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .clips import LATENTS, STRIP, VIDEO, ClipJob, ClipKeys, ClipName, RenderedClip
 from .hashes import hash_bytes
-from .outputs import create_folder, require_files, write_output
+from .outputs import create_folder, remove_output, require_files, write_output
 from .records import RECORD, ClipRecord, RecordError, read_record, write_record
 
 _FILES = (LATENTS, VIDEO, STRIP)
@@ -95,7 +95,7 @@ class ClipStore:
         """
         self.require_room(job.name)
         create_folder(self.root / job.name.folder)
-        self.path(job.name, RECORD).unlink(missing_ok=True)
+        remove_output(self.path(job.name, RECORD))
         for file, content in clip.files.items():
             write_output(self.path(job.name, file), content)
         record = ClipRecord(

@@ -27,6 +27,12 @@ def test_the_page_shows_tables_curves_and_strips(browser, results, scheme, width
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     assert said == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # wide tables scroll on their own
+    widened = (
+        "document.querySelectorAll('h3, dd').forEach(text => text.insertAdjacentText('beforeend', 'x'.repeat(300)))"
+    )
+    page.evaluate(widened)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # long names and prompts are wrapped
+    page.reload()
     for name in MIXTURES:
         assert page.get_by_role("heading", name=name, exact=True).is_visible()
     assert page.get_by_role("cell", name="Average").is_visible()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from richspace_core import RichSpaceError
-from richspace_core.benchmark.outputs import require_writable, write_output
+from richspace_core.benchmark.outputs import remove_output, require_writable, write_output
 
 
 def test_a_folder_is_made_and_left_empty(tmp_path):
@@ -59,3 +59,10 @@ def test_a_full_disk_is_said_and_the_file_stays_as_it_was(tmp_path):
     ):
         write_output(tmp_path / "table.md", "x" * 2000)
     assert {file.name: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()} == {"table.md": "a table"}
+
+
+def test_a_file_that_cannot_be_deleted(tmp_path):
+    remove_output(tmp_path / "nothing")
+    (tmp_path / "clip.json").mkdir()
+    with pytest.raises(RichSpaceError, match=r"^out: expected a file that can be deleted, .*clip\.json, got "):
+        remove_output(tmp_path / "clip.json")

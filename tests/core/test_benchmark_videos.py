@@ -223,6 +223,16 @@ def test_a_disk_that_fills_up_loses_no_finished_clip(copy, sampled, monkeypatch,
     assert scores(copy) == scores(results)
 
 
+def test_out_of_memory_is_one_line(copy, monkeypatch, capsys):
+    def decode(*_arguments, **_options):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 1 GiB.")
+
+    shutil.rmtree(clip_folders(copy)[0])
+    monkeypatch.setattr(rendering, "decode_latents", decode)
+    assert run_here(copy) == 2
+    assert error_line(capsys).startswith("error: device: out of memory (CUDA out of memory). Try --tiled, ")
+
+
 def test_a_mixture_that_is_named_twice_is_rendered_once(copy, sampled):
     assert run_here(copy, "--only", *MIXTURES, MIXTURES[0]) == 0
     assert sampled == []
