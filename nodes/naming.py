@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..richspace_core import RichSpaceError
-from ..richspace_core.geometry import guide_names
+from ..richspace_core.finder.geometry import guide_names
 from .host_api import io
 
 Parameters = ParamSpec("Parameters")

@@ -7,8 +7,8 @@ The paper's algorithms, line by line, are in `richspace_core.paper`.
 
 from .embedding import TextEmbedding
 from .errors import EmbeddingError, ModelFolderError, PromptError, RichSpaceError, SamplingError
-from .finder import ChainedInterpolation, OptimalInterpolation, Scores, find_optimal, find_optimal_chain
-from .geometry import cosine_scores, foot_coefficient, interpolate, matrix_cosine, perpendicular_foot
+from .finder.cosine import ChainedInterpolation, OptimalInterpolation, Scores, find_optimal, find_optimal_chain
+from .finder.geometry import cosine_scores, foot_coefficient, interpolate, matrix_cosine, perpendicular_foot
 
 __all__ = [
     "ChainedInterpolation",

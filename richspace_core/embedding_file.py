@@ -15,10 +15,10 @@ from typing import Any
 
 from torch import Tensor
 
-from .candidates import label
 from .embedding import TextEmbedding, require_finite
 from .errors import EmbeddingError, RichSpaceError
-from .geometry import require_index
+from .finder.candidates import label
+from .finder.geometry import require_index
 
 #: The newest version of the format that is known here, and the one that is written.
 FORMAT_VERSION = 1

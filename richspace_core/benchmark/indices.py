@@ -11,7 +11,7 @@ from pathlib import Path
 from ..embedding import TextEmbedding
 from ..encoding import PromptCutWarning
 from ..errors import RichSpaceError
-from ..finder import ChainedInterpolation, OptimalInterpolation, find_optimal_chain
+from ..finder.cosine import ChainedInterpolation, OptimalInterpolation, find_optimal_chain
 from ..paper.benchmark import STEPS
 from ..tables import markdown_table
 from .mixtures import Mixture

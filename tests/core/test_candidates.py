@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from richspace_core import RichSpaceError
-from richspace_core.candidates import evenly_spread, label, parse_candidates, shares
+from richspace_core.finder.candidates import evenly_spread, label, parse_candidates, shares
 
 steps_and_count = st.tuples(st.integers(1, 1000), st.integers(1, 1000))
 

@@ -18,7 +18,7 @@ from richspace_core import (
     paper,
     perpendicular_foot,
 )
-from richspace_core.geometry import LineGram, candidate_positions, point_on_line
+from richspace_core.finder.geometry import LineGram, candidate_positions, point_on_line
 
 laws = settings(deadline=None, max_examples=60)
 

@@ -12,7 +12,7 @@ import torch
 from richspace_core import plotting
 from richspace_core.embedding import TextEmbedding
 from richspace_core.errors import RichSpaceError
-from richspace_core.finder import Scores, find_optimal
+from richspace_core.finder.cosine import Scores, find_optimal
 from richspace_core.plotting import ScorePanel, plot_scores
 
 
@@ -402,7 +402,7 @@ def test_scores_are_not_changed():
 def test_matplotlib_is_imported_only_to_draw_and_pyplot_never():
     script = """
 import sys, torch
-from richspace_core.finder import Scores
+from richspace_core.finder.cosine import Scores
 from richspace_core.plotting import ScorePanel, plot_scores
 curve = torch.tensor([0.5, 0.9], dtype=torch.float64)
 panel = ScorePanel(Scores(curve, curve), 2, continuous_weight=0.9, foot_coefficient=0.1, counted=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from richspace_core.finder import Scores
+from richspace_core.finder.cosine import Scores
 from richspace_core.plotting import ScorePanel
 
 MOST_BYTES_OF_PICTURES = 1e6  # all together

@@ -27,8 +27,8 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
-from .embedding import describe, require_finite
-from .errors import EmbeddingError, RichSpaceError
+from ..embedding import describe, require_finite
+from ..errors import EmbeddingError, RichSpaceError
 
 #: Elements of each embedding that are worked on at once: small enough for a core's cache, and for the temporaries
 #: to stay below the size of one embedding.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 
-from .errors import RichSpaceError
+from ..errors import RichSpaceError
 from .geometry import require_index, require_steps
 
 _PART = re.compile(r"\s*(\d{1,9})\s*(?:[-\u2013]\s*(\d{1,9})\s*)?")  # a number or a range, with a hyphen or a dash

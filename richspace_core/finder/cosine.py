@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from .embedding import TextEmbedding, describe
-from .errors import EmbeddingError, RichSpaceError
+from ..embedding import TextEmbedding, describe
+from ..errors import EmbeddingError, RichSpaceError
 from .geometry import LineGram, candidate_positions, guide_names, point_on_line, require_steps
 
 #: One guide, or several whose mean guides.
