@@ -25,8 +25,8 @@ from richspace_core.benchmark.mixtures import PAPER_PROMPTS, load_mixtures
 from richspace_core.benchmark.rendering import RenderSettings
 from richspace_core.benchmark.runners import InProcess, OnRay, Runner
 from richspace_core.benchmark.text_encoder import load_text_encoder
-from richspace_core.model_config import VideoSize
-from richspace_core.sampling import SamplingSettings
+from richspace_core.cogvideox.config import VideoSize
+from richspace_core.cogvideox.sampling import SamplingSettings
 
 MODEL, SEEDS = ROOT / "demo_model", 4
 

@@ -13,8 +13,8 @@ import world
 from diffusers import AutoencoderKLCogVideoX
 from torch import Tensor
 
-from richspace_core.latent_preview import LatentColours, encode_videos, fit_latent_colours
-from richspace_core.model_folder import LATENT_PREVIEW
+from richspace_core.cogvideox.folder import LATENT_PREVIEW
+from richspace_core.cogvideox.latent_preview import LatentColours, encode_videos, fit_latent_colours
 
 FOLDER = Path(__file__).parent
 CLIPS = 96

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..richspace_core import TextEmbedding
-from ..richspace_core.sampling import (
+from ..richspace_core.cogvideox.sampling import (
     GroupCallback,
     SamplingSettings,
     decode_latents,

@@ -7,7 +7,13 @@ import warnings
 from typing import Any, TypeAlias
 
 from ..richspace_core import PromptError, TextEmbedding
-from ..richspace_core.encoding import PromptCutWarning, TokenizedPrompt, encode_prompts, fit_tokens, require_known_words
+from ..richspace_core.cogvideox.t5 import (
+    PromptCutWarning,
+    TokenizedPrompt,
+    encode_prompts,
+    fit_tokens,
+    require_known_words,
+)
 from ..richspace_core.words import UnknownWords, find_unknown_words
 from . import host_memory
 from .conditioning import Conditioning, to_conditioning, with_note

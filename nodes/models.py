@@ -13,7 +13,7 @@ import folder_paths
 import torch
 
 from ..richspace_core import ModelFolderError
-from ..richspace_core.model_folder import CogVideoXFolder, Part, may_be_cogvideox
+from ..richspace_core.cogvideox.folder import CogVideoXFolder, Part, may_be_cogvideox
 from .host_memory import HostOwned
 
 DEMO = "bundled demo"

@@ -30,9 +30,9 @@ from comfy.model_sampling import V_PREDICTION, ModelSamplingDiscrete
 from torch import Tensor
 
 from ..richspace_core import ModelFolderError
-from ..richspace_core.latent_preview import LatentColours
-from ..richspace_core.model_config import CogVideoXConfig, VideoSize
-from ..richspace_core.published import PUBLISHED
+from ..richspace_core.cogvideox.config import CogVideoXConfig, VideoSize
+from ..richspace_core.cogvideox.latent_preview import LatentColours
+from ..richspace_core.cogvideox.published import PUBLISHED
 from .native_frames import CorrectedSampling
 from .text_length import watch_text_length
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..richspace_core.model_folder import CogVideoXFolder
+from ..richspace_core.cogvideox.folder import CogVideoXFolder
 from . import models, native, native_loading, native_vae
 from .host_api import io, report
 from .native_sampling import PublishedSampler, make_sampler

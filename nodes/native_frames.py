@@ -18,9 +18,9 @@ from comfy.model_management import intermediate_device
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ..richspace_core.latent_preview import LatentColours
-from ..richspace_core.model_config import CogVideoXConfig
-from ..richspace_core.sampling import false_colour_preview
+from ..richspace_core.cogvideox.config import CogVideoXConfig
+from ..richspace_core.cogvideox.latent_preview import LatentColours
+from ..richspace_core.cogvideox.sampling import false_colour_preview
 from .host_memory import Progress
 from .native_stages import Leftover, Run
 

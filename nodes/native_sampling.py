@@ -21,8 +21,8 @@ from torch import Tensor
 from tqdm.auto import trange
 
 from ..richspace_core import SamplingError
-from ..richspace_core.model_config import CogVideoXConfig, SchedulerName
-from ..richspace_core.sampling import DynamicGuidance, cosine_guidance, timestep_guidance
+from ..richspace_core.cogvideox.config import CogVideoXConfig, SchedulerName
+from ..richspace_core.cogvideox.sampling import DynamicGuidance, cosine_guidance, timestep_guidance
 from . import native
 from .native_stages import Run, SchedulerState
 

@@ -26,8 +26,8 @@ from comfy.utils import tiled_scale_multidim
 from torch import Tensor
 
 from ..richspace_core import ModelFolderError
-from ..richspace_core.latent_preview import LatentColours, fit_to_calibration_picture
-from ..richspace_core.model_config import CogVideoXConfig
+from ..richspace_core.cogvideox.config import CogVideoXConfig
+from ..richspace_core.cogvideox.latent_preview import LatentColours, fit_to_calibration_picture
 from .host_memory import Progress
 
 

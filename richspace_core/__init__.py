@@ -1,7 +1,7 @@
 """RichSpace: find the text embedding between plain prompts that a text-to-video model can actually draw.
 
 The geometry and the finder, free of any host. Importing this loads torch and nothing heavier; encoding
-(`richspace_core.encoding`) and sampling (`richspace_core.sampling`) bring in transformers and diffusers when used.
+(`richspace_core.cogvideox.t5`) and sampling (`richspace_core.cogvideox.sampling`) bring in transformers and diffusers when used.
 The paper's algorithms, line by line, are in `richspace_core.paper`.
 """
 

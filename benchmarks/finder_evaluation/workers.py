@@ -21,10 +21,10 @@ import torch
 from numpy.typing import NDArray
 
 from richspace_core import TextEmbedding
-from richspace_core.encoding import encode_prompts
-from richspace_core.model_config import VideoSize
-from richspace_core.model_folder import CogVideoXFolder
-from richspace_core.sampling import SamplingSettings, decode_latents, sample_latents
+from richspace_core.cogvideox.config import VideoSize
+from richspace_core.cogvideox.folder import CogVideoXFolder
+from richspace_core.cogvideox.sampling import SamplingSettings, decode_latents, sample_latents
+from richspace_core.cogvideox.t5 import encode_prompts
 
 from .pairs import world
 

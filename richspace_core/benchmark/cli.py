@@ -10,11 +10,11 @@ from importlib.util import find_spec
 
 import torch
 
+from ..cogvideox.config import VideoSize
+from ..cogvideox.folder import CogVideoXFolder
+from ..cogvideox.sampling import SamplingSettings
 from ..embedding import TextEmbedding
 from ..errors import RichSpaceError, SamplingError
-from ..model_config import VideoSize
-from ..model_folder import CogVideoXFolder
-from ..sampling import SamplingSettings
 from .clips import ARMS, Arm, ClipJob, ClipName
 from .indices import INDEX_CSV, INDEX_TABLE, Finding, find, index_report, write_index
 from .mixtures import Mixture, choose, load_mixtures

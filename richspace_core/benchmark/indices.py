@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..cogvideox.t5 import PromptCutWarning
 from ..embedding import TextEmbedding
-from ..encoding import PromptCutWarning
 from ..errors import RichSpaceError
 from ..finder.cosine import ChainedInterpolation, OptimalInterpolation, find_optimal_chain
 from ..paper.benchmark import STEPS

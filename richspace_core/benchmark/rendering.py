@@ -13,13 +13,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ..cogvideox.folder import CogVideoXFolder, Part
+from ..cogvideox.sampling import SamplingSettings, decode_latents, sample_latents
 from ..contact_sheet import draw_contact_sheet
 from ..embedding import TextEmbedding
 from ..errors import RichSpaceError
 from ..metrics import aesthetic_quality, subject_consistency, temporal_flickering
 from ..metrics.backbones import load_aesthetic_head, load_clip, load_dino
-from ..model_folder import CogVideoXFolder, Part
-from ..sampling import SamplingSettings, decode_latents, sample_latents
 from .clips import LATENTS, STRIP, VIDEO, ClipJob, ClipKeys, RenderedClip
 from .hashes import hash_bytes, hash_json
 

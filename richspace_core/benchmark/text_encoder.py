@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..cogvideox.folder import CogVideoXFolder
+from ..cogvideox.t5 import encode_prompts
 from ..embedding import TextEmbedding
-from ..encoding import encode_prompts
 from ..errors import ModelFolderError
-from ..model_folder import CogVideoXFolder
 
 PUBLISHED_LENGTH = 226
 """Tokens that the published CogVideoX models read, padding included."""

@@ -12,7 +12,7 @@ from richspace_core import EmbeddingError, PromptError, TextEmbedding, find_opti
 from richspace_core.benchmark.indices import Finding, distances, find, index_report, write_index
 from richspace_core.benchmark.mixtures import Mixture
 from richspace_core.benchmark.text_encoder import load_text_encoder
-from richspace_core.encoding import PromptCutWarning
+from richspace_core.cogvideox.t5 import PromptCutWarning
 
 
 class Encoder:

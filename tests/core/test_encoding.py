@@ -15,7 +15,8 @@ from random_models import PAPER_PROMPTS, train_sentencepiece, write_closed_token
 from tiny_models import TEXT_LENGTH, tiny_text_encoder
 
 from richspace_core import EmbeddingError, PromptError, find_optimal
-from richspace_core.encoding import (
+from richspace_core.cogvideox.folder import CogVideoXFolder
+from richspace_core.cogvideox.t5 import (
     EncodedPrompt,
     PromptCutWarning,
     TokenizedPrompt,
@@ -24,7 +25,6 @@ from richspace_core.encoding import (
     require_known_words,
     warn_if_cut,
 )
-from richspace_core.model_folder import CogVideoXFolder
 
 TIGER, ZEBRA, MIX = PAPER_PROMPTS
 # With this tokenizer "tiger" is one token, wherever it stands; the end of sequence is one more.

@@ -10,8 +10,13 @@ from diffusers import AutoencoderKLCogVideoX
 from tiny_models import save_tiny_folder
 
 from richspace_core import ModelFolderError, SamplingError
-from richspace_core.latent_preview import LatentColours, calibration_picture, encode_videos, fit_latent_colours
-from richspace_core.model_folder import CogVideoXFolder
+from richspace_core.cogvideox.folder import CogVideoXFolder
+from richspace_core.cogvideox.latent_preview import (
+    LatentColours,
+    calibration_picture,
+    encode_videos,
+    fit_latent_colours,
+)
 
 
 @pytest.fixture
@@ -86,7 +91,7 @@ def test_the_demo_s_colours_are_what_its_script_fits(root):
 
 def test_the_script_writes_those_of_any_folder(tmp_path, root):
     folder = save_tiny_folder(tmp_path / "mine")
-    command = [sys.executable, "-m", "richspace_core.fit_latent_preview", folder]
+    command = [sys.executable, "-m", "richspace_core.cogvideox.fit_latent_preview", folder]
     subprocess.run(command, cwd=root, check=True)
     colours = CogVideoXFolder.open(folder).latent_colours()
     picture = calibration_picture(128, 128)

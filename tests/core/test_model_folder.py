@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from tiny_models import DEMO_MODEL, KINDS, SCHEDULERS, TEXT_LENGTH
 
 from richspace_core import ModelFolderError, SamplingError
-from richspace_core.model_config import CogVideoXConfig, VideoSize
-from richspace_core.model_folder import CogVideoXFolder, may_be_cogvideox
+from richspace_core.cogvideox.config import CogVideoXConfig, VideoSize
+from richspace_core.cogvideox.folder import CogVideoXFolder, may_be_cogvideox
 
 # diffusers 0.42 wants `dtype`, which 0.35, the oldest that the pack takes, does not know.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch_dtype` is deprecated:FutureWarning")

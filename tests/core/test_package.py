@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 import richspace_core
-from richspace_core import encoding, metrics, sampling
+from richspace_core import metrics
+from richspace_core.cogvideox import sampling
+from richspace_core.cogvideox import t5 as encoding
 
 PACKAGE = Path(richspace_core.__file__).parent
 MODULES = sorted(
@@ -90,7 +92,7 @@ class TestImport:
         state = "(torch.get_num_threads(), torch.get_default_dtype(), torch.initial_seed(), torch.is_grad_enabled())"
         self.loaded_by(
             f"import torch\ntorch.manual_seed(4)\nbefore = {state}\n"
-            f"import richspace_core, richspace_core.sampling\nassert before == {state}",
+            f"import richspace_core, richspace_core.cogvideox.sampling\nassert before == {state}",
             tmp_path,
         )
 

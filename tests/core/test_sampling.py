@@ -16,9 +16,9 @@ from diffusers import CogVideoXPipeline
 from tiny_models import KINDS, TEXT_LENGTH
 
 from richspace_core import EmbeddingError, SamplingError, TextEmbedding
-from richspace_core.model_config import VideoSize
-from richspace_core.model_folder import CogVideoXFolder
-from richspace_core.sampling import (
+from richspace_core.cogvideox.config import VideoSize
+from richspace_core.cogvideox.folder import CogVideoXFolder
+from richspace_core.cogvideox.sampling import (
     SamplingSettings,
     cosine_guidance,
     decode_latents,

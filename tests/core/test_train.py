@@ -9,7 +9,7 @@ from demo_scripts import FOLDER, import_demo_script
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from richspace_core.model_folder import CogVideoXFolder
+from richspace_core.cogvideox.folder import CogVideoXFolder
 
 train, world = import_demo_script("train"), import_demo_script("world")
 configs, tokenization = import_demo_script("model_configs"), import_demo_script("tokenization")

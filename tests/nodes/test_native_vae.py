@@ -38,7 +38,7 @@ def test_the_vae_encodes_as_diffusers(vaes, native_vae, frames):
 def tiny(host, pack, tiny_folders):  # noqa: ARG001 - the host's modules must be importable first
     """Tiny VAEs of every kind: {kind: (diffusers', the host's)}."""
     loading = importlib.import_module(f"{pack.__name__}.nodes.native_loading")
-    folders = importlib.import_module(f"{pack.__name__}.richspace_core.model_folder")
+    folders = importlib.import_module(f"{pack.__name__}.richspace_core.cogvideox.folder")
     return {
         kind: (
             AutoencoderKLCogVideoX.from_pretrained(folder / "vae"),

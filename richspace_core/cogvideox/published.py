@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from .model_config import CogVideoXConfig
+from .config import CogVideoXConfig
 
 _TRANSFORMER: dict[str, Any] = {
     "attention_head_dim": 64,

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from .embedding import TextEmbedding, require_finite
-from .errors import PromptError
+from ..embedding import TextEmbedding, require_finite
+from ..errors import PromptError
 
 _WORD_START = "\u2581"  # SentencePiece's mark of a word's first piece, which looks like an underscore
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 
-from .errors import SamplingError
+from ..errors import SamplingError
 
 SchedulerName = Literal["auto", "DDIM", "DPM"]
 

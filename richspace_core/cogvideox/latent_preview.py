@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate as resize
 
-from .errors import ModelFolderError, SamplingError
+from ..errors import ModelFolderError, SamplingError
 
 _CALIBRATION_CELLS = 16  # latent elements along each side of the picture of many colours
 

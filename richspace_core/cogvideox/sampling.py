@@ -16,10 +16,10 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from .embedding import TextEmbedding, require_finite
-from .errors import SamplingError
-from .model_config import SchedulerName, VideoSize
-from .model_folder import CogVideoXFolder
+from ..embedding import TextEmbedding, require_finite
+from ..errors import SamplingError
+from .config import SchedulerName, VideoSize
+from .folder import CogVideoXFolder
 
 DynamicGuidance = Literal["off", "cosine", "as diffusers"]
 #: Called after each step with the steps done, the steps in all and the video as predicted so far, [1, c, f, h, w].

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 import torch
 
-from .errors import ModelFolderError
+from ..errors import ModelFolderError
+from .config import CogVideoXConfig
 from .latent_preview import LatentColours
-from .model_config import CogVideoXConfig
 
 Part = Literal["transformer", "vae", "text_encoder"]
 

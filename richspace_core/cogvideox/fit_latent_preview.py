@@ -1,6 +1,6 @@
 """Fit how a live preview draws a model's latents, and keep that in the model's folder.
 
-From the command line: `python -m richspace_core.fit_latent_preview ComfyUI/models/diffusers/CogVideoX-2b`
+From the command line: `python -m richspace_core.cogvideox.fit_latent_preview ComfyUI/models/diffusers/CogVideoX-2b`
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
-from .errors import ModelFolderError
+from ..errors import ModelFolderError
+from .folder import LATENT_PREVIEW, CogVideoXFolder
 from .latent_preview import encode_videos, fit_to_calibration_picture
-from .model_folder import LATENT_PREVIEW, CogVideoXFolder
 
 
 def main() -> None:
