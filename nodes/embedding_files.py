@@ -10,8 +10,8 @@ from typing import Any
 import folder_paths
 
 from ..richspace_core import EmbeddingError
+from ..richspace_core.drawing.score_plot import ScorePanel
 from ..richspace_core.embedding_file import MixtureRecord, load_embedding, save_embedding
-from ..richspace_core.plotting import ScorePanel
 from .conditioning import Conditioning, from_conditioning, from_saved, to_saved
 from .host_api import Scores, io, report
 

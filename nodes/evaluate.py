@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from ..richspace_core import ModelFolderError
-from ..richspace_core.comparison import ScoreColumn, draw_comparison, name_videos, score_table
-from ..richspace_core.metric_plot import plot_metric
+from ..richspace_core.drawing.comparison import ScoreColumn, draw_comparison, name_videos, score_table
+from ..richspace_core.drawing.metric_plot import plot_metric
 from ..richspace_core.metrics import FrameScores
 from . import vision
 from .host_api import io, report, ui

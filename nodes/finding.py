@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from ..richspace_core import RichSpaceError, find_optimal, interpolate
+from ..richspace_core.drawing.score_plot import ScorePanel, about_lengths
 from ..richspace_core.finder.geometry import require_index
-from ..richspace_core.plotting import ScorePanel, about_lengths
 from .conditioning import Conditioning, Prompt, blend, from_conditioning, of_one_length, require_words
 from .host_api import io, ui
 from .naming import names_of_guides

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ..richspace_core.contact_sheet import draw_contact_sheet
-from ..richspace_core.plotting import ScorePanel, plot_scores
+from ..richspace_core.drawing.contact_sheet import draw_contact_sheet
+from ..richspace_core.drawing.score_plot import ScorePanel, plot_scores
 from .host_api import Scores, io, ui
 
 

@@ -11,7 +11,7 @@ const UPPER_SHARE = 0.62;
 const TICK_GAP = 34;
 
 /**
- * @param {object} data what a run says of one finder: ScorePanel.as_json() in richspace_core/plotting.py
+ * @param {object} data what a run says of one finder: ScorePanel.as_json() in richspace_core/drawing/score_plot.py
  * @param {{width: number, height: number, chosen: number, hovered: number}} look size in pixels, and the candidates
  *   to mark; `hovered` may be 0
  * @returns {{drawing: SVGElement, candidateAt: function(number): number}} and which candidate is at a distance from

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..cogvideox.folder import CogVideoXFolder, Part
 from ..cogvideox.sampling import SamplingSettings, decode_latents, sample_latents
-from ..contact_sheet import draw_contact_sheet
+from ..drawing.contact_sheet import draw_contact_sheet
 from ..embedding import TextEmbedding
 from ..errors import RichSpaceError
 from ..metrics import aesthetic_quality, subject_consistency, temporal_flickering

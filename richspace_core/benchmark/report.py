@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..plotting import ScorePanel, plot_scores
+from ..drawing.score_plot import ScorePanel, plot_scores
 from .clips import STRIP, VIDEO, Arm
 from .indices import Finding, distances, index_cells
 from .outputs import write_output

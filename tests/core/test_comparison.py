@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from richspace_core import RichSpaceError
-from richspace_core.comparison import ScoreColumn, draw_comparison, name_videos, score_table
-from richspace_core.contact_sheet import draw_contact_sheet
-from richspace_core.metric_plot import plot_metric
+from richspace_core.drawing.comparison import ScoreColumn, draw_comparison, name_videos, score_table
+from richspace_core.drawing.contact_sheet import draw_contact_sheet
+from richspace_core.drawing.metric_plot import plot_metric
 from richspace_core.metrics import FrameScores
 
 ORANGE = torch.tensor([0xF5, 0xA8, 0x1C]) / 255

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from richspace_core import RichSpaceError
-from richspace_core.contact_sheet import draw_contact_sheet
+from richspace_core.drawing.contact_sheet import draw_contact_sheet
 
 BACKGROUND = torch.tensor([0x1E, 0x1E, 0x24]) / 255
 MARGIN, GAP = 16, 6

@@ -9,11 +9,11 @@ import matplotlib
 import pytest
 import torch
 
-from richspace_core import plotting
+from richspace_core.drawing import score_plot as plotting
+from richspace_core.drawing.score_plot import ScorePanel, plot_scores
 from richspace_core.embedding import TextEmbedding
 from richspace_core.errors import RichSpaceError
 from richspace_core.finder.cosine import Scores, find_optimal
-from richspace_core.plotting import ScorePanel, plot_scores
 
 
 def found(*, steps=30, mix=0.45, seed=0, noise=1.0):
@@ -403,7 +403,7 @@ def test_matplotlib_is_imported_only_to_draw_and_pyplot_never():
     script = """
 import sys, torch
 from richspace_core.finder.cosine import Scores
-from richspace_core.plotting import ScorePanel, plot_scores
+from richspace_core.drawing.score_plot import ScorePanel, plot_scores
 curve = torch.tensor([0.5, 0.9], dtype=torch.float64)
 panel = ScorePanel(Scores(curve, curve), 2, continuous_weight=0.9, foot_coefficient=0.1, counted=True)
 panel.verdict

@@ -6,8 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
+from richspace_core.drawing.score_plot import ScorePanel
 from richspace_core.finder.cosine import Scores
-from richspace_core.plotting import ScorePanel
 
 MOST_BYTES_OF_PICTURES = 1e6  # all together
 

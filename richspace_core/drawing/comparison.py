@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ..errors import RichSpaceError
+from ..tables import markdown_table
 from .contact_sheet import BACKGROUND, MARGIN, TEXT, letter_size, paint_contact_sheet, pixels_of
-from .errors import RichSpaceError
 from .lettering import Lettering, font_file
-from .tables import markdown_table
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..metrics import FrameScores
 from .contact_sheet import BACKGROUND, TEXT
 from .lettering import font_file
-from .metrics import FrameScores
 
 _FIELD, _GRID, _MUTED, _CURVE, _TITLE = "#25252d", "#3b3b47", "#b4b4c2", "#56b4e9", "#f5a81c"
 _WIDTH, _HEIGHT = 768, 320

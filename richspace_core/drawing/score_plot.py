@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .errors import RichSpaceError
-from .finder.candidates import shares
-from .finder.cosine import OptimalInterpolation, Scores
+from ..errors import RichSpaceError
+from ..finder.candidates import shares
+from ..finder.cosine import OptimalInterpolation, Scores
 from .lettering import Lettering, font_file
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .embedding import describe
-from .errors import RichSpaceError
+from ..embedding import describe
+from ..errors import RichSpaceError
 from .lettering import Lettering, font_file
 
 if TYPE_CHECKING:
