@@ -12,7 +12,7 @@ from ..cogvideox.t5 import PromptCutWarning
 from ..embedding import TextEmbedding
 from ..errors import RichSpaceError
 from ..finder.cosine import ChainedInterpolation, OptimalInterpolation, find_optimal_chain
-from ..paper.benchmark import STEPS
+from ..paper.reported import STEPS
 from ..tables import markdown_table
 from .mixtures import Mixture
 from .outputs import write_output

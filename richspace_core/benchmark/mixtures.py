@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from ..errors import PromptError
-from ..paper.benchmark import STEPS
+from ..paper.reported import STEPS
 from .tables import AVERAGE
 
 PAPER_PROMPTS = Path(__file__).with_name("prompts.json")

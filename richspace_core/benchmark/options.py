@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..paper.benchmark import STEPS
+from ..paper.reported import STEPS
 from .mixtures import PAPER_PROMPTS
 from .rendering import DTYPES
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..paper.benchmark import TABLE_1, ReportedScores
+from ..paper.reported import TABLE_1, ReportedScores
 from ..tables import markdown_table
 from .clips import ARMS, Arm
 from .outputs import write_output

@@ -9,7 +9,7 @@ from richspace_core import PromptError
 from richspace_core.benchmark.mixtures import PAPER_PROMPTS, choose, load_mixtures
 from richspace_core.cogvideox.folder import CogVideoXFolder
 from richspace_core.cogvideox.t5 import require_known_words
-from richspace_core.paper.benchmark import MIXTURES, PROMPTS_OF_FIGURE_2A
+from richspace_core.paper.reported import MIXTURES, PROMPTS_OF_FIGURE_2A
 
 DEMO_PROMPTS = PAPER_PROMPTS.with_name("demo_prompts.json")
 GOOD = {"name": "Tiger+Zebra", "prompts": ["a tiger", "a zebra"], "guides": ["a tiger with stripes"]}

@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from richspace_core.paper.benchmark import MIXTURES, STEPS, TABLE_1
+from richspace_core.paper.reported import MIXTURES, STEPS, TABLE_1
 
 INDICES = [mixture.index for mixture in MIXTURES if mixture.index is not None]
 
