@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from . import cogvideox, embedding_files, encode, evaluate, mix, native_cogvideox, native_lora, view, vision
-from .host_api import ComfyExtension, io
-from .replacements import register_replacements
+from . import cogvideox, embedding_files, encode, evaluate, mix, native_cogvideox, native_lora, view
+from .host import vision
+from .host.api import ComfyExtension, io
+from .host.replacements import register_replacements
 
 
 class RichSpaceExtension(ComfyExtension):

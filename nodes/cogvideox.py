@@ -18,11 +18,11 @@ from ..richspace_core.cogvideox.sampling import (
     require_fits,
     sample_latents,
 )
-from . import models
-from .conditioning import Conditioning, from_conditioning
-from .host_api import T5, CogVideoX, io, report
-from .host_memory import Progress, retry_if_out_of_memory, to_host
-from .models import CogVideoXModel
+from .host import models
+from .host.api import T5, CogVideoX, io, report
+from .host.conditioning import Conditioning, from_conditioning
+from .host.memory import Progress, retry_if_out_of_memory, to_host
+from .host.models import CogVideoXModel
 from .naming import with_shown_names
 from .prompt_settings import require_plain
 

@@ -12,8 +12,8 @@ import folder_paths
 from ..richspace_core import EmbeddingError
 from ..richspace_core.drawing.score_plot import ScorePanel
 from ..richspace_core.embedding_file import MixtureRecord, load_embedding, save_embedding
-from .conditioning import Conditioning, from_conditioning, from_saved, to_saved
-from .host_api import Scores, io, report
+from .host.api import Scores, io, report
+from .host.conditioning import Conditioning, from_conditioning, from_saved, to_saved
 
 FOLDER = "richspace_embeddings"
 """The folder's name below the host's models and below its output, and in extra_model_paths.yaml."""

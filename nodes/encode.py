@@ -15,10 +15,10 @@ from ..richspace_core.cogvideox.t5 import (
     require_known_words,
 )
 from ..richspace_core.words import UnknownWords, find_unknown_words
-from . import host_memory
-from .conditioning import Conditioning, to_conditioning, with_note
-from .host_api import T5, io, report
-from .models import T5Encoder
+from .host import memory as host_memory
+from .host.api import T5, io, report
+from .host.conditioning import Conditioning, to_conditioning, with_note
+from .host.models import T5Encoder
 
 _logger = logging.getLogger(__name__)
 _Encoded: TypeAlias = tuple[Conditioning, TokenizedPrompt, UnknownWords]

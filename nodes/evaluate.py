@@ -11,8 +11,8 @@ from ..richspace_core import ModelFolderError
 from ..richspace_core.drawing.comparison import ScoreColumn, draw_comparison, name_videos, score_table
 from ..richspace_core.drawing.metric_plot import plot_metric
 from ..richspace_core.metrics import FrameScores
-from . import vision
-from .host_api import io, report, ui
+from .host import vision
+from .host.api import io, report, ui
 
 _VIDEOS = 12
 _SUBJECT, _AESTHETIC, _FLICKERING = "subject consistency", "aesthetic quality", "temporal flickering"

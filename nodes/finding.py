@@ -10,8 +10,8 @@ from torch import Tensor
 from ..richspace_core import RichSpaceError, find_optimal, interpolate
 from ..richspace_core.drawing.score_plot import ScorePanel, about_lengths
 from ..richspace_core.finder.geometry import require_index
-from .conditioning import Conditioning, Prompt, blend, from_conditioning, of_one_length, require_words
-from .host_api import io, ui
+from .host.api import io, ui
+from .host.conditioning import Conditioning, Prompt, blend, from_conditioning, of_one_length, require_words
 from .naming import names_of_guides
 from .prompt_settings import about_settings
 from .view import score_picture

@@ -12,9 +12,9 @@ from ..richspace_core import RichSpaceError, foot_coefficient
 from ..richspace_core.drawing.score_plot import ScorePanel
 from ..richspace_core.finder.candidates import evenly_spread, label, parse_candidates
 from ..richspace_core.finder.geometry import point_on_line
-from .conditioning import Conditioning, as_conditioning, blend, of_one_length
 from .finding import find_mixture, mix_prompts, read_prompts, report_scores, warning_about
-from .host_api import Scores, io, report
+from .host.api import Scores, io, report
+from .host.conditioning import Conditioning, as_conditioning, blend, of_one_length
 from .naming import shown_names, with_shown_names
 
 _PROMPTS_IN_A_CHAIN = 6

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..richspace_core import RichSpaceError
 from ..richspace_core.finder.geometry import guide_names
-from .host_api import io
+from .host.api import io
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

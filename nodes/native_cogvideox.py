@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from ..richspace_core.cogvideox.folder import CogVideoXFolder
-from . import models, native, native_loading, native_vae
-from .host_api import io, report
+from . import native, native_loading, native_vae
+from .host import models
+from .host.api import io, report
 from .native_sampling import PublishedSampler, make_sampler
 
 _DTYPES = models.DTYPES | {"float8_e4m3fn": torch.float8_e4m3fn}

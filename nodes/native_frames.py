@@ -21,7 +21,7 @@ from torch import Tensor
 from ..richspace_core.cogvideox.config import CogVideoXConfig
 from ..richspace_core.cogvideox.latent_preview import LatentColours
 from ..richspace_core.cogvideox.sampling import false_colour_preview
-from .host_memory import Progress
+from .host.memory import Progress
 from .native_stages import Leftover, Run
 
 _KEY = "richspace"

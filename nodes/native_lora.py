@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import models, native
-from .host_api import io, report
+from . import native
+from .host import models
+from .host.api import io, report
 from .native_lora_changes import Layer, changes_of, misfit
 from .native_lora_file import LoraFile, read_file
 from .native_lora_settings import CONFIG, Settings, config_of, read_settings

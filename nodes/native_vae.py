@@ -28,7 +28,7 @@ from torch import Tensor
 from ..richspace_core import ModelFolderError
 from ..richspace_core.cogvideox.config import CogVideoXConfig
 from ..richspace_core.cogvideox.latent_preview import LatentColours, fit_to_calibration_picture
-from .host_memory import Progress
+from .host.memory import Progress
 
 
 def correct_vae(vae: Any) -> PublishedVAE:

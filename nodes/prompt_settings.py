@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..richspace_core import SamplingError
-from .conditioning import Prompt
+from .host.conditioning import Prompt
 
 Extras: TypeAlias = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..richspace_core.drawing.contact_sheet import draw_contact_sheet
 from ..richspace_core.drawing.score_plot import ScorePanel, plot_scores
-from .host_api import Scores, io, ui
+from .host.api import Scores, io, ui
 
 
 def score_picture(panels: Sequence[ScorePanel]) -> Tensor:

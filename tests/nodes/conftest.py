@@ -38,13 +38,13 @@ def core(pack):
 @pytest.fixture(scope="session")
 def host_memory(pack):
     """The pack's module that talks to the host's model management."""
-    return importlib.import_module(f"{pack.__name__}.nodes.host_memory")
+    return importlib.import_module(f"{pack.__name__}.nodes.host.memory")
 
 
 @pytest.fixture(scope="session")
 def models(pack):
     """The pack's module that finds models."""
-    return importlib.import_module(f"{pack.__name__}.nodes.models")
+    return importlib.import_module(f"{pack.__name__}.nodes.host.models")
 
 
 @pytest.fixture(scope="session")

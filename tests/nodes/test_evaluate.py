@@ -205,7 +205,7 @@ class TestCompare:
 def test_the_folder_is_the_host_s(pack):
     import folder_paths
 
-    importlib.import_module(f"{pack.__name__}.nodes.vision").register_folder()
+    importlib.import_module(f"{pack.__name__}.nodes.host.vision").register_folder()
     assert str(Path(folder_paths.models_dir, "richspace")) in folder_paths.get_folder_paths("richspace")
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SNAPSHOT = ROOT / "tests" / "surface.json"
 ADVICE = (
     "Take the change back. Where a node has to be another one, give it a new id, leave the old one out, and add to "
-    "nodes/replacements.py how the new one takes its place in saved workflows. Only what no version was ever released "
+    "nodes/host/replacements.py how the new one takes its place in saved workflows. Only what no version was ever released "
     "with may be taken out of tests/surface.json by hand."
 )
 
@@ -37,7 +37,7 @@ Surface: TypeAlias = "dict[str, dict[str, Any]]"
 
 def surface_of(pack: ModuleType) -> Surface:
     """The pack's surface: {"nodes": {node id: ...}, "replacements": {old node id: new node id}}."""
-    replacements = importlib.import_module(f"{pack.__name__}.nodes.replacements").REPLACEMENTS
+    replacements = importlib.import_module(f"{pack.__name__}.nodes.host.replacements").REPLACEMENTS
     return {
         "nodes": {name: describe_node(node.GET_NODE_INFO_V1()) for name, node in sorted(node_classes(pack).items())},
         "replacements": {each.old_node_id: each.new_node_id for each in replacements},

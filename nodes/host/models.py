@@ -12,9 +12,9 @@ from typing import Any
 import folder_paths
 import torch
 
-from ..richspace_core import ModelFolderError
-from ..richspace_core.cogvideox.folder import CogVideoXFolder, Part, may_be_cogvideox
-from .host_memory import HostOwned
+from ...richspace_core import ModelFolderError
+from ...richspace_core.cogvideox.folder import CogVideoXFolder, Part, may_be_cogvideox
+from .memory import HostOwned
 
 DEMO = "bundled demo"
 DEMO_NOTE = (

@@ -9,8 +9,8 @@ import folder_paths
 import torch
 from torch import Tensor, nn
 
-from ..richspace_core import RichSpaceError
-from ..richspace_core.metrics import (
+from ...richspace_core import RichSpaceError
+from ...richspace_core.metrics import (
     FrameScores,
     aesthetic_quality,
     load_aesthetic_head,
@@ -19,8 +19,8 @@ from ..richspace_core.metrics import (
     subject_consistency,
     temporal_flickering,
 )
-from ..richspace_core.metrics.backbones import clip_width
-from .host_memory import HostOwned, Progress
+from ...richspace_core.metrics.backbones import clip_width
+from .memory import HostOwned, Progress
 
 FOLDER = "richspace"
 """The folder's name below the host's models, and in extra_model_paths.yaml."""

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..richspace_core import EmbeddingError, PromptError, TextEmbedding
-from ..richspace_core.embedding import describe, require_finite
-from ..richspace_core.embedding_file import MixtureRecord, SavedEmbedding
+from ...richspace_core import EmbeddingError, PromptError, TextEmbedding
+from ...richspace_core.embedding import describe, require_finite
+from ...richspace_core.embedding_file import MixtureRecord, SavedEmbedding
 
 Conditioning: TypeAlias = list[list[Any]]
 

@@ -23,7 +23,7 @@ leaves out inputs of growing lists (`stages.prompt_2`).
 
 from __future__ import annotations
 
-from .host_api import ComfyAPI, io
+from .api import ComfyAPI, io
 
 REPLACEMENTS: tuple[io.NodeReplace, ...] = ()
 

@@ -15,7 +15,7 @@ import comfy.utils
 import torch
 from torch import Tensor, nn
 
-from ..richspace_core.cogvideox.folder import Part
+from ...richspace_core.cogvideox.folder import Part
 
 if TYPE_CHECKING:
     from PIL.Image import Image
