@@ -7,10 +7,12 @@ from typing import Any
 import torch
 
 from ..richspace_core.cogvideox.folder import CogVideoXFolder
-from . import native, native_loading, native_vae
 from .host import models
 from .host.api import io, report
-from .native_sampling import PublishedSampler, make_sampler
+from .native import loading as native_loading
+from .native import model as native
+from .native import vae as native_vae
+from .native.sampler import PublishedSampler, make_sampler
 
 _DTYPES = models.DTYPES | {"float8_e4m3fn": torch.float8_e4m3fn}
 

@@ -50,13 +50,13 @@ def models(pack):
 @pytest.fixture(scope="session")
 def native(pack):
     """The pack's module that corrects the host's own CogVideoX."""
-    return importlib.import_module(f"{pack.__name__}.nodes.native")
+    return importlib.import_module(f"{pack.__name__}.nodes.native.model")
 
 
 @pytest.fixture(scope="session")
 def native_vae(pack):
     """The pack's module that corrects the host's VAE of a CogVideoX."""
-    return importlib.import_module(f"{pack.__name__}.nodes.native_vae")
+    return importlib.import_module(f"{pack.__name__}.nodes.native.vae")
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +79,7 @@ def vaes(host):  # noqa: ARG001 - the host's modules must be importable first
 @pytest.fixture(scope="session")
 def native_frames(pack):
     """The pack's module that wraps a sampling of the host's own CogVideoX."""
-    return importlib.import_module(f"{pack.__name__}.nodes.native_frames")
+    return importlib.import_module(f"{pack.__name__}.nodes.native.frames")
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_kohyas_dora(theirs, patched, layer, axis, strength):
 
 
 def test_a_dora_of_an_output_of_zeros_is_finite(pack):
-    dora = import_module(f"{pack.__name__}.nodes.native_lora_changes").DoraAdapter
+    dora = import_module(f"{pack.__name__}.nodes.native.lora_changes").DoraAdapter
     weight = torch.ones(3, 4).index_fill(0, torch.tensor([1]), 0.0)
     adapter = dora(set(), (torch.zeros(3, 1), torch.ones(1, 4), 1.0, torch.ones(3, 1)))
     changed = adapter.calculate_weight(weight, "", 1.0, 1.0, None, lambda delta: delta)
@@ -257,8 +257,8 @@ def test_what_is_not_whole_is_refused(theirs, refusal, made, message):
 
 
 def test_a_bias_for_a_layer_without_is_refused(pack, core):
-    changes = import_module(f"{pack.__name__}.nodes.native_lora_changes")
-    settings = import_module(f"{pack.__name__}.nodes.native_lora_settings").Settings({}, Path("mine.safetensors"))
+    changes = import_module(f"{pack.__name__}.nodes.native.lora_changes")
+    settings = import_module(f"{pack.__name__}.nodes.native.lora_settings").Settings({}, Path("mine.safetensors"))
     layer = changes.Layer(settings.file, LAYER, {"diff_b": torch.ones(192)}, (192, 192), None)
     with pytest.raises(core.ModelFolderError, match=rf"the bias of {LAYER} of \[192\], which the model does not have"):
         changes.changes_of(layer, settings)

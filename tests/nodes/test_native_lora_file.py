@@ -111,7 +111,7 @@ def test_every_way_of_naming_gives_the_same(nodes_by_id, native, theirs, ours, l
 def test_every_layer_of_diffusers_has_names_of_its_own(native, pack, made):
     from importlib import import_module
 
-    file = import_module(f"{pack.__name__}.nodes.native_lora_file")
+    file = import_module(f"{pack.__name__}.nodes.native.lora_file")
     weights = type(random_transformer("5b"))(**CONFIG, **made).state_dict()
     keys = {name.removesuffix(".weight"): native.host_keys({name: 0}) for name in weights if name.endswith(".weight")}
     keys = {layer: next(iter(key)) for layer, key in keys.items()}

@@ -37,7 +37,7 @@ def test_the_vae_encodes_as_diffusers(vaes, native_vae, frames):
 @pytest.fixture(scope="module")
 def tiny(host, pack, tiny_folders):  # noqa: ARG001 - the host's modules must be importable first
     """Tiny VAEs of every kind: {kind: (diffusers', the host's)}."""
-    loading = importlib.import_module(f"{pack.__name__}.nodes.native_loading")
+    loading = importlib.import_module(f"{pack.__name__}.nodes.native.loading")
     folders = importlib.import_module(f"{pack.__name__}.richspace_core.cogvideox.folder")
     return {
         kind: (

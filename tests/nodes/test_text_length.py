@@ -25,7 +25,7 @@ def model(diffusers_folder, nodes_by_id, tiny_folders):
 @pytest.fixture
 def shown(monkeypatch, pack):  # noqa: ARG001 - the nodes must be importable first
     """The texts that the running node is told to show; there is no page here."""
-    import comfyui_richspace.nodes.text_length as module
+    import comfyui_richspace.nodes.native.text_length as module
 
     texts = []
     monkeypatch.setattr(module, "running_node", lambda: "7")
@@ -94,7 +94,7 @@ def test_the_text_is_replaced_once_the_prompts_fit(model, shown):
 
 
 def test_a_text_on_one_node_is_not_replaced_on_another(model, shown, monkeypatch):
-    import comfyui_richspace.nodes.text_length as module
+    import comfyui_richspace.nodes.native.text_length as module
 
     sample(model, prompt(41), prompt())
     monkeypatch.setattr(module, "running_node", lambda: "8")

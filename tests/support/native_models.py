@@ -55,7 +55,7 @@ def stock_model(native: Any, theirs: CogVideoXTransformer3DModel) -> Any:
     """The host's own MODEL of the same weights, as its loader makes it.
 
     Args:
-        native: The pack's module nodes.native.
+        native: The pack's module nodes.native.model.
         theirs: diffusers' model.
     """
     import comfy.sd

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .native_lora_file import LoraFile, refused
+from .lora_file import LoraFile, refused
 
 CONFIG = "adapter_config.json"  # PEFT's own, next to its WEIGHTS
 

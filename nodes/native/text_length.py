@@ -15,7 +15,7 @@ from typing import Any
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from .host.api import running_node, show_on_node
+from ..host.api import running_node, show_on_node
 
 _logger = logging.getLogger(__name__)
 _KEY = "richspace text length"

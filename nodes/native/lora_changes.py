@@ -22,9 +22,9 @@ from comfy.model_management import cast_to_device
 from comfy.weight_adapter import LoHaAdapter, LoKrAdapter, LoRAAdapter, WeightAdapterBase
 from torch import Tensor
 
-from ..richspace_core import ModelFolderError
-from .native_lora_file import alpha_of, refused
-from .native_lora_settings import Settings
+from ...richspace_core import ModelFolderError
+from .lora_file import alpha_of, refused
+from .lora_settings import Settings
 
 Shape = tuple[int, ...]
 

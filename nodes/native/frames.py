@@ -18,11 +18,11 @@ from comfy.model_management import intermediate_device
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ..richspace_core.cogvideox.config import CogVideoXConfig
-from ..richspace_core.cogvideox.latent_preview import LatentColours
-from ..richspace_core.cogvideox.sampling import false_colour_preview
-from .host.memory import Progress
-from .native_stages import Leftover, Run
+from ...richspace_core.cogvideox.config import CogVideoXConfig
+from ...richspace_core.cogvideox.latent_preview import LatentColours
+from ...richspace_core.cogvideox.sampling import false_colour_preview
+from ..host.memory import Progress
+from .stages import Leftover, Run
 
 _KEY = "richspace"
 _FRAMES = 2  # the dimension of frames in the host's latents

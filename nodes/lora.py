@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import native
 from .host import models
 from .host.api import io, report
-from .native_lora_changes import Layer, changes_of, misfit
-from .native_lora_file import LoraFile, read_file
-from .native_lora_settings import CONFIG, Settings, config_of, read_settings
+from .native import model as native
+from .native.lora_changes import Layer, changes_of, misfit
+from .native.lora_file import LoraFile, read_file
+from .native.lora_settings import CONFIG, Settings, config_of, read_settings
 
 
 def with_lora(model: Any, file: Path, strength: float) -> tuple[Any, int, list[str]]:

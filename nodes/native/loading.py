@@ -29,10 +29,10 @@ from comfy.text_encoders.cogvideo import cogvideo_te
 from comfy.text_encoders.sd3_clip import t5_xxl_detect
 from torch import Tensor
 
-from ..richspace_core import ModelFolderError
-from ..richspace_core.cogvideox.config import CogVideoXConfig
-from ..richspace_core.cogvideox.folder import CogVideoXFolder, Part
-from . import native
+from ...richspace_core import ModelFolderError
+from ...richspace_core.cogvideox.config import CogVideoXConfig
+from ...richspace_core.cogvideox.folder import CogVideoXFolder, Part
+from . import model as native
 
 _T5_SIZES = ("d_model", "d_kv", "d_ff", "num_layers", "num_heads", "vocab_size")
 

@@ -25,10 +25,10 @@ from comfy.sd import VAE
 from comfy.utils import tiled_scale_multidim
 from torch import Tensor
 
-from ..richspace_core import ModelFolderError
-from ..richspace_core.cogvideox.config import CogVideoXConfig
-from ..richspace_core.cogvideox.latent_preview import LatentColours, fit_to_calibration_picture
-from .host.memory import Progress
+from ...richspace_core import ModelFolderError
+from ...richspace_core.cogvideox.config import CogVideoXConfig
+from ...richspace_core.cogvideox.latent_preview import LatentColours, fit_to_calibration_picture
+from ..host.memory import Progress
 
 
 def correct_vae(vae: Any) -> PublishedVAE:

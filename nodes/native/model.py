@@ -29,11 +29,11 @@ from comfy.model_management import intermediate_device
 from comfy.model_sampling import V_PREDICTION, ModelSamplingDiscrete
 from torch import Tensor
 
-from ..richspace_core import ModelFolderError
-from ..richspace_core.cogvideox.config import CogVideoXConfig, VideoSize
-from ..richspace_core.cogvideox.latent_preview import LatentColours
-from ..richspace_core.cogvideox.published import PUBLISHED
-from .native_frames import CorrectedSampling
+from ...richspace_core import ModelFolderError
+from ...richspace_core.cogvideox.config import CogVideoXConfig, VideoSize
+from ...richspace_core.cogvideox.latent_preview import LatentColours
+from ...richspace_core.cogvideox.published import PUBLISHED
+from .frames import CorrectedSampling
 from .text_length import watch_text_length
 
 _LAST_ALPHA = 4.8973451890853435e-08  # the host's own stand-in for zero, which has no sigma

@@ -19,7 +19,7 @@ import comfy.utils
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ..richspace_core import ModelFolderError
+from ...richspace_core import ModelFolderError
 
 PEFT = "base_model.model."  # the prefix of PEFT's own files
 

@@ -20,11 +20,11 @@ from comfy.samplers import KSAMPLER
 from torch import Tensor
 from tqdm.auto import trange
 
-from ..richspace_core import SamplingError
-from ..richspace_core.cogvideox.config import CogVideoXConfig, SchedulerName
-from ..richspace_core.cogvideox.sampling import DynamicGuidance, cosine_guidance, timestep_guidance
-from . import native
-from .native_stages import Run, SchedulerState
+from ...richspace_core import SamplingError
+from ...richspace_core.cogvideox.config import CogVideoXConfig, SchedulerName
+from ...richspace_core.cogvideox.sampling import DynamicGuidance, cosine_guidance, timestep_guidance
+from . import model as native
+from .stages import Run, SchedulerState
 
 NoiseName = Literal["ComfyUI", "diffusers"]
 
