@@ -10,8 +10,8 @@ from typing import Any
 import folder_paths
 
 from ..richspace_core import EmbeddingError
-from ..richspace_core.drawing.score_plot import ScorePanel
 from ..richspace_core.embedding_file import MixtureRecord, load_embedding, save_embedding
+from ..richspace_core.finder.choice import Choice
 from .host.api import Scores, io, report
 from .host.conditioning import Conditioning, from_conditioning, from_saved, to_saved
 
@@ -49,12 +49,6 @@ def _pack_version() -> str:
     return found[1] if found else ""
 
 
-def _record(panel: ScorePanel) -> MixtureRecord:
-    scores = panel.scores
-    curves = (tuple(curve.tolist()) for curve in (scores.full, scores.truncated))
-    return MixtureRecord(panel.name_a, panel.name_b, panel.chosen, scores.steps, *curves)
-
-
 class RichSpaceSaveEmbedding(io.ComfyNode):
     """A conditioning to a file."""
 
@@ -90,12 +84,10 @@ class RichSpaceSaveEmbedding(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls, conditioning: Conditioning, filename_prefix: str, scores: Sequence[ScorePanel] = ()
-    ) -> io.NodeOutput:
+    def execute(cls, conditioning: Conditioning, filename_prefix: str, scores: Sequence[Choice] = ()) -> io.NodeOutput:
         """Write a file that has a number of its own."""
         prompt = from_conditioning("conditioning", conditioning)
-        saved = to_saved(prompt, mixtures=tuple(map(_record, scores)), pack_version=_pack_version())
+        saved = to_saved(prompt, mixtures=tuple(map(MixtureRecord.of, scores)), pack_version=_pack_version())
         folder, name, counter, *_ = folder_paths.get_save_image_path(filename_prefix, str(_output_folder()))
         file = Path(folder, f"{name}_{counter:05}_{_SUFFIX}")
         save_embedding(file, saved)

@@ -8,10 +8,18 @@ from typing import Any
 from torch import Tensor
 
 from ..richspace_core import RichSpaceError, find_optimal, interpolate
-from ..richspace_core.drawing.score_plot import ScorePanel, about_lengths
+from ..richspace_core.finder.choice import Choice
 from ..richspace_core.finder.geometry import require_index
 from .host.api import io, ui
-from .host.conditioning import Conditioning, Prompt, blend, from_conditioning, of_one_length, require_words
+from .host.conditioning import (
+    Conditioning,
+    Prompt,
+    blend,
+    describe_padding,
+    from_conditioning,
+    of_one_length,
+    require_words,
+)
 from .naming import names_of_guides
 from .prompt_settings import about_settings
 from .view import score_picture
@@ -29,7 +37,7 @@ def read_prompts(**conditionings: Conditioning | None) -> tuple[Prompt, ...]:
 
 def find_mixture(
     a: Prompt, b: Prompt, guides: Mapping[str, Prompt], steps: int, index: int = 0, *, names: tuple[str, str] = A_AND_B
-) -> ScorePanel:
+) -> Choice:
     """Score the candidates and choose one: the best, or the one asked for.
 
     Args:
@@ -43,27 +51,25 @@ def find_mixture(
     if index:
         require_index(index, steps)
     name_a, name_b = names
-    lengths, remark = (a.rows, b.rows), about_settings(name_a, a, {name_b: b, **guides})
+    remarks = describe_padding(a.rows, b.rows), about_settings(name_a, a, {name_b: b, **guides})
     a, b, *of_guides = of_one_length(a, b, *guides.values())
     try:
         result = find_optimal(a.embedding, b.embedding, [guide.embedding for guide in of_guides], steps=steps)
     except RichSpaceError as error:
         raise error.renamed({"a": name_a, "b": name_b, **names_of_guides(guides)}) from error
-    return ScorePanel.of(
-        result,
-        chosen=index or result.index,
+    return result.choice(
+        index=index or None,
         counted=all(prompt.counted for prompt in (a, b, *of_guides)),
+        remarks=remarks,
         name_a=a.text or "A",
         name_b=b.text or "B",
-        lengths=lengths,
-        notes=(remark,) if remark else (),
     )
 
 
 def warning_about(a: Prompt, b: Prompt, **guides: Prompt) -> str:
     """Return what to say about a mixture that shows no curves, or nothing."""
     name_a, name_b = A_AND_B
-    remarks = about_lengths(a.rows, b.rows), about_settings(name_a, a, {name_b: b, **guides})
+    remarks = describe_padding(a.rows, b.rows), about_settings(name_a, a, {name_b: b, **guides})
     return "\n".join(filter(None, remarks))
 
 
@@ -78,7 +84,7 @@ def mix_prompts(a: Prompt, b: Prompt, index: int, steps: int) -> Prompt:
     return blend(a, b, mix, f"{weight:.0%} ({a.text}) + {1 - weight:.0%} ({b.text})")
 
 
-def report_scores(node: type[io.ComfyNode], panels: Sequence[ScorePanel]) -> dict[str, Any]:
+def report_scores(node: type[io.ComfyNode], choices: Sequence[Choice]) -> dict[str, Any]:
     """Show the curves and the verdicts on a node.
 
     The page draws them from `richspace` where it runs this pack's script (``web/``); the picture says the same to
@@ -86,7 +92,7 @@ def report_scores(node: type[io.ComfyNode], panels: Sequence[ScorePanel]) -> dic
     panel for each stage.
     """
     return {
-        **ui.PreviewImage(score_picture(panels), cls=node).as_dict(),
-        "text": tuple("\n".join((panel.verdict, *panel.remarks)) for panel in panels),
-        "richspace": ([panel.as_json() for panel in panels],),
+        **ui.PreviewImage(score_picture(choices), cls=node).as_dict(),
+        "text": tuple("\n".join((choice.verdict, *choice.remarks)) for choice in choices),
+        "richspace": ([choice.as_json() for choice in choices],),
     }

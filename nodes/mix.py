@@ -9,8 +9,8 @@ from typing import TypeAlias
 from torch import Tensor
 
 from ..richspace_core import RichSpaceError, foot_coefficient
-from ..richspace_core.drawing.score_plot import ScorePanel
 from ..richspace_core.finder.candidates import evenly_spread, label, parse_candidates
+from ..richspace_core.finder.choice import Choice
 from ..richspace_core.finder.geometry import point_on_line
 from .finding import find_mixture, mix_prompts, read_prompts, report_scores, warning_about
 from .host.api import Scores, io, report
@@ -132,8 +132,8 @@ class RichSpaceCosineScore(io.ComfyNode):
     def execute(cls, a: Conditioning, b: Conditioning, guide: Conditioning, steps: int) -> io.NodeOutput:
         """Score the candidates."""
         prompt_a, prompt_b, prompt_guide = read_prompts(a=a, b=b, guide=guide)
-        panels = (find_mixture(prompt_a, prompt_b, {"guide": prompt_guide}, steps),)
-        return io.NodeOutput(panels, ui=report_scores(cls, panels))
+        choices = (find_mixture(prompt_a, prompt_b, {"guide": prompt_guide}, steps),)
+        return io.NodeOutput(choices, ui=report_scores(cls, choices))
 
 
 class RichSpaceOptimalInterpolate(io.ComfyNode):
@@ -188,10 +188,10 @@ class RichSpaceOptimalInterpolate(io.ComfyNode):
         """Find the candidate, or take the one that was asked for."""
         wired = {"guide": guide, **_wired(guides)}
         prompt_a, prompt_b, *prompt_guides = read_prompts(a=a, b=b, **wired)
-        panels = (find_mixture(prompt_a, prompt_b, dict(zip(wired, prompt_guides, strict=True)), steps, index),)
-        chosen = panels[0].chosen
+        choices = (find_mixture(prompt_a, prompt_b, dict(zip(wired, prompt_guides, strict=True)), steps, index),)
+        chosen = choices[0].index
         mixture = as_conditioning(mix_prompts(prompt_a, prompt_b, chosen, steps))
-        return io.NodeOutput(mixture, chosen, chosen / steps, panels, ui=report_scores(cls, panels))
+        return io.NodeOutput(mixture, chosen, chosen / steps, choices, ui=report_scores(cls, choices))
 
 
 class RichSpaceInterpolate(io.ComfyNode):
@@ -354,18 +354,18 @@ class RichSpaceChainedFinder(io.ComfyNode):
         """Mix the prompts in one after another."""
         further = {2: guides_2, 3: guides_3, 4: guides_4, 5: guides_5, 6: guides_6}
         (mixture,), so_far = read_prompts(first=first), shown_names(cls)["first"]
-        panels: list[ScorePanel] = []
+        choices: list[Choice] = []
         for number, wired in _stages(stages, further).items():
             name, *names = wired
             prompt, *guides = read_prompts(**wired)
             of_guides = dict(zip(names, guides, strict=True))
             try:
-                panels.append(find_mixture(mixture, prompt, of_guides, steps, names=(so_far, name)))
-                mixture = mix_prompts(mixture, prompt, panels[-1].chosen, steps)
+                choices.append(find_mixture(mixture, prompt, of_guides, steps, names=(so_far, name)))
+                mixture = mix_prompts(mixture, prompt, choices[-1].index, steps)
             except RichSpaceError as error:
                 raise error.renamed({"a": so_far, "b": name}).within(f"stage {number - 1}") from error
             so_far = "the mixture so far"
-        return io.NodeOutput(as_conditioning(mixture), tuple(panels), ui=report_scores(cls, panels))
+        return io.NodeOutput(as_conditioning(mixture), tuple(choices), ui=report_scores(cls, choices))
 
 
 def _wired(growing: GrowingList | None) -> dict[str, Conditioning]:

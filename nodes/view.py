@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ..richspace_core.drawing.contact_sheet import draw_contact_sheet
-from ..richspace_core.drawing.score_plot import ScorePanel, plot_scores
+from ..richspace_core.drawing.score_plot import plot_scores
+from ..richspace_core.finder.choice import Choice
 from .host.api import Scores, io, ui
 
 
-def score_picture(panels: Sequence[ScorePanel]) -> Tensor:
-    """The finders' curves as the host's IMAGE, ``[1, height, width, 3]``."""
-    return plot_scores(panels)[None]
+def score_picture(choices: Sequence[Choice]) -> Tensor:
+    """Draw the finders' curves as the host's IMAGE, ``[1, height, width, 3]``."""
+    return plot_scores(choices)[None]
 
 
 class RichSpaceScorePlot(io.ComfyNode):
@@ -34,7 +35,7 @@ class RichSpaceScorePlot(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, scores: Sequence[ScorePanel]) -> io.NodeOutput:
+    def execute(cls, scores: Sequence[Choice]) -> io.NodeOutput:
         """Draw the curves."""
         return io.NodeOutput(score_picture(scores))
 

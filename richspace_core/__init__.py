@@ -1,8 +1,8 @@
 """RichSpace: find the text embedding between plain prompts that a text-to-video model can actually draw.
 
-The geometry and the finder, free of any host. Importing this loads torch and nothing heavier; encoding
-(`richspace_core.cogvideox.t5`) and sampling (`richspace_core.cogvideox.sampling`) bring in transformers and diffusers when used.
-The paper's algorithms, line by line, are in `richspace_core.paper`.
+The library knows no ComfyUI. Importing it loads torch and nothing heavier; encoding prompts and sampling videos
+(`richspace_core.cogvideox`) import transformers and diffusers when they are used. `richspace_core.paper` has the
+paper's algorithms line by line.
 """
 
 from .embedding import TextEmbedding

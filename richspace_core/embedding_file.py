@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from .embedding import TextEmbedding, require_finite
 from .errors import EmbeddingError, RichSpaceError
 from .finder.candidates import label
+from .finder.choice import Choice
 from .finder.geometry import require_index
 
 #: The newest version of the format that is known here, and the one that is written.
@@ -25,6 +26,7 @@ FORMAT_VERSION = 1
 
 _VERSION, _ABOUT = "richspace_embedding", "about"
 _EMBEDDING, _POOLED, _MASK = "embedding", "pooled_output", "attention_mask"
+_MIXTURE_KEYS = ("a", "b", "index", "steps")  # every other key of a mixture is the name of a curve
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,7 @@ class MixtureRecord:
         b: What the second prompt says.
         index: The candidate taken, 1..steps.
         steps: Number of candidates.
-        full: Each candidate's similarity on the full embedding.
-        truncated: The same on the prompts' own tokens.
+        curves: What the finder saw: each curve's values, one for each candidate, by the curve's name.
 
     Raises:
         EmbeddingError: If `index` is not one of the candidates.
@@ -47,8 +48,13 @@ class MixtureRecord:
     b: str
     index: int
     steps: int
-    full: tuple[float, ...]
-    truncated: tuple[float, ...]
+    curves: Mapping[str, tuple[float, ...]]
+
+    @classmethod
+    def of(cls, choice: Choice) -> MixtureRecord:
+        """Return the record of a finder's choice, without the curves that follow from others."""
+        curves = {curve.name: tuple(curve.values.tolist()) for curve in choice.curves if not curve.derived}
+        return cls(choice.name_a, choice.name_b, choice.index, choice.steps, curves)
 
     def __post_init__(self) -> None:
         try:
@@ -129,7 +135,7 @@ def save_embedding(file: Path, saved: SavedEmbedding) -> None:
     about = {
         "token_count": saved.token_count,
         "text": saved.text,
-        "mixtures": [asdict(mixture) for mixture in saved.mixtures],
+        "mixtures": [_mixture_to_json(mixture) for mixture in saved.mixtures],
         "pack_version": saved.pack_version,
     }
     save_file(
@@ -199,11 +205,17 @@ def _put_together(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> Sa
         text=str(about["text"]),
         pooled_output=tensors.get(_POOLED),
         attention_mask=tensors.get(_MASK),
-        mixtures=tuple(_mixture(mixture) for mixture in about["mixtures"]),
+        mixtures=tuple(_mixture_from_json(mixture) for mixture in about["mixtures"]),
         pack_version=str(about["pack_version"]),
     )
 
 
-def _mixture(about: Mapping[str, Any]) -> MixtureRecord:
-    full, truncated = (tuple(map(float, about[name])) for name in ("full", "truncated"))
-    return MixtureRecord(str(about["a"]), str(about["b"]), int(about["index"]), int(about["steps"]), full, truncated)
+def _mixture_to_json(mixture: MixtureRecord) -> dict[str, Any]:
+    about = {"a": mixture.a, "b": mixture.b, "index": mixture.index, "steps": mixture.steps}
+    return about | {name: list(values) for name, values in mixture.curves.items()}
+
+
+def _mixture_from_json(about: Mapping[str, Any]) -> MixtureRecord:
+    a, b, index, steps = (about[key] for key in _MIXTURE_KEYS)
+    curves = {name: tuple(map(float, values)) for name, values in about.items() if name not in _MIXTURE_KEYS}
+    return MixtureRecord(str(a), str(b), int(index), int(steps), curves)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Border to ComfyUI: its node API, conditionings, memory manager and model folders."""

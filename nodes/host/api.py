@@ -13,7 +13,7 @@ T5 = io.Custom("RICHSPACE_T5")
 """A `models.T5Encoder`."""
 
 Scores = io.Custom("RICHSPACE_SCORES")
-"""A tuple of `richspace_core.drawing.score_plot.ScorePanel`, one for each finder."""
+"""A tuple of `richspace_core.finder.choice.Choice`, one for each finder."""
 
 __all__ = [
     "T5",

@@ -142,6 +142,11 @@ def of_one_length(a: Prompt, b: Prompt, *guides: Prompt) -> tuple[Prompt, ...]:
     return tuple(_with_rows(prompt, rows) for prompt in prompts)
 
 
+def describe_padding(rows_a: int, rows_b: int) -> str:
+    """Return a remark that one of A and B was filled up to the other's length, or an empty text."""
+    return "" if rows_a == rows_b else f"A has {rows_a} tokens, B {rows_b}: the shorter is filled with zeros"
+
+
 def _with_rows(prompt: Prompt, rows: int) -> Prompt:
     more = rows - prompt.rows  # below zero, rows are cut
     if not more:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..drawing.score_plot import ScorePanel, plot_scores
+from ..drawing.score_plot import plot_scores
 from .clips import STRIP, VIDEO, Arm
 from .indices import Finding, distances, index_cells
 from .outputs import write_output
@@ -60,16 +60,16 @@ def write_report(folder: Path, findings: Sequence[Finding], records: Sequence[Cl
 
 
 def _section(finding: Finding, records: Sequence[ClipRecord], folder: Path, store: ClipStore) -> _Section:
-    panels = [
-        ScorePanel.of(stage, name_a=a, name_b=b)
+    choices = [
+        stage.choice(name_a=a, name_b=b)
         for stage, a, b in zip(finding.chain.stages, _first_names(finding), finding.mixture.prompts[1:], strict=True)
     ]
     seeds: dict[int, list[_Clip]] = {}
     for record in records:
         if record.mixture == finding.mixture.name:
             seeds.setdefault(record.seed, []).append(_clip(record, folder, store))
-    verdicts = ["; ".join([panel.verdict, *panel.remarks]) for panel in panels]
-    return _Section(finding, verdicts, _data_address(picture_file(plot_scores(panels), "png"), "png"), seeds)
+    verdicts = ["; ".join([choice.verdict, *choice.remarks]) for choice in choices]
+    return _Section(finding, verdicts, _data_address(picture_file(plot_scores(choices), "png"), "png"), seeds)
 
 
 def _first_names(finding: Finding) -> list[str]:

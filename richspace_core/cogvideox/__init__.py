@@ -1,1 +1,1 @@
-"""TODO."""
+"""CogVideoX as one model family: configuration, folders, text encoding, sampling and previews."""

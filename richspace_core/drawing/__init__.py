@@ -1,1 +1,1 @@
-"""TODO."""
+"""Pictures that the pack draws: score plots, metric plots, contact sheets and comparisons."""

@@ -10,15 +10,14 @@ from torch import Tensor
 
 from ..errors import RichSpaceError
 from ..tables import markdown_table
-from .contact_sheet import BACKGROUND, MARGIN, TEXT, letter_size, paint_contact_sheet, pixels_of
-from .lettering import Lettering, font_file
+from . import theme
+from .contact_sheet import MARGIN, letter_size, paint_contact_sheet, pixels_of
+from .lettering import Lettering
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont
 
-_MUTED, _HIGHEST, _RULE = "#b4b4c2", "#f5a81c", "#3b3b47"
 _LINE, _COLUMN, _FIGURES = 1.6, 8.5, 5  # in letters' sizes: a line's height, a column's width, and its figures'
 
 
@@ -121,7 +120,7 @@ def draw_comparison(
     size = letter_size(strip.width)
     width = max(strip.width, 2 * MARGIN + round((len(columns) + 0.7) * _COLUMN * size))
     table = _paint_table(names, columns, width, size)
-    picture = Image.new("RGB", (width, strip.height + table.height), BACKGROUND)
+    picture = Image.new("RGB", (width, strip.height + table.height), theme.GROUND)
     picture.paste(strip, (0, 0))
     picture.paste(table, (0, strip.height))
     return pixels_of(picture)
@@ -132,20 +131,26 @@ def _paint_table(names: Sequence[str], columns: Sequence[ScoreColumn], width: in
 
     line = round(_LINE * size)
     head = round(1.25 * size) * max((len(column.title.split()) for column in columns), default=0)
-    table = Image.new("RGB", (width, head + line * len(names) + 2 * MARGIN), BACKGROUND)
+    table = Image.new("RGB", (width, head + line * len(names) + 2 * MARGIN), theme.GROUND)
     draw = ImageDraw.Draw(table)
     right = [width - MARGIN - round(place * _COLUMN * size) for place in reversed(range(len(columns)))]
     for column, edge in zip(columns, right, strict=True):
         draw.multiline_text(
-            (edge, head), "\n".join(column.title.split()), _MUTED, _font(size), anchor="rd", align="right", spacing=0
+            (edge, head),
+            "\n".join(column.title.split()),
+            theme.MUTED,
+            theme.picture_font(size),
+            anchor="rd",
+            align="right",
+            spacing=0,
         )
     room = (right[0] - _FIGURES * size if right else width) - 2 * MARGIN
     lettering = Lettering(size)
     for row, name in enumerate(names):
         top = head + MARGIN // 2 + row * line
-        draw.line((MARGIN, top, width - MARGIN, top), _RULE)
+        draw.line((MARGIN, top, width - MARGIN, top), theme.GRID)
         label = lettering.elide(lettering.drawable(name) or f"video {row + 1}", room)
-        draw.text((MARGIN, top + line / 2), label, TEXT, _font(size), anchor="lm")
+        draw.text((MARGIN, top + line / 2), label, theme.TEXT, theme.picture_font(size), anchor="lm")
         _write_scores(draw, columns, row, right, top + line / 2, size)
     return table
 
@@ -155,14 +160,8 @@ def _write_scores(
 ) -> None:
     for column, edge in zip(columns, right, strict=True):
         highest = column.highest[row]
-        font, color = _font(size, bold=highest), _HIGHEST if highest else TEXT
+        font, color = theme.picture_font(size, bold=highest), theme.CHOSEN if highest else theme.TEXT
         draw.text((edge, middle), column.cells[row], color, font, anchor="rm")
-
-
-def _font(size: int, *, bold: bool = False) -> FreeTypeFont:
-    from PIL import ImageFont
-
-    return ImageFont.truetype(str(font_file(bold=bold)), size)
 
 
 def _require_whole(names: Sequence[str], columns: Sequence[ScoreColumn]) -> None:

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from ..embedding import describe
 from ..errors import RichSpaceError
-from .lettering import Lettering, font_file
+from . import theme
+from .lettering import Lettering
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-BACKGROUND, TEXT = "#1e1e24", "#f2f2f5"
 MARGIN, _GAP = 16, 6
 _LEAST_SIZE = 14  # of the lettering, in pixels
 
@@ -55,7 +55,7 @@ def draw_contact_sheet(
 
 def paint_contact_sheet(videos: Sequence[Tensor], labels: Sequence[str], *, columns: int, frame_width: int) -> Image:
     """What `draw_contact_sheet` draws, for a picture that shows more than that."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     if columns < 1:
         raise RichSpaceError("columns", expected="at least 1 frame of each video", got=str(columns))
@@ -63,15 +63,15 @@ def paint_contact_sheet(videos: Sequence[Tensor], labels: Sequence[str], *, colu
     rows = [_row_of_frames(video, columns, frame_width) for video in videos]
     width = 2 * MARGIN + columns * frame_width + (columns - 1) * _GAP
     size = letter_size(width)
-    font, lettering = ImageFont.truetype(str(font_file()), size), Lettering(size)
+    font, lettering = theme.picture_font(size), Lettering(size)
     line = round(1.6 * size)
     height = 2 * MARGIN + sum(line + row[0].height for row in rows) + (len(rows) - 1) * MARGIN
-    sheet = Image.new("RGB", (width, height), BACKGROUND)
+    sheet = Image.new("RGB", (width, height), theme.GROUND)
     draw = ImageDraw.Draw(sheet)
     top = MARGIN
     for number, (row, text) in enumerate(zip(rows, _labels_of(labels, len(videos)), strict=True), start=1):
         label = lettering.elide(lettering.drawable(text) or f"video {number}", width - 2 * MARGIN)
-        draw.text((MARGIN, top), label, TEXT, font)
+        draw.text((MARGIN, top), label, theme.TEXT, font)
         top += line
         for column, frame in enumerate(row):
             sheet.paste(frame, (MARGIN + column * (frame_width + _GAP), top))

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from pathlib import Path
 
-
-def font_file(*, bold: bool = False) -> Path:
-    """Where the font is."""
-    import matplotlib
-
-    return Path(matplotlib.get_data_path(), "fonts", "ttf", f"DejaVuSans{'-Bold' * bold}.ttf")
+from .theme import font_file
 
 
 class Lettering:

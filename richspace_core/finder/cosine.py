@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..embedding import TextEmbedding, describe
 from ..errors import EmbeddingError, RichSpaceError
+from .choice import Choice, Curve
 from .geometry import LineGram, candidate_positions, guide_names, point_on_line, require_steps
 
 #: One guide, or several whose mean guides.
@@ -23,6 +24,10 @@ Guide: TypeAlias = TextEmbedding | Sequence[TextEmbedding]
 
 #: Points of the grids on which the continuous optimum is looked for, each around the best point of the one before.
 _GRIDS = (33, 17, 17)
+#: Prompts whose embeddings differ by less than this share of their length are said to be almost the same.
+_LEAST_CONTRAST = 0.05
+#: A mixture with less than this share of one prompt is said to be nearly pure.
+_LEAST_SHARE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +119,40 @@ class OptimalInterpolation:
     def foot(self) -> TextEmbedding:
         """The guide's perpendicular foot on the line through A and B; formed when first asked for."""
         return self._mixture(point_on_line(self.a.values, self.b.values, self.foot_coefficient))
+
+    def choice(
+        self,
+        *,
+        index: int | None = None,
+        counted: bool = True,
+        remarks: Sequence[str] = (),
+        name_a: str = "A",
+        name_b: str = "B",
+    ) -> Choice:
+        """Return the result in the form that every finder shares, to be shown, saved or drawn.
+
+        Args:
+            index: Candidate picked by hand, 1..steps; None for the finder's own.
+            counted: False where the prompts' tokens were not counted, so that only the full embedding was scored.
+            remarks: What else to say about the choice, before the finder's own remarks.
+            name_a: Text of prompt A.
+            name_b: Text of prompt B.
+
+        Raises:
+            RichSpaceError: If `index` is not one of the candidates.
+        """
+        return cosine_choice(
+            self.scores,
+            self.index if index is None else index,
+            continuous_weight=self.continuous_weight,
+            foot_coefficient=self.foot_coefficient,
+            counted=counted,
+            guide_count=self.guide_count,
+            contrast=self.contrast,
+            remarks=remarks,
+            name_a=name_a,
+            name_b=name_b,
+        )
 
     def _mixture(self, values: Tensor) -> TextEmbedding:
         return TextEmbedding(values, max(self.a.token_count, self.b.token_count))
@@ -219,6 +258,70 @@ def find_optimal_chain(
             raise error.within(f"stage {number}") from error
         mixture = results[-1].embedding
     return ChainedInterpolation(tuple(results))
+
+
+def cosine_choice(
+    scores: Scores,
+    index: int,
+    *,
+    continuous_weight: float,
+    foot_coefficient: float,
+    counted: bool,
+    guide_count: int = 1,
+    contrast: float = 1.0,
+    remarks: Sequence[str] = (),
+    name_a: str = "A",
+    name_b: str = "B",
+) -> Choice:
+    """Return a choice by cosine scores in the form that every finder shares.
+
+    Args:
+        scores: Curves that decided.
+        index: Candidate taken, 1..steps.
+        continuous_weight: Share of A in [0, 1] with the highest score.
+        foot_coefficient: Position of the guide's foot: 0 is A, 1 is B, outside [0, 1] beyond the two prompts.
+        counted: False where the prompts' tokens were not counted, so that only the full embedding was scored.
+        guide_count: Number of guides that were averaged.
+        contrast: How much the prompts differ: the length of B - A, as a share of the longer of A and B.
+        remarks: What else to say about the choice, before the remarks made here.
+        name_a: Text of prompt A.
+        name_b: Text of prompt B.
+
+    Raises:
+        RichSpaceError: If `index` is not one of the candidates.
+    """
+    if counted:
+        total = Curve("sum", scores.total, bound=2.0, derived=True)
+        curves: tuple[Curve, ...] = (total, Curve("full", scores.full), Curve("truncated", scores.truncated))
+    else:
+        curves = (Curve("similarity", scores.full),)
+    own = (
+        "" if counted else "scored on the full embedding (no token counts)",
+        "A and B are almost the same: every mixture looks alike" if contrast < _LEAST_CONTRAST else "",
+        _describe_guide(scores.best_index / scores.steps, foot_coefficient, guide_count),
+    )
+    return Choice(
+        index=index,
+        best=scores.best_index,
+        optimum=continuous_weight,
+        curves=curves,
+        guide=1 - foot_coefficient,
+        remarks=tuple(filter(None, (*remarks, *own))),
+        name_a=name_a,
+        name_b=name_b,
+    )
+
+
+def _describe_guide(share: float, foot_coefficient: float, guide_count: int) -> str:
+    """Return what is unusual about the guide in one line, since each line of a plot's header costs the curves room."""
+    beyond = "A" if foot_coefficient < 0 else "B" if foot_coefficient > 1 else ""
+    pure = "A" if share > 1 - _LEAST_SHARE else "B" if share < _LEAST_SHARE else ""
+    guide = f"the mean of {guide_count} guides" if guide_count > 1 else "the guide"
+    if beyond:
+        return f"{guide} points beyond {beyond}" + (f": nearly pure {pure} is best" if pure else "")
+    if pure:
+        return f"{guide} is closest to pure {pure}"
+    return f"guided by {guide}" if guide_count > 1 else ""
 
 
 def _require_guides(guide: object) -> tuple[TextEmbedding, ...]:

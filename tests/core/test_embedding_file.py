@@ -11,8 +11,8 @@ from richspace_core import EmbeddingError, RichSpaceError
 from richspace_core.embedding_file import MixtureRecord, SavedEmbedding, load_embedding, save_embedding
 
 MIXTURES = (
-    MixtureRecord("a tiger", "a zebra", 14, 30, (0.1, 1 / 3), (0.2, 0.7)),
-    MixtureRecord("47% (a tiger) + 53% (a zebra)", '虎 "quoted"', 1, 5, (), ()),
+    MixtureRecord("a tiger", "a zebra", 14, 30, {"full": (0.1, 1 / 3), "truncated": (0.2, 0.7)}),
+    MixtureRecord("47% (a tiger) + 53% (a zebra)", '虎 "quoted"', 1, 5, {}),
 )
 
 

@@ -5,7 +5,7 @@ from copy import deepcopy
 import pytest
 import torch
 from conditionings import conditioning, extras_of, frozen, identical, random_prompts, values_of
-from node_runs import results
+from node_runs import curves_of, results
 
 POOLED_A, POOLED_B = torch.tensor([[1.0, -2.0, 0.5]]), torch.tensor([[3.0, 4.0, -0.5]])
 MASK_A, MASK_B = torch.tensor([[1, 1, 1, 0, 0, 0, 0, 0]]), torch.tensor([[1, 1, 0, 1, 0, 0, 0, 0]])
@@ -116,8 +116,9 @@ class TestWithoutTokenCounts:
         a, b, guide = random_prompts(counted=False)
         mixture, index, _, (panel,) = results(nodes_by_id["RichSpaceOptimalInterpolate"], a=a, b=b, guide=guide)
         full = core.cosine_scores(values_of(a), values_of(b), values_of(guide), steps=30)
-        assert not panel.counted
-        assert torch.equal(panel.scores.full, full)
+        ((name, values),) = curves_of(panel).items()
+        assert name == "similarity"
+        assert torch.equal(values, full)
         assert index == int(full.argmax()) + 1
         assert "richspace" not in extras_of(mixture)
 
@@ -126,14 +127,14 @@ class TestWithoutTokenCounts:
         prompts = dict(zip(("a", "b", "guide"), random_prompts(), strict=True))
         del extras_of(prompts[uncounted])["richspace"]
         ((panel,),) = results(nodes_by_id["RichSpaceCosineScore"], **prompts)
-        assert not panel.counted
-        assert torch.equal(panel.scores.full, panel.scores.truncated)
+        assert list(curves_of(panel)) == ["similarity"]
 
     def test_counted_prompts_are_scored_on_their_tokens_too(self, nodes_by_id):
         a, b, guide = random_prompts()
         ((panel,),) = results(nodes_by_id["RichSpaceCosineScore"], a=a, b=b, guide=guide)
-        assert panel.counted
-        assert not torch.equal(panel.scores.full, panel.scores.truncated)
+        curves = curves_of(panel)
+        assert list(curves) == ["sum", "full", "truncated"]
+        assert not torch.equal(curves["full"], curves["truncated"])
 
     @pytest.mark.parametrize("node", ["ConditioningAverage", "ConditioningConcat", "ConditioningZeroOut"])
     def test_what_a_stock_node_has_made_of_it_is_no_longer_the_tensor_that_was_counted(self, nodes_by_id, node):

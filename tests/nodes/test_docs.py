@@ -6,8 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from richspace_core.drawing.score_plot import ScorePanel
-from richspace_core.finder.cosine import Scores
+from richspace_core.finder.cosine import Scores, cosine_choice
 
 MOST_BYTES_OF_PICTURES = 1e6  # all together
 
@@ -52,12 +51,12 @@ def test_the_finder_s_help_page_explains_every_remark(root):
     scores = Scores(curve, curve)
 
     def remarks(**about):
-        usual = {"chosen": 1, "continuous_weight": 0.5, "foot_coefficient": 0.5, "counted": True}
-        return ScorePanel(scores, **usual | about).remarks
+        usual = {"index": 1, "continuous_weight": 0.5, "foot_coefficient": 0.5, "counted": True}
+        return cosine_choice(scores, **usual | about).remarks
 
     seen = [
         *remarks(counted=False, contrast=0.0, foot_coefficient=-0.5),
-        *ScorePanel(
+        *cosine_choice(
             Scores(torch.arange(4.0).double(), curve), 1, continuous_weight=1, foot_coefficient=0.5, counted=True
         ).remarks,
         *remarks(guide_count=2),

@@ -75,8 +75,10 @@ class TestRoundTrip:
         mixture, *_, scores = results(nodes_by_id["RichSpaceOptimalInterpolate"], a=a, b=b, guide=guide, steps=7)
         results(save, conditioning=mixture, scores=scores)
         (record,) = core.embedding_file.load_embedding(folders[0] / "RichSpace_00001_.safetensors").mixtures
-        assert torch.tensor(record.full, dtype=torch.float64).equal(scores[0].scores.full)
-        assert torch.tensor(record.truncated, dtype=torch.float64).equal(scores[0].scores.truncated)
+        seen = {curve.name: curve.values for curve in scores[0].curves}
+        assert set(record.curves) == {"full", "truncated"}
+        for name, values in record.curves.items():
+            assert torch.tensor(values, dtype=torch.float64).equal(seen[name])
 
     def test_the_pack_s_version_is_in_the_file(self, save, load, root):
         results(save, conditioning=random_prompts()[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from conditionings import conditioning, extras_of, identical, random_prompts, values_of
-from node_runs import results, run_node, says
+from node_runs import curves_of, results, run_node, says
 from PIL import Image
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
@@ -71,8 +71,8 @@ class TestOptimalInterpolate:
         assert identical(values_of(mixture), expected.embedding.values)
         assert extras_of(mixture)["richspace"]["token_count"] == expected.embedding.token_count
         assert (index, weight) == (expected.index, expected.weight)
-        assert torch.equal(panel.scores.total, expected.scores.total)
-        assert (panel.chosen, panel.foot_coefficient) == (index, expected.foot_coefficient)
+        assert torch.equal(curves_of(panel)["sum"], expected.scores.total)
+        assert (panel.index, panel.guide) == (index, 1 - expected.foot_coefficient)
 
     @pytest.mark.parametrize("index", [1, 3, 8])
     def test_takes_the_index_picked_by_hand(self, optimal, nodes_by_id, prompts, index):
@@ -80,7 +80,7 @@ class TestOptimalInterpolate:
         a, b = prompts["a"], prompts["b"]
         by_hand = results(nodes_by_id["RichSpaceInterpolate"], a=a, b=b, index=index, steps=8)
         assert identical((mixture,), by_hand)
-        assert (chosen, weight, panel.chosen) == (index, index / 8, index)
+        assert (chosen, weight, panel.index) == (index, index / 8, index)
 
     def test_the_verdict_says_that_the_index_was_picked_by_hand(self, optimal, prompts):
         _, best, _, (panel,) = results(optimal, **prompts)
@@ -116,9 +116,9 @@ class TestFootScoresAndHand:
     def test_the_scores_are_those_of_the_optimal_interpolation(self, nodes_by_id, optimal, prompts):
         ((panel,),) = results(nodes_by_id["RichSpaceCosineScore"], **prompts, steps=9)
         _, index, _, (same,) = results(optimal, **prompts, steps=9)
-        assert torch.equal(panel.scores.full, same.scores.full)
-        assert torch.equal(panel.scores.truncated, same.scores.truncated)
-        assert panel.chosen == index
+        for name, values in curves_of(panel).items():
+            assert torch.equal(values, curves_of(same)[name])
+        assert panel.index == index
 
     @every_dtype
     def test_the_hand_picked_candidate_is_the_core_s(self, nodes_by_id, core, dtype):
@@ -193,7 +193,7 @@ class TestChainedFinder:
         assert identical(in_one, mixture)
         assert [panel.verdict for panel in scores] == [panel.verdict for panel in panels]
         for panel, expected in zip(scores, panels, strict=True):
-            assert torch.equal(panel.scores.total, expected.scores.total)
+            assert torch.equal(curves_of(panel)["sum"], curves_of(expected)["sum"])
             assert (panel.name_a, panel.name_b) == (expected.name_a, expected.name_b)
 
     @every_dtype
@@ -204,7 +204,7 @@ class TestChainedFinder:
         stages = list(zip(wrapped[::2], wrapped[1::2], strict=True))
         expected = core.find_optimal_chain(embedding(core, first), stages, steps=13)
         assert identical(values_of(mixture), expected.embedding.values)
-        assert [panel.chosen for panel in scores] == [stage.index for stage in expected.stages]
+        assert [panel.index for panel in scores] == [stage.index for stage in expected.stages]
 
     def test_one_stage_is_the_optimal_interpolation(self, chained, optimal, prompts):
         mixture, *_ = results(optimal, **prompts)
@@ -260,10 +260,11 @@ class TestFurtherGuides:
         expected = core.find_optimal(embedding(core, a), embedding(core, b), embeddings, steps=17)
         assert identical(values_of(mixture), expected.embedding.values)
         assert (index, weight) == (expected.index, expected.weight)
-        assert torch.equal(panel.scores.total, expected.scores.total)
-        assert (panel.foot_coefficient, panel.guide_count) == (expected.foot_coefficient, count)
+        assert torch.equal(curves_of(panel)["sum"], expected.scores.total)
+        assert panel.guide == 1 - expected.foot_coefficient
+        assert any(f"the mean of {count} guides" in remark for remark in panel.remarks)
         alone = results(optimal, a=a, b=b, guide=guides[0], steps=17)
-        assert not torch.equal(alone[3][0].scores.total, panel.scores.total)
+        assert not torch.equal(curves_of(alone[3][0])["sum"], curves_of(panel)["sum"])
 
     @every_dtype
     def test_of_a_chain_reach_the_core_chain(self, chained, core, dtype):
@@ -276,8 +277,9 @@ class TestFurtherGuides:
         expected = core.find_optimal_chain(x, stages, steps=13)
         assert identical(values_of(mixture), expected.embedding.values)
         for panel, stage in zip(scores, expected.stages, strict=True):
-            assert torch.equal(panel.scores.total, stage.scores.total)
-            assert (panel.chosen, panel.guide_count) == (stage.index, stage.guide_count)
+            assert torch.equal(curves_of(panel)["sum"], stage.scores.total)
+            assert panel.index == stage.index
+            assert any(f"the mean of {stage.guide_count} guides" in remark for remark in panel.remarks)
 
     @every_dtype
     def test_of_a_chain_equal_those_of_the_nodes_wired_one_by_one(self, chained, optimal, dtype):
@@ -293,9 +295,12 @@ class TestFurtherGuides:
             lists[f"guides_{number}"] = further_guides_of(number, *further)
         in_one, scores = results(chained, first=first, stages=stages_of(*stages), **lists, steps=13)
         assert identical(in_one, mixture)
-        assert [panel.guide_count for panel in scores] == [3, 1, 2, 3, 1]
+        counts = ["the mean of 3 guides", "", "the mean of 2 guides", "the mean of 3 guides", ""]
+        for panel, count in zip(scores, counts, strict=True):
+            assert count in " ".join(panel.remarks)
+            assert bool(count) == ("the mean" in " ".join(panel.remarks))
         for panel, expected in zip(scores, panels, strict=True):
-            assert torch.equal(panel.scores.total, expected.scores.total)
+            assert torch.equal(curves_of(panel)["sum"], curves_of(expected)["sum"])
 
     @pytest.mark.parametrize("absent", [None, {}, {"guide_2": None, "guide_3": None}])
     def test_that_are_not_wired_count_as_absent(self, optimal, chained, prompts, absent):
@@ -342,9 +347,8 @@ class TestFurtherGuides:
     def test_without_a_token_count_leave_the_full_embedding_alone(self, optimal, prompts):
         uncounted = conditioning(values_of(prompts["guide"]))
         (panel,) = results(optimal, **prompts, guides=further_guides(uncounted))[3]
-        assert not panel.counted
-        assert torch.equal(panel.scores.full, panel.scores.truncated)
-        assert panel.remarks == ["scored on the full embedding (no token counts)", "guided by the mean of 2 guides"]
+        assert list(curves_of(panel)) == ["similarity"]
+        assert panel.remarks == ("scored on the full embedding (no token counts)", "guided by the mean of 2 guides")
 
 
 class TestBadFurtherGuides:

@@ -58,7 +58,7 @@ class TestContactSheet:
         return [torch.rand(9, 16, 24, 3, generator=generator) for _ in range(3)]
 
     def test_the_sheet_is_the_core_s(self, sheet, core, videos):
-        draw = core.contact_sheet.draw_contact_sheet
+        draw = core.drawing.contact_sheet.draw_contact_sheet
         labels = ["one", "two", "three"]
         (image,) = results(sheet, frames=videos, labels=labels, columns=[4], frame_width=[96])
         assert torch.equal(image, draw(videos, labels, columns=4, frame_width=96)[None])

@@ -48,3 +48,8 @@ class ProgressEvents(list[tuple[int, int, Any]]):
         """What the host calls."""
         self.append((value, total, preview))
         self.on_step(value)
+
+
+def curves_of(choice: Any) -> dict[str, torch.Tensor]:
+    """Return a choice's curves: values by name."""
+    return {curve.name: curve.values for curve in choice.curves}

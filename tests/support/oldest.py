@@ -23,7 +23,7 @@ TESTS = (
     "core/test_metrics.py",
     "core/test_metrics_backbones.py",
     "core/test_model_folder.py",
-    "core/test_plotting.py",
+    "core/drawing/test_score_plot.py",
     "core/test_sampling.py",
     "nodes/test_native_lora.py",
     "nodes/test_native_lora_changes.py",

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 SNAPSHOT = ROOT / "tests" / "surface.json"
 ADVICE = (
     "Take the change back. Where a node has to be another one, give it a new id, leave the old one out, and add to "
-    "nodes/host/replacements.py how the new one takes its place in saved workflows. Only what no version was ever released "
-    "with may be taken out of tests/surface.json by hand."
+    "nodes/host/replacements.py how the new one takes its place in saved workflows. Only what no version was ever "
+    "released with may be taken out of tests/surface.json by hand."
 )
 
 #: What an input says of its looks, which may change.

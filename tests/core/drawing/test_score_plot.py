@@ -9,11 +9,12 @@ import matplotlib
 import pytest
 import torch
 
-from richspace_core.drawing import score_plot as plotting
-from richspace_core.drawing.score_plot import ScorePanel, plot_scores
+from richspace_core.drawing import score_plot
+from richspace_core.drawing.scale import ValueScale
+from richspace_core.drawing.score_plot import plot_scores
 from richspace_core.embedding import TextEmbedding
 from richspace_core.errors import RichSpaceError
-from richspace_core.finder.cosine import Scores, find_optimal
+from richspace_core.finder.cosine import Scores, cosine_choice, find_optimal
 
 
 def found(*, steps=30, mix=0.45, seed=0, noise=1.0):
@@ -24,11 +25,15 @@ def found(*, steps=30, mix=0.45, seed=0, noise=1.0):
     return find_optimal(TextEmbedding(a, 7), TextEmbedding(b, 9), TextEmbedding(guide, 11), steps=steps)
 
 
+def choice_of(result, *, chosen=None, **about):
+    return result.choice(index=chosen, **about)
+
+
 def figure_of(*panels, width=768, height=448):
     """The figure as plot_scores rasterises it, laid out."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    figure = plotting._figure(panels, width=width, height=height)
+    figure = score_plot._make_figure(panels, width=width, height=height)
     FigureCanvasAgg(figure)
     figure.draw_without_rendering()
     return figure
@@ -53,7 +58,7 @@ def everything_said(figure):
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_panels_stand_one_below_the_other(count):
-    picture = plot_scores([ScorePanel.of(found(seed=seed)) for seed in range(count)], width=320, height=200)
+    picture = plot_scores([choice_of(found(seed=seed)) for seed in range(count)], width=320, height=200)
     assert picture.shape == (200 * count, 320, 3)
     assert picture.dtype == torch.float32
     assert 0 <= picture.min() < 0.2
@@ -62,21 +67,21 @@ def test_panels_stand_one_below_the_other(count):
 
 @pytest.mark.parametrize(("width", "height"), [(256, 128), (257, 149), (333, 251), (767, 449), (1001, 777)])
 def test_size_is_exact(width, height):
-    assert plot_scores([ScorePanel.of(found())], width=width, height=height).shape == (height, width, 3)
+    assert plot_scores([choice_of(found())], width=width, height=height).shape == (height, width, 3)
 
 
 def test_default_size():
-    assert plot_scores([ScorePanel.of(found())]).shape == (448, 768, 3)
+    assert plot_scores([choice_of(found())]).shape == (448, 768, 3)
 
 
 def test_the_same_panel_gives_the_same_pixels():
-    panel = ScorePanel.of(found(), name_a="tiger", name_b="zebra")
+    panel = choice_of(found(), name_a="tiger", name_b="zebra")
     assert torch.equal(plot_scores([panel]), plot_scores([panel]))
 
 
 def test_another_choice_gives_other_pixels():
     result = found()
-    assert not torch.equal(plot_scores([ScorePanel.of(result)]), plot_scores([ScorePanel.of(result, chosen=3)]))
+    assert not torch.equal(plot_scores([choice_of(result)]), plot_scores([choice_of(result, chosen=3)]))
 
 
 # The panel
@@ -84,10 +89,11 @@ def test_another_choice_gives_other_pixels():
 
 def test_panel_of_a_result():
     result = found()
-    panel = ScorePanel.of(result, counted=False, name_a="tiger", name_b="zebra")
-    assert panel.scores is result.scores
-    assert (panel.chosen, panel.continuous_weight) == (result.index, result.continuous_weight)
-    assert (panel.foot_coefficient, panel.counted) == (result.foot_coefficient, False)
+    panel = choice_of(result, counted=False, name_a="tiger", name_b="zebra")
+    (curve,) = panel.curves
+    assert curve.values is result.scores.full
+    assert (panel.index, panel.optimum) == (result.index, result.continuous_weight)
+    assert panel.guide == 1 - result.foot_coefficient
     assert (panel.name_a, panel.name_b) == ("tiger", "zebra")
 
 
@@ -104,13 +110,13 @@ def test_panel_of_a_result():
 def test_verdict(chosen, steps, verdict):
     curve = torch.zeros(steps, dtype=torch.float64)
     curve[chosen - 1] = 0.5
-    panel = ScorePanel(Scores(curve, curve), chosen, continuous_weight=0.5, foot_coefficient=0.5, counted=True)
+    panel = cosine_choice(Scores(curve, curve), chosen, continuous_weight=0.5, foot_coefficient=0.5, counted=True)
     assert panel.verdict == verdict
 
 
 def test_verdict_of_a_hand_picked_candidate():
     result = found()
-    verdict = ScorePanel.of(result, chosen=16).verdict
+    verdict = choice_of(result, chosen=16).verdict
     assert verdict == f"16 of 30: 53% A, 47% B, picked by hand (the finder says {result.index})"
 
 
@@ -130,19 +136,21 @@ def test_verdict_of_a_hand_picked_candidate():
 def test_a_best_candidate_at_an_end_is_said(best, steps, foot, remark):
     curve = torch.zeros(steps, dtype=torch.float64)
     curve[best - 1] = 0.5
-    assert ScorePanel(Scores(curve, curve), steps // 2, 0.5, foot, counted=True).remarks == remark
+    choice = cosine_choice(Scores(curve, curve), steps // 2, continuous_weight=0.5, foot_coefficient=foot, counted=True)
+    assert list(choice.remarks) == remark
 
 
 @pytest.mark.parametrize(("noise", "said"), [(1.0, False), (0.1, False), (0.03, True), (1e-4, True)])
 @pytest.mark.parametrize("counted", [False, True])
 def test_prompts_that_are_almost_the_same(noise, said, counted):
-    panel = ScorePanel.of(found(noise=noise), counted=counted)
+    panel = choice_of(found(noise=noise), counted=counted)
     assert ("A and B are almost the same: every mixture looks alike" in panel.remarks) is said
 
 
 def test_every_remark_at_once_fits_into_the_picture():
     curve = torch.linspace(0, 1, 30, dtype=torch.float64)
-    panel = ScorePanel(Scores(curve, curve), 3, 1.0, -0.5, counted=False, guide_count=8, contrast=0.01)
+    unusual = {"counted": False, "guide_count": 8, "contrast": 0.01}
+    panel = cosine_choice(Scores(curve, curve), 3, continuous_weight=1.0, foot_coefficient=-0.5, **unusual)
     figure = figure_of(panel)
     notes = marks(figure, "note")
     assert [note.get_text() for note in notes] == [panel.verdict.partition(", ")[2].partition(", ")[2], *panel.remarks]
@@ -154,13 +162,13 @@ def test_every_remark_at_once_fits_into_the_picture():
 @pytest.mark.parametrize("counted", [False, True])
 def test_a_panel_in_plain_json(counted):
     result = found()
-    panel = ScorePanel.of(result, chosen=3, counted=counted, name_a="tiger", name_b="zebra")
+    panel = choice_of(result, chosen=3, counted=counted, name_a="tiger", name_b="zebra")
     data = json.loads(json.dumps(panel.as_json(), allow_nan=False))
     assert (data["steps"], data["chosen"], data["best"]) == (30, 3, result.index)
     assert data["optimum"] == result.continuous_weight
     assert data["guide"] == 1 - result.foot_coefficient
     assert data["prompts"] == {"A": "tiger", "B": "zebra"}
-    assert data["remarks"] == panel.remarks
+    assert data["remarks"] == list(panel.remarks)
     assert len(data["choices"]) == 30
     assert panel.verdict.startswith(data["choices"][2] + ", picked by hand")
     scores = {"sum": result.scores.total, "full": result.scores.full, "truncated": result.scores.truncated}
@@ -170,19 +178,19 @@ def test_a_panel_in_plain_json(counted):
 
 @pytest.mark.parametrize("chosen", [0, -1, 31, 2.0, True, "3"])
 def test_chosen_must_be_a_candidate(chosen):
-    with pytest.raises(RichSpaceError, match=r"chosen: expected a candidate between 1 and 30, got .*Candidates count"):
-        ScorePanel.of(found(), chosen=chosen)
+    with pytest.raises(RichSpaceError, match=r"index: expected a candidate between 1 and 30, got .*Candidates count"):
+        choice_of(found(), chosen=chosen)
 
 
 def test_no_panels():
-    with pytest.raises(RichSpaceError, match=r"panels: expected at least one finder's scores, got none\."):
+    with pytest.raises(RichSpaceError, match=r"choices: expected at least one finder's scores, got none\."):
         plot_scores([])
 
 
 @pytest.mark.parametrize(("size", "message"), [((255, 255), "width: .*256.*255"), ((400, 199), "height: .*200.*199")])
 def test_too_small_to_read(size, message):
     with pytest.raises(RichSpaceError, match=message):
-        plot_scores([ScorePanel.of(found())], width=size[0], height=size[1])
+        plot_scores([choice_of(found())], width=size[0], height=size[1])
 
 
 # What is drawn, and where
@@ -190,7 +198,7 @@ def test_too_small_to_read(size, message):
 
 def test_curves_are_the_scores():
     result = found()
-    figure = figure_of(ScorePanel.of(result))
+    figure = figure_of(choice_of(result))
     for name, values in [
         ("sum", result.scores.total),
         ("full", result.scores.full),
@@ -204,7 +212,7 @@ def test_curves_are_the_scores():
 @pytest.mark.parametrize("chosen", [None, 1, 22, 30])
 def test_chosen_candidate_is_marked_on_the_sum(chosen):
     result = found()
-    figure = figure_of(ScorePanel.of(result, chosen=chosen))
+    figure = figure_of(choice_of(result, chosen=chosen))
     index = chosen or result.index
     (dot,) = marks(figure, "chosen")
     assert (list(dot.get_xdata()), list(dot.get_ydata())) == ([index], [float(result.scores.total[index - 1])])
@@ -218,14 +226,14 @@ def test_chosen_candidate_is_marked_on_the_sum(chosen):
 
 def test_the_finders_own_choice_is_ringed_when_another_was_picked():
     result = found()
-    assert not marks(figure_of(ScorePanel.of(result)), "finder's choice")
-    (ring,) = marks(figure_of(ScorePanel.of(result, chosen=22)), "finder's choice")
+    assert not marks(figure_of(choice_of(result)), "finder's choice")
+    (ring,) = marks(figure_of(choice_of(result, chosen=22)), "finder's choice")
     assert list(ring.get_xdata()) == [result.index]
 
 
 def test_optimum_and_foot_are_on_the_candidates_axis():
     result = found()
-    figure = figure_of(ScorePanel.of(result))
+    figure = figure_of(choice_of(result))
     for line in marks(figure, "optimum"):
         assert list(line.get_xdata()) == pytest.approx([30 * result.continuous_weight] * 2)
     (foot,) = marks(figure, "guide")
@@ -235,22 +243,22 @@ def test_optimum_and_foot_are_on_the_candidates_axis():
 
 @pytest.mark.parametrize(("mix", "beyond"), [(1.8, "A"), (-0.8, "B")])
 def test_foot_beyond_a_prompt_is_said_not_drawn(mix, beyond):
-    figure = figure_of(ScorePanel.of(found(mix=mix)))
+    figure = figure_of(choice_of(found(mix=mix)))
     assert words(figure, "note") == [f"the guide points beyond {beyond}: nearly pure {beyond} is best"]
     assert not marks(figure, "guide")
 
 
 def test_title_is_the_verdict():
-    figure = figure_of(ScorePanel.of(found()), ScorePanel.of(found(), chosen=22))
+    figure = figure_of(choice_of(found()), choice_of(found(), chosen=22))
     first, second = words(figure, "title")
-    assert first == ScorePanel.of(found()).verdict
-    assert ", ".join([second, *words(figure, "note")]) == ScorePanel.of(found(), chosen=22).verdict
+    assert first == choice_of(found()).verdict
+    assert ", ".join([second, *words(figure, "note")]) == choice_of(found(), chosen=22).verdict
     assert words(figure, "stage") == ["stage 1", "stage 2"]
 
 
 def test_without_token_counts_there_is_one_curve():
     result = found()
-    figure = figure_of(ScorePanel.of(result, counted=False))
+    figure = figure_of(choice_of(result, counted=False))
     assert not marks(figure, "sum") + marks(figure, "full") + marks(figure, "truncated")
     (curve,) = marks(figure, "similarity")
     assert list(curve.get_ydata()) == result.scores.full.tolist()
@@ -270,7 +278,7 @@ def test_without_token_counts_there_is_one_curve():
     ],
 )
 def test_candidates_axis(steps, numbers, shares):
-    figure = figure_of(ScorePanel.of(found(steps=steps)))
+    figure = figure_of(choice_of(found(steps=steps)))
     assert words(figure, "candidate") == numbers
     assert words(figure, "share") == shares
 
@@ -281,7 +289,7 @@ def test_candidates_axis(steps, numbers, shares):
 def test_nothing_overlaps_or_leaves_the_picture(steps, noise):
     result = found(steps=steps, noise=noise)
     names = {"name_a": "W" * 80, "name_b": "The zebra, moves gracefully through the forest, its fur flowing."}
-    figure = figure_of(ScorePanel.of(result, **names), ScorePanel.of(result, chosen=1, **names))
+    figure = figure_of(choice_of(result, **names), choice_of(result, chosen=1, **names))
     from matplotlib.text import Text
 
     boxes = [text.get_window_extent() for text in figure.findobj(Text) if text.get_text()]
@@ -296,7 +304,7 @@ def test_nothing_overlaps_or_leaves_the_picture(steps, noise):
 def test_scores_have_plain_labels_that_differ(noise):
     scores = found(noise=noise).scores
     for values, bound in [(scores.total, 2), (scores.full, 1)]:
-        scale = plotting._Scale.of(values, bound)
+        scale = ValueScale.fit(values, bound)
         assert scale.low < values.min() <= values.max() < scale.high
         assert 1 <= len(scale.ticks) == len(set(scale.labels))
         assert all(abs(tick) <= bound for tick in scale.ticks)
@@ -305,7 +313,7 @@ def test_scores_have_plain_labels_that_differ(noise):
 
 
 def test_negative_scores():
-    scale = plotting._Scale.of(torch.tensor([-0.9, -0.1, 0.1], dtype=torch.float64), 1)
+    scale = ValueScale.fit(torch.tensor([-0.9, -0.1, 0.1], dtype=torch.float64), 1)
     assert scale.labels == ("\N{MINUS SIGN}1.0", "\N{MINUS SIGN}0.5", "0.0")
 
 
@@ -313,7 +321,7 @@ def test_negative_scores():
 
 
 def drawn_names(name_a, name_b="B"):
-    figure = figure_of(ScorePanel.of(found(), name_a=name_a, name_b=name_b))
+    figure = figure_of(choice_of(found(), name_a=name_a, name_b=name_b))
     return words(figure, "name A") + words(figure, "name B")
 
 
@@ -359,12 +367,12 @@ def test_a_long_word_is_cut_inside():
 
 def test_global_state_is_left_alone():
     before = dict(matplotlib.rcParams)
-    plot_scores([ScorePanel.of(found())])
+    plot_scores([choice_of(found())])
     assert dict(matplotlib.rcParams) == before
 
 
 def test_global_settings_do_not_change_the_picture():
-    panel = ScorePanel.of(found(), chosen=22, name_a="$tiger$", name_b="zebra_1")
+    panel = choice_of(found(), chosen=22, name_a="$tiger$", name_b="zebra_1")
     plain = plot_scores([panel])
     odd = {
         "text.usetex": True,
@@ -385,7 +393,7 @@ def test_global_settings_do_not_change_the_picture():
 
 
 def test_threads_draw_the_same_picture():
-    panels = [ScorePanel.of(found(seed=seed)) for seed in range(3)]
+    panels = [choice_of(found(seed=seed)) for seed in range(3)]
     alone = [plot_scores([panel], width=256, height=160) for panel in panels]
     with ThreadPoolExecutor(3) as threads:
         together = list(threads.map(lambda panel: plot_scores([panel], width=256, height=160), panels))
@@ -395,17 +403,17 @@ def test_threads_draw_the_same_picture():
 def test_scores_are_not_changed():
     result = found()
     before = result.scores.full.clone()
-    plot_scores([ScorePanel.of(result)])
+    plot_scores([choice_of(result)])
     assert torch.equal(result.scores.full, before)
 
 
 def test_matplotlib_is_imported_only_to_draw_and_pyplot_never():
     script = """
 import sys, torch
-from richspace_core.finder.cosine import Scores
-from richspace_core.drawing.score_plot import ScorePanel, plot_scores
+from richspace_core.finder.cosine import Scores, cosine_choice
+from richspace_core.drawing.score_plot import plot_scores
 curve = torch.tensor([0.5, 0.9], dtype=torch.float64)
-panel = ScorePanel(Scores(curve, curve), 2, continuous_weight=0.9, foot_coefficient=0.1, counted=True)
+panel = cosine_choice(Scores(curve, curve), 2, continuous_weight=0.9, foot_coefficient=0.1, counted=True)
 panel.verdict
 assert not any(name.partition(".")[0] == "matplotlib" for name in sys.modules)
 plot_scores([panel], width=256, height=160)
