@@ -26,7 +26,7 @@ DEMO_NOTE = (
 DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Number types that a loader offers, by name; None is for the loader to choose."""
 
-_DEMO_FOLDER = Path(__file__).parent.parent / "demo_model"
+_DEMO_FOLDER = Path(__file__).parents[2] / "demo_model"
 _SEARCH_DEPTH = 4
 
 

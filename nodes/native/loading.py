@@ -7,9 +7,8 @@ by its own steps (`comfy.sd.load_diffusion_model_state_dict`, `comfy.sd.VAE`), s
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ import comfy.supported_models
 import comfy.utils
 import folder_paths
 import torch
-from comfy.ldm.cogvideo.model import CogVideoXTransformer3DModel
 from comfy.ldm.cogvideo.vae import AutoencoderKLCogVideoX
 from comfy.model_patcher import CoreModelPatcher
 from comfy.sd1_clip import SD1Tokenizer, SDTokenizer
@@ -61,15 +59,7 @@ def load_folder(folder: CogVideoXFolder, dtype: torch.dtype | None) -> NativePar
         folder: Checked already.
         dtype: Floating point type of the denoiser's weights; None for what the host chooses.
     """
-    from diffusers import AutoencoderKLCogVideoX as TheirVAE
-    from diffusers import CogVideoXTransformer3DModel as TheirTransformer
-
-    config = replace(
-        folder,
-        transformer=_with_defaults(TheirTransformer, folder.transformer),
-        vae=_with_defaults(TheirVAE, folder.vae),
-    )
-    return NativeParts(config, _make_model(config, dtype), _make_clip(config), _make_vae(config))
+    return NativeParts(folder, _make_model(folder, dtype), _make_clip(folder), _make_vae(folder))
 
 
 def load_file(file: Path, dtype: torch.dtype | None) -> NativeParts:
@@ -89,17 +79,6 @@ def load_file(file: Path, dtype: torch.dtype | None) -> NativeParts:
             hint="Choose a diffusers folder, or a file that holds diffusers' or ComfyUI's CogVideoX transformer.",
         )
     return NativeParts(native.recognise(model), model)
-
-
-def _with_defaults(kind: type[Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration with diffusers' own value for everything that it leaves out."""
-    parameters = inspect.signature(kind.__init__).parameters.values()
-    return {each.name: each.default for each in parameters if each.default is not inspect.Parameter.empty} | {**config}
-
-
-def _accepted(kind: type[Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a configuration a class of the host has a parameter for."""
-    return {name: config[name] for name in inspect.signature(kind.__init__).parameters if name in config}
 
 
 def _read(files: Iterable[Path]) -> dict[str, Tensor]:
@@ -123,7 +102,7 @@ def _require_fit(folder: CogVideoXFolder, part: Part, network: torch.nn.Module, 
 def _make_model(config: CogVideoXFolder, dtype: torch.dtype | None) -> Any:
     weights = native.host_keys(_read(config.weight_files("transformer")))
     # The host takes every CogVideoX for one with rotary positions, and is corrected afterwards.
-    settings = _accepted(CogVideoXTransformer3DModel, config.transformer) | {
+    settings = asdict(config.transformer) | {
         "image_model": "cogvideox",
         "use_rotary_positional_embeddings": True,
     }
@@ -149,7 +128,7 @@ def _make_model(config: CogVideoXFolder, dtype: torch.dtype | None) -> Any:
 def _latent_format(config: CogVideoXConfig) -> comfy.latent_formats.LatentFormat:
     made = comfy.latent_formats.CogVideoX()
     made.scale_factor = config.scaling_factor
-    made.latent_channels = config.vae["latent_channels"]
+    made.latent_channels = config.vae.latent_channels
     made.spacial_downscale_ratio = config.spatial_ratio
     made.temporal_downscale_ratio = config.temporal_ratio
     return made
@@ -210,16 +189,16 @@ def _make_vae(config: CogVideoXFolder) -> Any:
     with torch.device("meta"):  # the host's wrapper, of the one size that it knows and without memory
         made = comfy.sd.VAE(sd=AutoencoderKLCogVideoX().state_dict())
     network = AutoencoderKLCogVideoX(
-        block_out_channels=tuple(config.vae["block_out_channels"]),
-        latent_channels=config.vae["latent_channels"],
-        layers_per_block=config.vae["layers_per_block"],
-        groups=config.vae["norm_num_groups"],
+        block_out_channels=config.vae.block_out_channels,
+        latent_channels=config.vae.latent_channels,
+        layers_per_block=config.vae.layers_per_block,
+        groups=config.vae.norm_num_groups,
         temporal_compression_ratio=config.temporal_ratio,
     )
     network.eval().to(made.vae_dtype)
     management.archive_model_dtypes(network)
     space, time = config.spatial_ratio, config.temporal_ratio
-    made.first_stage_model, made.latent_channels, made.size = network, config.vae["latent_channels"], None
+    made.first_stage_model, made.latent_channels, made.size = network, config.vae.latent_channels, None
     made.upscale_ratio = (lambda frames: max(0, (frames - 1) * time + 1), space, space)
     made.downscale_ratio = (lambda frames: max(0, (frames + time - 1) // time), space, space)
     made.upscale_index_formula = made.downscale_index_formula = (time, space, space)

@@ -65,12 +65,12 @@ def recognise(model: Any) -> CogVideoXConfig:
         ModelFolderError: If it is none of them.
     """
     network = network_of(model)
-    known = {(_width(each), each.transformer["patch_size_t"]): each for each in PUBLISHED}
+    known = {(each.transformer.width, each.transformer.patch_size_t): each for each in PUBLISHED}
     config = known.get((network.dim, network.patch_size_t))
     if config is None:
-        names = ", ".join(f"{each.name} ({_width(each)} wide)" for each in PUBLISHED)
+        names = ", ".join(f"{each.name} ({each.transformer.width} wide)" for each in PUBLISHED)
         raise _unknown(names, f"one that is {network.dim} wide")
-    if network.in_channels != config.transformer["in_channels"]:
+    if network.in_channels != config.transformer.in_channels:
         raise _unknown("a text-to-video model", f"one that reads {network.in_channels} channels, pictures among them")
     return config
 
@@ -162,7 +162,7 @@ def published_sampling(model: Any) -> PublishedSampling:
 def empty_latent(config: CogVideoXConfig, size: VideoSize, videos: int) -> dict[str, Any]:
     """The host's LATENT of videos that are yet to be made."""
     frames, ratio = config.latent_frames(size.frames), config.spatial_ratio
-    shape = videos, config.vae["latent_channels"], frames, size.height // ratio, size.width // ratio
+    shape = videos, config.vae.latent_channels, frames, size.height // ratio, size.width // ratio
     return {"samples": torch.zeros(shape, device=intermediate_device()), "downscale_ratio_spacial": ratio}
 
 
@@ -178,10 +178,6 @@ class PublishedSampling(ModelSamplingDiscrete, V_PREDICTION):
         self.config = config
         alphas = config.make_scheduler("DDIM").alphas_cumprod.double().clamp(min=_LAST_ALPHA)
         self.set_sigmas(((1 - alphas) / alphas) ** 0.5)
-
-
-def _width(config: CogVideoXConfig) -> int:
-    return int(config.transformer["num_attention_heads"] * config.transformer["attention_head_dim"])
 
 
 def _unknown(expected: str, got: str) -> ModelFolderError:
@@ -213,7 +209,7 @@ def _rotary_table(
     from diffusers.pipelines.cogvideo.pipeline_cogvideox import get_resize_crop_region_for_grid
 
     model = config.transformer
-    base_height, base_width = (model[side] // model["patch_size"] for side in ("sample_height", "sample_width"))
+    base_height, base_width = (side // model.patch_size for side in (model.sample_height, model.sample_width))
     area: dict[str, Any]
     if config.patch_frames == 1:
         area = {"crops_coords": get_resize_crop_region_for_grid((height, width), base_width, base_height)}
@@ -221,7 +217,7 @@ def _rotary_table(
         largest = max(base_height, height), max(base_width, width)
         area = {"crops_coords": None, "grid_type": "slice", "max_size": largest}
     cos, sin = get_3d_rotary_pos_embed(
-        model["attention_head_dim"], grid_size=(height, width), temporal_size=frames, device=device, **area
+        model.attention_head_dim, grid_size=(height, width), temporal_size=frames, device=device, **area
     )
     return cos, sin
 
@@ -237,8 +233,8 @@ def _embed_with_sines(config: CogVideoXConfig, patch_embed: Any, text_embeds: Te
         patch_embed.dim,
         (width // patch, height // patch),
         frames,
-        config.transformer["spatial_interpolation_scale"],
-        config.transformer["temporal_interpolation_scale"],
+        config.transformer.spatial_interpolation_scale,
+        config.transformer.temporal_interpolation_scale,
         device=embeds.device,
         output_type="pt",
     )

@@ -1,19 +1,99 @@
-"""What is written of a CogVideoX beside its weights: the rules of size, frames, text length and noise schedule."""
+"""CogVideoX configuration, and the rules of size, frames, text length and noise schedule that follow from it.
+
+References:
+    `config.json` and `scheduler_config.json` as diffusers writes them. A value that a file leaves out has diffusers'
+    own default, which is the default of the field here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 import torch
 
-from ..errors import SamplingError
+from ..errors import ModelFolderError, SamplingError
 
 SchedulerName = Literal["auto", "DDIM", "DPM"]
 
 _SCHEDULERS: dict[str, str] = {"DDIM": "CogVideoXDDIMScheduler", "DPM": "CogVideoXDPMScheduler"}
 _SIZE_OF_1_5 = 1360, 768
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
+
+PartConfig = TypeVar("PartConfig", "TransformerConfig", "VAEConfig", "SchedulerConfig")
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Configuration of the denoiser, `diffusers.CogVideoXTransformer3DModel`."""
+
+    num_attention_heads: int = 30
+    attention_head_dim: int = 64
+    in_channels: int = 16
+    out_channels: int = 16
+    flip_sin_to_cos: bool = True
+    freq_shift: int = 0
+    time_embed_dim: int = 512
+    ofs_embed_dim: int | None = None
+    text_embed_dim: int = 4096
+    num_layers: int = 30
+    dropout: float = 0.0
+    attention_bias: bool = True
+    sample_width: int = 90
+    sample_height: int = 60
+    sample_frames: int = 49
+    patch_size: int = 2
+    patch_size_t: int | None = None
+    temporal_compression_ratio: int = 4
+    max_text_seq_length: int = 226
+    spatial_interpolation_scale: float = 1.875
+    temporal_interpolation_scale: float = 1.0
+    use_rotary_positional_embeddings: bool = False
+    use_learned_positional_embeddings: bool = False
+    patch_bias: bool = True
+
+    @property
+    def width(self) -> int:
+        """Width of the hidden states."""
+        return self.num_attention_heads * self.attention_head_dim
+
+
+@dataclass(frozen=True)
+class VAEConfig:
+    """Configuration of the video autoencoder, `diffusers.AutoencoderKLCogVideoX`."""
+
+    block_out_channels: tuple[int, ...] = (128, 256, 256, 512)
+    latent_channels: int = 16
+    layers_per_block: int = 3
+    norm_num_groups: int = 32
+    temporal_compression_ratio: int = 4
+    scaling_factor: float = 1.15258426
+
+
+@dataclass(frozen=True)
+class SchedulerConfig:
+    """Configuration of the noise schedule, of either of CogVideoX's schedulers.
+
+    Args:
+        class_name: Scheduler that the file names, or an empty text.
+    """
+
+    class_name: str = ""
+    num_train_timesteps: int = 1000
+    beta_start: float = 0.00085
+    beta_end: float = 0.012
+    beta_schedule: str = "scaled_linear"
+    trained_betas: tuple[float, ...] | None = None
+    clip_sample: bool = True
+    set_alpha_to_one: bool = True
+    steps_offset: int = 0
+    prediction_type: str = "epsilon"
+    clip_sample_range: float = 1.0
+    sample_max_value: float = 1.0
+    timestep_spacing: str = "leading"
+    rescale_betas_zero_snr: bool = False
+    snr_shift_scale: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -37,53 +117,65 @@ class CogVideoXConfig:
     """
 
     name: str
-    transformer: Mapping[str, Any]
-    vae: Mapping[str, Any]
-    scheduler: Mapping[str, Any]
+    transformer: TransformerConfig
+    vae: VAEConfig
+    scheduler: SchedulerConfig
+
+    @classmethod
+    def parse(
+        cls, name: str, transformer: Mapping[str, Any], vae: Mapping[str, Any], scheduler: Mapping[str, Any]
+    ) -> CogVideoXConfig:
+        """Parse the contents of the three files.
+
+        Raises:
+            ModelFolderError: If a value has another type than diffusers writes; the message names the file.
+        """
+        return cls(
+            name,
+            parse_part(TransformerConfig, f"{name}/transformer", transformer),
+            parse_part(VAEConfig, f"{name}/vae", vae),
+            parse_part(SchedulerConfig, f"{name}/scheduler", scheduler),
+        )
 
     @property
     def text_length(self) -> int:
         """Tokens that the model reads, padding included (226 for the published models)."""
-        return int(self.transformer.get("max_text_seq_length", 226))
+        return self.transformer.max_text_seq_length
 
     @property
     def text_width(self) -> int:
         """Width d of the text embedding (4096 for the published models)."""
-        return int(self.transformer.get("text_embed_dim", 4096))
+        return self.transformer.text_embed_dim
 
     @property
     def scaling_factor(self) -> float:
         """What the denoiser's latents are divided by before the autoencoder reads them."""
-        return float(self.vae.get("scaling_factor", 1.15258426))
+        return self.vae.scaling_factor
 
     @property
     def spatial_ratio(self) -> int:
         """Pixels for each latent element, along width and height."""
-        return int(2 ** (len(self._vae_channels) - 1))
-
-    @property
-    def _vae_channels(self) -> list[int]:
-        return list(self.vae.get("block_out_channels", (128, 256, 256, 512)))
+        return int(2 ** (len(self.vae.block_out_channels) - 1))
 
     @property
     def temporal_ratio(self) -> int:
         """Frames for each latent frame."""
-        return int(self.vae.get("temporal_compression_ratio", 4))
+        return self.vae.temporal_compression_ratio
 
     @property
     def patch_frames(self) -> int:
         """Latent frames that one patch spans: 1 for CogVideoX 1.0, 2 for 1.5."""
-        return int(self.transformer.get("patch_size_t") or 1)
+        return self.transformer.patch_size_t or 1
 
     @property
     def rotary(self) -> bool:
         """Whether attention turns queries and keys by their positions (5B, 1.5), or sines are added to patches (2B)."""
-        return bool(self.transformer.get("use_rotary_positional_embeddings", False))
+        return self.transformer.use_rotary_positional_embeddings
 
     @property
     def size_step(self) -> int:
         """Width and height are multiples of this (16 for the published models)."""
-        return self.spatial_ratio * int(self.transformer.get("patch_size", 2))
+        return self.spatial_ratio * self.transformer.patch_size
 
     @property
     def frame_step(self) -> int:
@@ -100,9 +192,7 @@ class CogVideoXConfig:
             SamplingError: If the model cannot make a video of this size; the message names the nearest ones.
         """
         own_width, own_height = self._own_size
-        size = VideoSize(
-            width or own_width, height or own_height, frames or int(self.transformer.get("sample_frames", 49))
-        )
+        size = VideoSize(width or own_width, height or own_height, frames or self.transformer.sample_frames)
         _require_multiple("width", size.width, self.size_step)
         _require_multiple("height", size.height, self.size_step)
         _require_multiple("frames", size.frames, self.frame_step, extra=1)
@@ -114,9 +204,7 @@ class CogVideoXConfig:
 
     @property
     def _sample_size(self) -> tuple[int, int]:
-        # The defaults are diffusers' own, for a configuration that leaves them out.
-        sides = int(self.transformer.get("sample_width", 90)), int(self.transformer.get("sample_height", 60))
-        return sides[0] * self.spatial_ratio, sides[1] * self.spatial_ratio
+        return self.transformer.sample_width * self.spatial_ratio, self.transformer.sample_height * self.spatial_ratio
 
     @property
     def _own_size(self) -> tuple[int, int]:
@@ -135,12 +223,9 @@ class CogVideoXConfig:
         The hidden states, their normalised copy, queries, keys, values, and the feed-forward's four and four times
         wider ones stand side by side, for the positive and the negative prompt at once.
         """
-        patch = int(self.transformer.get("patch_size", 2)) * self.spatial_ratio
+        patch = self.size_step
         patches = (size.width // patch) * (size.height // patch) * self.latent_frames(size.frames) // self.patch_frames
-        width = int(self.transformer.get("num_attention_heads", 30)) * int(
-            self.transformer.get("attention_head_dim", 64)
-        )
-        return 2 * 16 * (patches + self.text_length) * width * dtype.itemsize
+        return 2 * 16 * (patches + self.text_length) * self.transformer.width * dtype.itemsize
 
     def decoding_memory(self, width: int, height: int, dtype: torch.dtype, *, tiled: bool) -> int:
         """Bytes that decoding needs beside the weights, roughly.
@@ -148,7 +233,7 @@ class CogVideoXConfig:
         Twenty-four convolutions' inputs at full resolution for one group of frames, as diffusers' own comment in
         `AutoencoderKLCogVideoX.tiled_decode` counts them; tiles are half as wide and half as high.
         """
-        channels = self._vae_channels[0]
+        channels = self.vae.block_out_channels[0]
         whole = 24 * channels * (self.frame_step + 1) * width * height * dtype.itemsize
         return whole // 4 if tiled else whole
 
@@ -163,15 +248,58 @@ class CogVideoXConfig:
         """
         import diffusers
 
-        wanted = str(self.scheduler.get("_class_name")) if name == "auto" else _SCHEDULERS.get(name, name)
+        wanted = self.scheduler.class_name if name == "auto" else _SCHEDULERS.get(name, name)
         if wanted not in _SCHEDULERS.values():
             raise SamplingError(
                 "scheduler",
                 expected=f"auto or one of {', '.join(_SCHEDULERS)}",
-                got=wanted,
+                got=wanted or "none",
                 hint=f"Choose {' or '.join(_SCHEDULERS)}: this folder's own is not one of CogVideoX's.",
             )
-        return getattr(diffusers, wanted).from_config(dict(self.scheduler))
+        settings = asdict(self.scheduler)
+        del settings["class_name"]
+        return getattr(diffusers, wanted)(**settings)
+
+
+def parse_part(kind: type[PartConfig], where: str, content: Mapping[str, Any]) -> PartConfig:
+    """Parse a part's configuration, of which keys without a field here are ignored.
+
+    Args:
+        kind: Dataclass of the part's configuration.
+        where: Name of the part for error messages.
+        content: Content of the JSON file.
+
+    Raises:
+        ModelFolderError: If a value has another type than diffusers writes.
+    """
+    types = get_type_hints(kind)
+    values = {"class_name" if key == "_class_name" else key: value for key, value in content.items()}
+    known = [field.name for field in fields(kind) if field.name in values]
+    return kind(**{name: _parse_value(where, name, types[name], values[name]) for name in known})
+
+
+def _parse_value(where: str, name: str, kind: Any, value: Any) -> Any:
+    """Return a value as `kind` says: a plain type, a tuple of one, or either of those or None."""
+    choices = get_args(kind) if type(None) in get_args(kind) else (kind,)
+    for choice in choices:
+        if (item := next(iter(get_args(choice)), None)) is not None:
+            if isinstance(value, (list, tuple)) and all(_is_a(item, each) for each in value):
+                return tuple(item(each) for each in value)
+        elif _is_a(choice, value):
+            return value if value is None else choice(value)
+    expected = " or ".join(_KINDS.get(choice, "a list of numbers") for choice in choices)
+    raise ModelFolderError(
+        where,
+        expected=f"{expected} for {name}",
+        got=repr(value)[:60],
+        hint="The file is damaged or belongs to another model: download it again.",
+    )
+
+
+def _is_a(kind: Any, value: Any) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
 
 
 def _require_at_most(name: str, value: int, most: int) -> None:

@@ -74,7 +74,8 @@ class CogVideoXFolder(CogVideoXConfig):
                 _stored_dtype(file)
         _require_tokenizer(path / "tokenizer")
         scheduler = _read_json(path / "scheduler" / "scheduler_config.json")
-        return cls(path.name, configs["transformer"], configs["vae"], scheduler, path)
+        parsed = CogVideoXConfig.parse(path.name, configs["transformer"], configs["vae"], scheduler)
+        return cls(parsed.name, parsed.transformer, parsed.vae, parsed.scheduler, path)
 
     def weight_files(self, part: Part) -> list[Path]:
         """The safetensors files of a part, every shard of them."""
@@ -130,7 +131,7 @@ class CogVideoXFolder(CogVideoXConfig):
         Raises:
             ModelFolderError: If the file holds something else.
         """
-        return LatentColours.read(self.path / "vae" / LATENT_PREVIEW, channels=int(self.vae.get("latent_channels", 16)))
+        return LatentColours.read(self.path / "vae" / LATENT_PREVIEW, channels=self.vae.latent_channels)
 
     def load_tokenizer(self) -> Any:
         """Load the T5 tokenizer, from `tokenizer.json` or from the published folders' `spiece.model`.

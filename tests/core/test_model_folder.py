@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 import pickle
 import shutil
@@ -14,7 +16,13 @@ from safetensors.torch import load_file, save_file
 from tiny_models import DEMO_MODEL, KINDS, SCHEDULERS, TEXT_LENGTH
 
 from richspace_core import ModelFolderError, SamplingError
-from richspace_core.cogvideox.config import CogVideoXConfig, VideoSize
+from richspace_core.cogvideox.config import (
+    CogVideoXConfig,
+    SchedulerConfig,
+    TransformerConfig,
+    VAEConfig,
+    VideoSize,
+)
 from richspace_core.cogvideox.folder import CogVideoXFolder, may_be_cogvideox
 
 # diffusers 0.42 wants `dtype`, which 0.35, the oldest that the pack takes, does not know.
@@ -47,7 +55,7 @@ def rules(transformer=None, vae=None, scheduler=None):
     """A folder of which only the configurations matter."""
     transformer = {"sample_width": 90, "sample_height": 60, "sample_frames": 49, "patch_size": 2} | (transformer or {})
     vae = {"block_out_channels": [128, 256, 256, 512], "temporal_compression_ratio": 4} | (vae or {})
-    return CogVideoXConfig("rules", transformer, vae, scheduler or {})
+    return CogVideoXConfig.parse("rules", transformer, vae, scheduler or {})
 
 
 def shard(folder: Path, part: str) -> Path:
@@ -286,12 +294,50 @@ class TestSizeOf15:
 
 
 def test_a_configuration_may_leave_out_what_the_published_ones_say():
-    folder = CogVideoXConfig("rules", {}, {}, {})
+    folder = CogVideoXConfig.parse("rules", {}, {}, {})
     assert folder.video_size() == VideoSize(720, 480, 49)
     assert (folder.text_length, folder.text_width, folder.size_step, folder.frame_step) == (226, 4096, 16, 8)
     whole = folder.decoding_memory(720, 480, torch.float16, tiled=False)
     assert 2**34 < whole < 2**35  # 17.8 GB for one group of frames, says diffusers
     assert folder.sampling_memory(folder.video_size(), torch.float16) > 2**30
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes"),
+    [
+        (TransformerConfig, ["CogVideoXTransformer3DModel"]),
+        (VAEConfig, ["AutoencoderKLCogVideoX"]),
+        (SchedulerConfig, ["CogVideoXDDIMScheduler", "CogVideoXDPMScheduler"]),
+    ],
+)
+def test_the_defaults_are_diffusers_own(kind, classes):
+    import diffusers
+
+    own = dataclasses.asdict(kind())
+    own.pop("class_name", None)
+    for name in classes:
+        parameters = inspect.signature(getattr(diffusers, name).__init__).parameters
+        assert own == {field: parameters[field].default for field in own}
+
+
+@pytest.mark.parametrize(
+    ("part", "content", "message"),
+    [
+        ("transformer", {"patch_size": "2"}, r"^rules/transformer: expected a whole number for patch_size, got '2'"),
+        ("transformer", {"patch_size_t": 1.5}, r"expected a whole number or null for patch_size_t, got 1\.5"),
+        ("transformer", {"use_rotary_positional_embeddings": 1}, r"expected true or false for use_rotary"),
+        ("vae", {"block_out_channels": [4, None]}, r"^rules/vae: expected a list of numbers for block_out_channels"),
+        ("vae", {"scaling_factor": True}, r"expected a number for scaling_factor, got True"),
+        ("scheduler", {"snr_shift_scale": None}, r"^rules/scheduler: expected a number for snr_shift_scale, got None"),
+    ],
+)
+def test_a_value_of_another_type_is_named(part, content, message):
+    with pytest.raises(ModelFolderError, match=message):
+        rules(**{part: content})
+
+
+def test_a_whole_number_is_a_number_too():
+    assert rules(scheduler={"snr_shift_scale": 3}).scheduler.snr_shift_scale == 3.0
 
 
 def test_a_damaged_tokenizer_is_named(folder):

@@ -16,7 +16,7 @@ from diffusers import CogVideoXPipeline
 from tiny_models import KINDS, TEXT_LENGTH
 
 from richspace_core import EmbeddingError, SamplingError, TextEmbedding
-from richspace_core.cogvideox.config import VideoSize
+from richspace_core.cogvideox.config import VAEConfig, VideoSize
 from richspace_core.cogvideox.folder import CogVideoXFolder
 from richspace_core.cogvideox.sampling import (
     SamplingSettings,
@@ -535,7 +535,7 @@ class TestPipeline:
         assert pipeline.vae_scaling_factor_image == (1.15258426 if kind == "2b" else 0.7)
 
     def test_other_ratios(self, model):
-        vae = {"block_out_channels": [4, 8], "temporal_compression_ratio": 2, "scaling_factor": 0.25}
+        vae = VAEConfig(block_out_channels=(4, 8), temporal_compression_ratio=2, scaling_factor=0.25)
         folder = replace(model.folder, vae=vae)
         pipeline = make_pipeline(folder, model.transformer, "DPM")
         assert pipeline.vae_scale_factor_spatial == 2

@@ -67,7 +67,7 @@ def stock_model(native: Any, theirs: CogVideoXTransformer3DModel) -> Any:
 def config_of(native: Any, theirs: CogVideoXTransformer3DModel) -> Any:
     """The configuration that a MODEL of those weights is corrected to."""
     vae = {"scaling_factor": SCALE, "latent_channels": 16}
-    return native.CogVideoXConfig("tiny", dict(theirs.config), vae, SCHEDULE)
+    return native.CogVideoXConfig.parse("tiny", dict(theirs.config), vae, SCHEDULE)
 
 
 def distance(ours: Tensor, reference: Tensor) -> float:
