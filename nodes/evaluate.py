@@ -10,17 +10,11 @@ from torch import Tensor
 from ..richspace_core import ModelFolderError
 from ..richspace_core.drawing.comparison import ScoreColumn, draw_comparison, name_videos, score_table
 from ..richspace_core.drawing.metric_plot import plot_metric
-from ..richspace_core.metrics import FrameScores
+from ..richspace_core.metrics.registry import AESTHETIC_QUALITY, METRICS, SUBJECT_CONSISTENCY, Metric
 from .host import vision
 from .host.api import io, report, ui
 
 _VIDEOS = 12
-_SUBJECT, _AESTHETIC, _FLICKERING = "subject consistency", "aesthetic quality", "temporal flickering"
-_METRICS: Mapping[str, vision.Metric] = {
-    _SUBJECT: vision.subject_consistencies,
-    _AESTHETIC: vision.aesthetic_qualities,
-    _FLICKERING: vision.temporal_flickerings,
-}
 
 
 def _frames_input() -> io.Input:
@@ -61,8 +55,7 @@ class RichSpaceSubjectConsistency(io.ComfyNode):
     @classmethod
     def execute(cls, frames: Tensor) -> io.NodeOutput:
         """Measure one video."""
-        (scores,) = vision.subject_consistencies([frames])
-        return _scored(cls, _SUBJECT, scores, first_frame=2)
+        return _measure_and_show(cls, SUBJECT_CONSISTENCY, frames)
 
 
 class RichSpaceAestheticQuality(io.ComfyNode):
@@ -91,8 +84,7 @@ class RichSpaceAestheticQuality(io.ComfyNode):
     @classmethod
     def execute(cls, frames: Tensor) -> io.NodeOutput:
         """Measure one video."""
-        (scores,) = vision.aesthetic_qualities([frames])
-        return _scored(cls, _AESTHETIC, scores)
+        return _measure_and_show(cls, AESTHETIC_QUALITY, frames)
 
 
 class RichSpaceCompare(io.ComfyNode):
@@ -167,19 +159,22 @@ class RichSpaceCompare(io.ComfyNode):
 def _measure(videos: list[Tensor]) -> tuple[list[ScoreColumn], list[str]]:
     """A column for each metric, and a line for each that is left out because its weights cannot be used."""
     columns, left_out = [], []
-    for title, measure in _METRICS.items():
+    for metric in METRICS:
         try:
-            columns.append(ScoreColumn(title, tuple(result.score for result in measure(videos))))
+            results = vision.measure_videos(metric, videos)
         except ModelFolderError as error:  # noqa: PERF203 - a few times in all
-            left_out.append(f"Without {title}. {error}")
+            left_out.append(f"Without {metric.name}. {error}")
+        else:
+            columns.append(ScoreColumn(metric.name, tuple(result.score for result in results)))
     return columns, left_out
 
 
-def _scored(node: type[io.ComfyNode], title: str, scores: FrameScores, *, first_frame: int = 1) -> io.NodeOutput:
-    """A metric's outputs, with its curve shown on the node."""
-    plot = plot_metric(title, scores, first_frame=first_frame)[None]
+def _measure_and_show(node: type[io.ComfyNode], metric: Metric, frames: Tensor) -> io.NodeOutput:
+    """Measure one video; return the node's outputs, with the metric's curve shown on the node."""
+    (scores,) = vision.measure_videos(metric, [frames])
+    plot = plot_metric(metric.name, scores, first_frame=metric.first_frame)[None]
     shown: dict[str, Any] = ui.PreviewImage(plot, cls=node).as_dict()
-    shown["text"] = (f"{title} {scores.score:.4f}",)  # the picture says it too
+    shown["text"] = (f"{metric.name} {scores.score:.4f}",)  # the picture says it too
     return io.NodeOutput(scores.score, scores.per_frame.tolist(), plot, ui=shown)
 
 

@@ -1,4 +1,4 @@
-"""What the metrics look through: their weights among the host's models, owned by the host while they are used."""
+"""Backbones of the metrics: found among ComfyUI's models and managed by ComfyUI."""
 
 from __future__ import annotations
 
@@ -7,30 +7,19 @@ from pathlib import Path
 
 import folder_paths
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...richspace_core import RichSpaceError
-from ...richspace_core.metrics import (
-    FrameScores,
-    aesthetic_quality,
-    load_aesthetic_head,
-    load_clip,
-    load_dino,
-    subject_consistency,
-    temporal_flickering,
-)
+from ...richspace_core.metrics import FrameScores
 from ...richspace_core.metrics.backbones import clip_width
+from ...richspace_core.metrics.registry import Metric, Weights, required_weights
 from .memory import HostOwned, Progress
 
 FOLDER = "richspace"
 """The folder's name below the host's models, and in extra_model_paths.yaml."""
 
-_DINO, _HEAD, _CLIP = "dino-vitb16", "sa_0_4_vit_l_14_linear.pth", "clip-vit-large-patch14.safetensors"
-_CLIP_FOLDER, _CLIP_WIDTH = "clip_vision", 768
+_CLIP_FOLDER = "clip_vision"
 _MEMORY = 512 * 2**20  # bytes, of a few frames at a time
-
-Metric = Callable[[list[Tensor]], list[FrameScores]]
-"""Scores several videos."""
 
 
 def register_folder() -> None:
@@ -38,30 +27,17 @@ def register_folder() -> None:
     folder_paths.add_model_folder_path(FOLDER, str(Path(folder_paths.models_dir, FOLDER)))
 
 
-def subject_consistencies(videos: list[Tensor]) -> list[FrameScores]:
-    """Each video's subject consistency.
+def measure_videos(metric: Metric, videos: list[Tensor]) -> list[FrameScores]:
+    """Measure several videos with one metric.
 
     Raises:
-        ModelFolderError: If the weights are missing or unusable; the message says which file goes where.
+        ModelFolderError: If weights are missing or unusable; the message says which file goes where.
     """
-    backbone = _Watched(_owned(load_dino, _dino_folder()), videos)
-    return _each(videos, lambda video: subject_consistency(video, backbone), backbone="DINO")
-
-
-def aesthetic_qualities(videos: list[Tensor]) -> list[FrameScores]:
-    """Each video's aesthetic quality.
-
-    Raises:
-        ModelFolderError: If the weights are missing or unusable; the message says which file goes where.
-    """
-    head = load_aesthetic_head(_head_file())
-    backbone = _Watched(_owned(load_clip, _clip_file()), videos)
-    return _each(videos, lambda video: aesthetic_quality(video, backbone, head), backbone="CLIP")
-
-
-def temporal_flickerings(videos: list[Tensor]) -> list[FrameScores]:
-    """How steady each video is; this needs no weights."""
-    return _each(videos, temporal_flickering)
+    # What is small comes first: nothing large is loaded if it is missing.
+    small_first = sorted(metric.weights, key=lambda weights: weights.is_backbone)
+    networks = {weights.key: _load_network(weights, videos) for weights in small_first}
+    backbone = next((weights.title for weights in metric.weights if weights.is_backbone), "backbone")
+    return _each(videos, lambda video: metric.measure(video, networks), backbone=backbone)
 
 
 def _each(
@@ -79,10 +55,19 @@ def _each(
 
 
 def weights_state() -> list[tuple[str, int]]:
-    """The weights that are there and when they changed last: what makes a score out of date beside its frames."""
-    folder = _dino_folder()
-    files = (folder / "config.json", folder / "model.safetensors", _head_file(), _clip_file())
+    """List the weights that exist with their times of change, which tell whether a score is out of date."""
+    places = [_find_weights(weights) for weights in required_weights()]
+    files = [file for place in places for file in (sorted(place.iterdir()) if place.is_dir() else [place])]
     return [(str(file), file.stat().st_mtime_ns) for file in files if file.is_file()]
+
+
+def _load_network(weights: Weights, videos: list[Tensor]) -> Callable[[Tensor], Tensor]:
+    path = _find_weights(weights)
+    if not weights.is_backbone:
+        return weights.load(path)
+    # float32 everywhere: in float16 the scores are off in the fourth decimal.
+    owned = HostOwned("vision", lambda _: weights.load(path), stored_dtype=torch.float32, dtype=torch.float32)
+    return _Watched(owned, videos)
 
 
 class _Watched:
@@ -100,28 +85,12 @@ class _Watched:
         return features
 
 
-def _owned(load: Callable[[Path], nn.Module], path: Path) -> HostOwned:
-    # float32 everywhere: in float16 the scores are off in the fourth decimal.
-    return HostOwned("vision", lambda _: load(path), stored_dtype=torch.float32, dtype=torch.float32)
-
-
-def _dino_folder() -> Path:
-    return _first(lambda root: root / _DINO)
-
-
-def _head_file() -> Path:
-    return _first(lambda root: root / _HEAD)
-
-
-def _first(place: Callable[[Path], Path]) -> Path:
-    """What exists in one of the pack's folders, else where it would be in the first of them."""
-    places = [place(Path(root)) for root in folder_paths.get_folder_paths(FOLDER)]
-    return next((found for found in places if found.exists()), places[0])
-
-
-def _clip_file() -> Path:
-    """The first CLIP ViT-L/14 among the host's CLIP vision models, whatever it is called."""
+def _find_weights(weights: Weights) -> Path:
+    """Return where a network's weights are, or else where they should be put."""
+    if weights.clip_width is None:
+        places = [Path(root, weights.file) for root in folder_paths.get_folder_paths(FOLDER)]
+        return next((found for found in places if found.exists()), places[0])
     names = sorted(folder_paths.get_filename_list(_CLIP_FOLDER))
     files = [Path(folder_paths.get_full_path_or_raise(_CLIP_FOLDER, name)) for name in names]
-    fitting = (file for file in files if clip_width(file) == _CLIP_WIDTH)
-    return next(fitting, Path(folder_paths.get_folder_paths(_CLIP_FOLDER)[0], _CLIP))
+    fitting = (file for file in files if clip_width(file) == weights.clip_width)  # whatever the file is called
+    return next(fitting, Path(folder_paths.get_folder_paths(_CLIP_FOLDER)[0], weights.file))

@@ -19,7 +19,8 @@ from torch.nn.functional import interpolate
 from ..errors import ModelFolderError
 
 DINO_SOURCE = "huggingface.co/facebook/dino-vitb16 (config.json and model.safetensors)"
-CLIP_SOURCE = "huggingface.co/openai/clip-vit-large-patch14 (model.safetensors)"
+CLIP_L_SOURCE = "huggingface.co/openai/clip-vit-large-patch14 (model.safetensors)"
+CLIP_B_SOURCE = "huggingface.co/openai/clip-vit-base-patch32 (model.safetensors)"
 HEAD_SOURCE = "github.com/LAION-AI/aesthetic-predictor (sa_0_4_vit_l_14_linear.pth)"
 
 _WEIGHTS = "model.safetensors"
@@ -126,12 +127,13 @@ def load_dino(path: Path) -> DinoBackbone:
     return DinoBackbone(model).eval()
 
 
-def load_clip(path: Path) -> ClipBackbone:
+def load_clip(path: Path, *, source: str = CLIP_L_SOURCE) -> ClipBackbone:
     """Read one of OpenAI's CLIP vision transformers, the backbone of `aesthetic_quality` and `background_consistency`.
 
     Args:
         path: A folder with `model.safetensors`, as published for openai/clip-vit-large-patch14, or one such file.
             The text half may be in it, and is not read.
+        source: Where the file is published, for error messages.
 
     Returns:
         The backbone in float32 on the CPU, ready for inference.
@@ -142,9 +144,9 @@ def load_clip(path: Path) -> ClipBackbone:
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
     file = _clip_file(path)
-    weights = _read_weights(file, CLIP_SOURCE, *_CLIP_PARTS)
-    config = CLIPVisionConfig(**_clip_config(file, {name: weight.shape for name, weight in weights.items()}))
-    return ClipBackbone(_filled(CLIPVisionModelWithProjection, config, weights, file, CLIP_SOURCE)).eval()
+    weights = _read_weights(file, source, *_CLIP_PARTS)
+    config = CLIPVisionConfig(**_clip_config(file, source, {name: weight.shape for name, weight in weights.items()}))
+    return ClipBackbone(_filled(CLIPVisionModelWithProjection, config, weights, file, source)).eval()
 
 
 def clip_width(path: Path) -> int | None:
@@ -219,10 +221,10 @@ def _clip_file(path: Path) -> Path:
     return path / _WEIGHTS if path.is_dir() else path
 
 
-def _clip_config(file: Path, shapes: Mapping[str, torch.Size]) -> dict[str, Any]:
+def _clip_config(file: Path, source: str, shapes: Mapping[str, torch.Size]) -> dict[str, Any]:
     """A CLIP's configuration, from the shapes of its weights and what all of OpenAI's have in common."""
     if absent := [name for name in _CLIP_SHAPES.values() if name not in shapes]:
-        _refuse(file, f"one without {absent[0]}", CLIP_SOURCE)
+        _refuse(file, f"one without {absent[0]}", source)
     patches, positions, feed_forward, projection = (shapes[name] for name in _CLIP_SHAPES.values())
     width, patch = patches[0], patches[-1]
     return {
