@@ -103,7 +103,7 @@ def test_a_text_on_one_node_is_not_replaced_on_another(model, shown, monkeypatch
 
 
 def test_a_model_corrected_twice_says_it_once(model, native, shown):
-    again = native.correct_model(model, native.published_config(model))
+    again = native.correct_model(model, native.corrected_config(model))
     sample(again, prompt(41), prompt())
     assert len(shown) == 1
 
