@@ -25,8 +25,12 @@ const VIEWS = {
   RichSpaceT5Encode: ReportView,
 };
 
+const FAILURES = 20; // so many runs in a row may fail before curves that are still right are taken away
+
 /** @type {WeakMap<object, ScoreView | ReportView>} the view of each node that has one */
 const views = new WeakMap();
+
+let filling; // the timer of fillEmptyViewsSoon
 
 const stylesheet = document.createElement("link");
 stylesheet.rel = "stylesheet";
@@ -37,7 +41,7 @@ api.addEventListener("execution_start", () => clearErrors(everyNode()));
 api.addEventListener("execution_error", ({ detail }) => {
   const node = nodeOfExecution(String(detail.node_id));
   if (!node?.comfyClass?.startsWith("RichSpace")) return;
-  views.get(node)?.clear(); // what it showed belongs to an earlier run
+  clearOutdated(node);
   showError(node, detail.exception_message.trim());
 });
 
@@ -53,7 +57,7 @@ app.registerExtension({
       views.get(this)?.refresh();
     });
     chain(nodeType.prototype, "onDrawBackground", function () {
-      views.get(this)?.hidePicture?.();
+      views.get(this)?.onDraw();
     });
   },
 
@@ -70,10 +74,7 @@ app.registerExtension({
   async afterConfigureGraph() {
     replaceOldViews();
     this.onNodeOutputsUpdated(app.nodeOutputs);
-    const empty = [...everyNode()].filter((node) => views.get(node)?.isEmpty);
-    if (!empty.length) return;
-    for (const [node, output] of await outputsOfLastRuns(empty))
-      if (views.get(node).isEmpty) views.get(node).show(output);
+    await fillEmptyViews();
   },
 
   /** Another tab was opened, or a job of the queue: the frontend has set the outputs that belong to it. */
@@ -81,6 +82,30 @@ app.registerExtension({
     for (const node of everyNode()) views.get(node)?.show(outputs[locatorOf(node)]);
   },
 });
+
+/** Show the last run in the nodes that show nothing, as far as it is still theirs. */
+async function fillEmptyViews() {
+  clearTimeout(filling);
+  const empty = [...everyNode()].filter((node) => views.get(node)?.isEmpty);
+  if (!empty.length) return;
+  for (const [node, output] of await outputsOfLastRuns(empty))
+    if (views.get(node).isEmpty) views.get(node).show(output);
+}
+
+/** The same once all nodes that are made together are there, with their links. */
+function fillEmptyViewsSoon() {
+  clearTimeout(filling);
+  filling = setTimeout(fillEmptyViews);
+}
+
+/** After an error, take away what a node shows, unless it is right for its inputs whatever the index. */
+async function clearOutdated(node) {
+  const view = views.get(node);
+  if (!view || view.isEmpty) return;
+  const output = (await outputsOfLastRuns([node], FAILURES)).get(node);
+  if (output) view.show(output);
+  else view.clear();
+}
 
 /** Nodes 2.0 goes on showing the element of a node of the same id that undo has put a new one in the place of. */
 function replaceOldViews() {
