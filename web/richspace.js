@@ -68,6 +68,7 @@ app.registerExtension({
     views.set(node, view);
     for (const widget of node.widgets ?? [])
       if (["index", "steps"].includes(widget.name)) chain(widget, "callback", () => view.refresh());
+    fillEmptyViewsSoon(); // it may have been run before it was copied, or put into a subgraph
   },
 
   /** A graph was opened, by a reload too, or restored by undo: its nodes are new, but have been run before. */

@@ -74,7 +74,8 @@ export class ScoreView {
 
   /** The widget of a name that is not wired to another node. */
   freeWidget(name) {
-    const wired = this.node.inputs?.some((input) => input.widget?.name === name && input.link != null);
+    const inputs = this.node.inputs ?? [];
+    const wired = inputs.some(({ widget }, slot) => widget?.name === name && this.node.isInputConnected(slot));
     return wired ? undefined : this.node.widgets?.find((widget) => widget.name === name);
   }
 
