@@ -44,8 +44,8 @@ COLORS = """([selector, property, ground]) => {
         }
     };
     const field = element => pixel(getComputedStyle(element.parentElement.querySelector(".field")).fill);
-    return [...document.querySelectorAll(selector)].filter(it => it.checkVisibility() && it.getClientRects().length).map(it =>
-        [pixel(getComputedStyle(it)[property]), ground === "field" ? field(it) : below(it)]);
+    const shown = [...document.querySelectorAll(selector)].filter(it => it.checkVisibility());
+    return shown.map(it => [pixel(getComputedStyle(it)[property]), ground === "field" ? field(it) : below(it)]);
 }"""
 TEXTS = [
     "choice", "note", "legend span", "prompts span", "automatic", "report div", "warning", "error",
@@ -58,6 +58,8 @@ SAYS_NOTHING = """title => app.graph.nodes.find(node => node.title === title).wi
     widget.name !== "richspace-report")"""
 HEIGHTS = """() => Object.fromEntries(app.graph.nodes.map(node => [node.title, [node.size[1],
     document.querySelector(`[data-node-id="${node.id}"]`)?.offsetHeight ?? 0]]))"""
+
+expect.set_options(timeout=SETTLED_MS)
 
 
 @pytest.fixture(scope="module", params=["server", "newest_server"], ids=["pinned", "newest"])

@@ -1,4 +1,4 @@
-"""Curves and reports are shown for as long as they are right, wherever their node goes, and dimmed where it does not run."""
+"""Curves and reports are shown for as long as they are right, wherever their node goes, and dim where it is off."""
 
 import pytest
 from checkout import ARTIFACTS, ROOT

@@ -1,4 +1,4 @@
-"""The newest frontend, next to the one that ComfyUI pins: users update it alone, and the pack has to look right in both.
+"""The newest frontend, next to the one that ComfyUI pins: users update it alone, and the pack has to fit both.
 
 Python's standard library only: dev.py needs it before anything is installed.
 """
