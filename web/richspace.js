@@ -2,8 +2,13 @@
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-import { clearErrors, showError } from "./error_note.js";
+import { chain } from "./chain.js";
+import { noteChoices } from "./choice_notes.js";
+import { clearFailures, showFailure } from "./failure.js";
+import { stepFrames, stepFramesOfSubgraph } from "./frame_steps.js";
+import { followPrompts } from "./further_guides.js";
 import { everyNode, locatorOf, nodeOfExecution } from "./graph.js";
+import { tidyInputs } from "./growing_inputs.js";
 import { outputsOfLastRuns } from "./last_run.js";
 import { ReportView } from "./report_view.js";
 import { ScoreView } from "./score_view.js";
@@ -37,12 +42,12 @@ stylesheet.rel = "stylesheet";
 stylesheet.href = new URL("./richspace.css", import.meta.url).href;
 document.head.append(stylesheet);
 
-api.addEventListener("execution_start", () => clearErrors(everyNode()));
+api.addEventListener("execution_start", clearFailures);
 api.addEventListener("execution_error", ({ detail }) => {
   const node = nodeOfExecution(String(detail.node_id));
   if (!node?.comfyClass?.startsWith("RichSpace")) return;
   clearOutdated(node);
-  showError(node, detail.exception_message.trim());
+  showFailure(String(detail.node_id), detail.exception_message.trim());
 });
 
 app.registerExtension({
@@ -62,10 +67,13 @@ app.registerExtension({
   },
 
   nodeCreated(node) {
+    if (node.comfyClass?.startsWith("RichSpace")) prepareInputs(node);
+    if (node.isSubgraphNode?.()) stepFramesOfSubgraph(node);
     const View = VIEWS[node.comfyClass];
     if (!View) return;
     const view = new View(node);
     views.set(node, view);
+    noteChoices(node, node.constructor.nodeData, view);
     for (const widget of node.widgets ?? [])
       if (["index", "steps"].includes(widget.name)) chain(widget, "callback", () => view.refresh());
     fillEmptyViewsSoon(); // it may have been run before it was copied, or put into a subgraph
@@ -108,6 +116,14 @@ async function clearOutdated(node) {
   else view.clear();
 }
 
+/** What a new node's inputs need before anything is wired to them or typed into them. */
+function prepareInputs(node) {
+  const { nodeData } = node.constructor;
+  tidyInputs(node, nodeData);
+  stepFrames(node, nodeData);
+  if (node.comfyClass === "RichSpaceChainedFinder") followPrompts(node);
+}
+
 /** Nodes 2.0 goes on showing the element of a node of the same id that undo has put a new one in the place of. */
 function replaceOldViews() {
   for (const shown of document.querySelectorAll("[data-node-id] .richspace-view")) {
@@ -115,14 +131,4 @@ function replaceOldViews() {
     const current = views.get(app.canvas.graph.getNodeById(nodeId))?.element;
     if (current && current !== shown) shown.replaceWith(current);
   }
-}
-
-/** Do something more after a method of an object, whether it has that method or not. */
-function chain(object, name, addition) {
-  const original = object[name];
-  object[name] = function (...given) {
-    const result = original?.apply(this, given);
-    addition.apply(this, given);
-    return result;
-  };
 }
