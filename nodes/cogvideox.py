@@ -25,6 +25,7 @@ from .host.memory import Progress, retry_if_out_of_memory, to_host
 from .host.models import CogVideoXModel
 from .naming import with_shown_names
 from .prompt_settings import require_plain
+from .sizes import size_inputs
 
 _ONE_PROMPT = (
     "This sampler draws one prompt. Mix prompts with RichSpace Interpolate, or use RichSpace Load CogVideoX (native) "
@@ -51,6 +52,7 @@ class RichSpaceLoadCogVideoX(io.ComfyNode):
                     options=list(models.available()),
                     tooltip="A folder with model_index.json below models/diffusers, or the bundled demo, a "
                     "tiny model that draws moving shapes and runs anywhere.",
+                    extra_dict=models.NOTES,
                 ),
                 io.Combo.Input(
                     "dtype",
@@ -85,7 +87,6 @@ class RichSpaceCogVideoXSample(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What the host shows."""
-        size = "0 is the model's own (720 x 480 and 49 frames for CogVideoX-2B)."
         return io.Schema(
             node_id="RichSpaceCogVideoXSample",
             display_name="RichSpace CogVideoX Sample",
@@ -96,9 +97,7 @@ class RichSpaceCogVideoXSample(io.ComfyNode):
                 CogVideoX.Input("model", tooltip="From RichSpace Load CogVideoX."),
                 io.Conditioning.Input("positive", tooltip="What the video shows: a prompt or a mixture of prompts."),
                 io.Conditioning.Input("negative", tooltip="What it avoids; usually an empty prompt."),
-                io.Int.Input("width", default=0, min=0, max=4096, tooltip=f"Pixels, a multiple of 16. {size}"),
-                io.Int.Input("height", default=0, min=0, max=4096, tooltip=f"Pixels, a multiple of 16. {size}"),
-                io.Int.Input("frames", default=0, min=0, max=1025, tooltip=f"One more than a multiple of 8. {size}"),
+                *size_inputs(),
                 io.Int.Input("steps", default=50, min=1, max=1000, tooltip="Denoising steps: more take longer."),
                 io.Float.Input(
                     "cfg",

@@ -13,6 +13,7 @@ from .native import loading as native_loading
 from .native import model as native
 from .native import vae as native_vae
 from .native.sampler import PublishedSampler, make_sampler
+from .sizes import size_inputs
 
 _DTYPES = models.DTYPES | {"float8_e4m3fn": torch.float8_e4m3fn}
 
@@ -37,6 +38,7 @@ class RichSpaceLoadCogVideoXNative(io.ComfyNode):
                     options=[*models.available(), *models.transformer_files()],
                     tooltip="A folder with model_index.json below models/diffusers, the bundled demo, or the "
                     "transformer alone as a file in models/diffusion_models.",
+                    extra_dict=models.NOTES,
                 ),
                 io.Combo.Input(
                     "dtype",
@@ -182,7 +184,6 @@ class RichSpaceEmptyCogVideoXLatent(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What the host shows."""
-        size = "0 is the model's own (720 x 480 and 49 frames for CogVideoX-2B)."
         return io.Schema(
             node_id="RichSpaceEmptyCogVideoXLatent",
             display_name="RichSpace Empty CogVideoX Latent",
@@ -191,9 +192,7 @@ class RichSpaceEmptyCogVideoXLatent(io.ComfyNode):
             search_aliases=["empty latent video", "cogvideox", "size", "frames", "length"],
             inputs=[
                 io.Model.Input("model", tooltip="From RichSpace Load CogVideoX (native) or RichSpace Fix CogVideoX."),
-                io.Int.Input("width", default=0, min=0, max=4096, tooltip=f"Pixels, a multiple of 16. {size}"),
-                io.Int.Input("height", default=0, min=0, max=4096, tooltip=f"Pixels, a multiple of 16. {size}"),
-                io.Int.Input("frames", default=0, min=0, max=1025, tooltip=f"One more than a multiple of 8. {size}"),
+                *size_inputs(),
                 io.Int.Input(
                     "batch_size", default=1, min=1, max=64, tooltip="Videos to make at once; memory grows with them."
                 ),

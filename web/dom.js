@@ -3,6 +3,7 @@
 const LINE = 17; // pixels
 const LETTER = 7;
 const MOST_LINES = 12; // the rest is scrolled to
+const BYPASS = 4; // LiteGraph has no public name for it
 const AROUND = 36; // padding, and the space that the classic renderer leaves
 
 /** An element of a class, with a text. */
@@ -20,15 +21,15 @@ export function textHeight(text, node) {
   return Math.min(MOST_LINES, lines) * LINE + AROUND;
 }
 
-/** Show an element below a node's widgets; nothing of it is saved. */
+/** Show an element below a node's widgets: nothing of it is saved, and the side panel, which would move it, omits it. */
 export function addToNode(node, name, element, heights) {
-  const widget = node.addDOMWidget(name, name, element, { serialize: false, hideOnZoom: false, ...heights });
+  const options = { serialize: false, hideOnZoom: false, hideInPanel: true, ...heights };
+  const widget = node.addDOMWidget(name, name, element, options);
   widget.serialize = false;
   return widget;
 }
 
-/** Make a node as high as it has to be, and draw it. */
-export function fit(node) {
-  node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
-  node.setDirtyCanvas(true, true);
+/** Dim an element in a bypassed or muted node, as the node is. */
+export function followMode(element, node) {
+  element.classList.toggle("richspace-off", [LiteGraph.NEVER, BYPASS].includes(node.mode));
 }

@@ -1,6 +1,7 @@
 /** The message of an error, in the node that failed. */
 
-import { addToNode, fit, make, textHeight } from "./dom.js";
+import { addToNode, make, textHeight } from "./dom.js";
+import { fit } from "./node_height.js";
 
 const NAME = "richspace-error";
 
@@ -18,6 +19,8 @@ export function showError(node, message) {
 export function clearErrors(nodes) {
   for (const node of nodes) {
     const widget = node.widgets?.find(({ name }) => name === NAME);
-    if (widget) node.removeWidget(widget);
+    if (!widget) continue;
+    node.removeWidget(widget);
+    fit(node);
   }
 }

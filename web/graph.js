@@ -15,11 +15,15 @@ export function locatorOf(node) {
 
 /** The node that the host calls `id`: its own id, after those of the subgraph nodes that it is in. */
 export function nodeOfExecution(id) {
+  return nodesOfExecution(id).at(-1) ?? null;
+}
+
+/** The node that the host calls `id`, after the subgraph nodes that it is in; null for what is gone. */
+export function nodesOfExecution(id) {
   let graph = app.rootGraph;
-  let node = null;
-  for (const part of id.split(":")) {
-    node = graph?.getNodeById(part) ?? null;
+  return id.split(":").map((part) => {
+    const node = graph?.getNodeById(part) ?? null;
     graph = node?.subgraph;
-  }
-  return node;
+    return node;
+  });
 }

@@ -1,6 +1,7 @@
 /** What a node says of its last run, in words. */
 
-import { addToNode, fit, make, textHeight } from "./dom.js";
+import { addToNode, followMode, make, textHeight } from "./dom.js";
+import { fit } from "./node_height.js";
 
 const NAME = "richspace-report";
 
@@ -31,9 +32,15 @@ export class ReportView {
   }
 
   clear() {
-    if (this.widget) this.node.removeWidget(this.widget);
+    if (!this.widget) return;
+    this.node.removeWidget(this.widget);
     this.widget = null;
+    fit(this.node);
   }
 
   refresh() {}
+
+  onDraw() {
+    followMode(this.element, this.node);
+  }
 }

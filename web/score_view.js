@@ -1,7 +1,8 @@
 /** A node's score curves: what its last run found, and what its next run will take. */
 
 import { app } from "../../scripts/app.js";
-import { addToNode, fit, make } from "./dom.js";
+import { addToNode, followMode, make } from "./dom.js";
+import { fit } from "./node_height.js";
 import { drawChart } from "./score_chart.js";
 
 const NAME = "richspace-scores";
@@ -19,7 +20,7 @@ export class ScoreView {
     const getMinHeight = () => (this.panels.length ? this.panels.length * PANEL_HEIGHT : HINT_HEIGHT);
     addToNode(node, NAME, this.element, { getMinHeight });
     forwardToCanvas(this.element);
-    this.clear();
+    this.showHint();
   }
 
   get isEmpty() {
@@ -44,14 +45,26 @@ export class ScoreView {
   }
 
   clear() {
+    if (this.isEmpty) return;
     this.panels = [];
+    this.showHint();
+    fit(this.node);
+  }
+
+  showHint() {
     this.element.replaceChildren(make("div", "richspace-hint", HINT));
+  }
+
+  /** Follow what the classic renderer is about to draw. */
+  onDraw() {
+    this.hidePicture();
+    followMode(this.element, this.node);
   }
 
   /** The picture says the same as the curves. It stays in the node's menu, to be opened or saved. */
   hidePicture() {
     const picture = this.node.widgets?.find(({ name }) => name === PICTURE);
-    if (picture) picture.hidden = !this.isEmpty;
+    if (picture) picture.hidden = this.node.hideOutputImages;
   }
 
   /** Follow the node's widgets. */
@@ -61,7 +74,8 @@ export class ScoreView {
 
   /** The widget of a name that is not wired to another node. */
   freeWidget(name) {
-    const wired = this.node.inputs?.some((input) => input.widget?.name === name && input.link != null);
+    const inputs = this.node.inputs ?? [];
+    const wired = inputs.some(({ widget }, slot) => widget?.name === name && this.node.isInputConnected(slot));
     return wired ? undefined : this.node.widgets?.find((widget) => widget.name === name);
   }
 

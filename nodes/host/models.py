@@ -22,6 +22,8 @@ DEMO_NOTE = (
     "green, mint, cyan, azure, blue, violet, magenta or pink; plain, striped, dotted or checked; small or large; that "
     "moves left, right, up or down. It knows no other words."
 )
+NOTES = {"richspace_notes": {DEMO: DEMO_NOTE}}
+"""For the input that chooses a model: what the page says of a choice before the first run (``web/choice_notes.js``)."""
 
 DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Number types that a loader offers, by name; None is for the loader to choose."""

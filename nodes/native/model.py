@@ -13,7 +13,7 @@ relative error (L2) against diffusers that it takes away, with small random mode
   betas, and hands the model noise that it has not scaled down. Cure: a v-prediction schedule of the published alphas.
 
 Beside them, PyTorch's own attention takes the place of the slow ones that the host falls back on.
-The VAE is in `native_vae`.
+The VAE is in `vae`.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ def _render_settings(options: argparse.Namespace) -> RenderSettings:
     model = options.model.resolve()
     folder = CogVideoXFolder.open(model)
     folder.video_size(**asdict(size))
-    trained = int(folder.scheduler.get("num_train_timesteps", 1000))
+    trained = folder.scheduler.num_train_timesteps
     if options.steps > trained:
         raise SamplingError("steps", expected=f"at most the {trained} of the model's schedule", got=str(options.steps))
     find_device(options.device)

@@ -7,6 +7,7 @@ import pytest
 from checkout import ARTIFACTS
 from comfy_server import ComfyServer
 from frontend import Frontend, chromium
+from newest_frontend import newest_frontend
 from single_files import add_single_files
 from tiny_models import save_tiny_folder
 
@@ -27,6 +28,15 @@ def server(tmp_path_factory, worker_id):
     save_tiny_folder(base / "models" / "diffusers" / TINY_MODEL, "2b")
     add_single_files(base)
     with ComfyServer(base, log=ARTIFACTS / f"browser-tests-{worker_id}.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def newest_server(tmp_path_factory, worker_id):
+    """A running ComfyUI with this pack, that serves the newest frontend in place of its own."""
+    options = ["--front-end-root", str(newest_frontend())]
+    log = ARTIFACTS / f"newest-frontend-{worker_id}.log"
+    with ComfyServer(tmp_path_factory.mktemp("newest"), log=log, options=options) as running:
         yield running
 
 

@@ -311,31 +311,3 @@ def test_an_error_is_read_in_the_node_until_the_next_run(page):
     page.set_widget("B: square", "text", "a large plain blue square moves right")
     run(page)
     expect(said).to_have_count(0)
-
-
-def test_it_is_read_on_light_ground(page):
-    run(page)
-    page.page.evaluate("app.extensionManager.setting.set('Comfy.ColorPalette', 'light')")
-    page.page.wait_for_function("() => !document.documentElement.classList.contains('dark-theme')", timeout=SETTLED_MS)
-    try:
-        shoot(page, "scores-light")
-        for name in ("choice", "note", "legend", "prompts"):
-            for element in page.page.locator(f".richspace-{name}").all():
-                color, ground = element.evaluate("""it => [it, it.closest(".richspace-panel")].map((one, at) =>
-                    getComputedStyle(one)[at ? "backgroundColor" : "color"].match(/[0-9.]+/g).map(Number))""")
-                assert contrast(color, ground) > 4.5, name
-    finally:
-        page.page.evaluate("app.extensionManager.setting.set('Comfy.ColorPalette', 'dark')")
-        page.page.wait_for_function("() => document.documentElement.classList.contains('dark-theme')")
-
-
-def contrast(one, other):
-    """WCAG's contrast ratio of two colors."""
-
-    def luminance(color):
-        parts = [part / 255 for part in color[:3]]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    dark, light = sorted(map(luminance, (one, other)))
-    return (light + 0.05) / (dark + 0.05)

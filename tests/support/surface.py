@@ -31,6 +31,7 @@ ADVICE = (
 
 #: What an input says of its looks, which may change.
 LOOKS = {"tooltip", "display_name", "advanced", "multiline", "placeholder", "display", "step", "round"}
+LOOKS |= {"richspace_frame_step", "richspace_notes"}  # for the pack's own script
 
 Surface: TypeAlias = "dict[str, dict[str, Any]]"
 

@@ -1,0 +1,48 @@
+/** A run that failed: its message in the node, on the subgraph nodes around it, and as a toast if the node is not in view. */
+
+import { app } from "../../scripts/app.js";
+import { CanvasNote } from "./canvas_note.js";
+import { clearErrors, showError } from "./error_note.js";
+import { everyNode, nodesOfExecution } from "./graph.js";
+
+const TOAST_MS = 20_000;
+
+/** @type {(function(): void)[]} what takes the messages of the last failure away that are outside its node */
+let removals = [];
+
+/** Show the message of the node that the host calls `id`. */
+export function showFailure(id, message) {
+  clearFailures();
+  const around = nodesOfExecution(id);
+  const node = around.pop();
+  showError(node, message);
+  const notes = around.map((subgraph) => new CanvasNote(subgraph, node.title, message));
+  removals = notes.map((note) => () => note.remove());
+  if (!isInView(node)) removals.push(toast(node.title, message));
+}
+
+/** Take all messages away. */
+export function clearFailures() {
+  clearErrors(everyNode());
+  for (const remove of removals) remove();
+  removals = [];
+}
+
+/** Show a toast; returns what takes it away. */
+function toast(summary, detail) {
+  const { toast: toasts } = app.extensionManager;
+  if (toasts.dismiss) {
+    const id = toasts.error(summary, { description: detail, duration: TOAST_MS }); // newer frontends
+    return () => toasts.dismiss(id);
+  }
+  const message = { severity: "error", summary, detail, life: TOAST_MS };
+  toasts.add(message);
+  return () => toasts.remove(message);
+}
+
+/** Whether a node is on the screen as a whole. */
+function isInView({ graph, pos, size }) {
+  if (graph !== app.canvas.graph || !app.canvas.canvas.checkVisibility()) return false; // the app mode hides the canvas
+  const [left, top, width, height] = app.canvas.ds.visible_area;
+  return left <= pos[0] && top <= pos[1] && pos[0] + size[0] <= left + width && pos[1] + size[1] <= top + height;
+}
