@@ -20,7 +20,7 @@ from .host.conditioning import (
     of_one_length,
     require_words,
 )
-from .naming import names_of_guides
+from .host.input_names import names_of_guides
 from .prompt_settings import about_settings
 from .view import score_picture
 

@@ -15,7 +15,7 @@ from ..richspace_core.finder.geometry import point_on_line
 from .finding import find_mixture, mix_prompts, read_prompts, report_scores, warning_about
 from .host.api import Scores, io, report
 from .host.conditioning import Conditioning, as_conditioning, blend, of_one_length
-from .naming import shown_names, with_shown_names
+from .host.input_names import shown_names, with_shown_names
 
 _PROMPTS_IN_A_CHAIN = 6
 _GUIDES_OF_A_MIXTURE = 8

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from ..richspace_core import RichSpaceError
-from ..richspace_core.finder.geometry import guide_names
-from .host.api import io
+from ...richspace_core import RichSpaceError
+from ...richspace_core.finder.geometry import guide_names
+from .api import io
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
