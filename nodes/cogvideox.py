@@ -24,7 +24,7 @@ from .host.conditioning import Conditioning, from_conditioning
 from .host.memory import Progress, retry_if_out_of_memory, to_host
 from .host.models import CogVideoXModel
 from .host.input_names import with_shown_names
-from .prompt_settings import require_plain
+from .host.prompt_settings import require_plain
 from .sizes import size_inputs
 
 _ONE_PROMPT = (

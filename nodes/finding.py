@@ -21,7 +21,7 @@ from .host.conditioning import (
     require_words,
 )
 from .host.input_names import names_of_guides
-from .prompt_settings import about_settings
+from .host.prompt_settings import about_settings
 from .view import score_picture
 
 A_AND_B = "A", "B"

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from ..richspace_core import SamplingError
-from .host.conditioning import Prompt
+from ...richspace_core import SamplingError
+from .conditioning import Prompt
 
 Extras: TypeAlias = Mapping[str, Any]
 
