@@ -12,7 +12,7 @@ from ..richspace_core import RichSpaceError, foot_coefficient
 from ..richspace_core.finder.candidates import evenly_spread, label, parse_candidates
 from ..richspace_core.finder.choice import Choice
 from ..richspace_core.finder.geometry import point_on_line
-from .finding import find_mixture, mix_prompts, read_prompts, report_scores, warning_about
+from .host.mixing import find_mixture, mix_prompts, read_prompts, report_scores, warning_about
 from .host.api import Scores, io, report
 from .host.conditioning import Conditioning, as_conditioning, blend, of_one_length
 from .host.input_names import shown_names, with_shown_names

@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-from ..richspace_core import RichSpaceError, find_optimal, interpolate
-from ..richspace_core.finder.choice import Choice
-from ..richspace_core.finder.geometry import require_index
-from .host.api import io, ui
-from .host.conditioning import (
+from ...richspace_core import RichSpaceError, find_optimal, interpolate
+from ...richspace_core.finder.choice import Choice
+from ...richspace_core.finder.geometry import require_index
+from .api import io, ui
+from .conditioning import (
     Conditioning,
     Prompt,
     blend,
@@ -20,9 +20,9 @@ from .host.conditioning import (
     of_one_length,
     require_words,
 )
-from .host.input_names import names_of_guides
-from .host.prompt_settings import about_settings
-from .view import score_picture
+from .input_names import names_of_guides
+from .prompt_settings import about_settings
+from ..view import score_picture
 
 A_AND_B = "A", "B"
 """What the nodes call the two prompts of a mixture."""
