@@ -25,7 +25,7 @@ from .host.memory import Progress, retry_if_out_of_memory, to_host
 from .host.models import CogVideoXModel
 from .host.input_names import with_shown_names
 from .host.prompt_settings import require_plain
-from .sizes import size_inputs
+from .inputs import size_inputs
 
 _ONE_PROMPT = (
     "This sampler draws one prompt. Mix prompts with RichSpace Interpolate, or use RichSpace Load CogVideoX (native) "

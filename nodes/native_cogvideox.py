@@ -13,7 +13,7 @@ from .native import loading as native_loading
 from .native import model as native
 from .native import vae as native_vae
 from .native.sampler import PublishedSampler, make_sampler
-from .sizes import size_inputs
+from .inputs import size_inputs
 
 _DTYPES = models.DTYPES | {"float8_e4m3fn": torch.float8_e4m3fn}
 
