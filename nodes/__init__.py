@@ -1,23 +1,23 @@
-"""The host's side of the pack: node schemas and thin execute functions."""
+"""ComfyUI's side of the pack: node schemas and thin execute functions."""
 
 from __future__ import annotations
 
-from . import cogvideox, embedding_files, encode, evaluate, find, lora, native_cogvideox, view
+from . import cogvideox, embedding_files, encode, evaluate, find, lora, mix, native_cogvideox, view
 from .host import vision
 from .host.api import ComfyExtension, io
 from .host.replacements import register_replacements
 
 
 class RichSpaceExtension(ComfyExtension):
-    """Everything the pack adds to ComfyUI."""
+    """Nodes and folders that the pack adds to ComfyUI."""
 
     async def on_load(self) -> None:
-        """Called once by the host, before the nodes are asked for."""
+        """Register folders and replaced nodes; ComfyUI calls this once, before `get_node_list`."""
         embedding_files.register_folder()
         vision.register_folder()
         await register_replacements()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        """The nodes, in the order of their topics."""
-        topics = (encode, find, cogvideox, native_cogvideox, lora, view, evaluate, embedding_files)
+        """Return the nodes, in the order of their topics."""
+        topics = (encode, find, mix, cogvideox, native_cogvideox, lora, view, evaluate, embedding_files)
         return [node for topic in topics for node in topic.NODES]

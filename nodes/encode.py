@@ -1,4 +1,4 @@
-"""Prompts to CONDITIONING, with the host's text encoder or with this pack's T5."""
+"""Encoding of prompts with ComfyUI's text encoder or with this pack's T5."""
 
 from __future__ import annotations
 
@@ -17,51 +17,50 @@ from ..richspace_core.cogvideox.t5 import (
 from ..richspace_core.words import UnknownWords, find_unknown_words
 from .host import memory as host_memory
 from .host.api import T5, io, report
-from .host.conditioning import Conditioning, to_conditioning, with_note
+from .host.conditioning import Conditioning, Prompt, attach_token_count, make_conditioning
 from .host.models import T5Encoder
 
 _logger = logging.getLogger(__name__)
 _Encoded: TypeAlias = tuple[Conditioning, TokenizedPrompt, UnknownWords]
 
-#: How the files of the host's text encoders are called, by the names that its tokenizers give.
+#: File names of ComfyUI's text encoders, by the names in its tokenizers' results.
 _FILES = {"l": "clip_l", "g": "clip_g", "h": "clip_h"}
 
 
 class RichSpaceT5Encode(io.ComfyNode):
-    """A prompt as CogVideoX reads it."""
+    """Conditioning of a prompt, encoded as CogVideoX reads it."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
+        """Return the schema."""
         return io.Schema(
             node_id="RichSpaceT5Encode",
             display_name="RichSpace Encode Prompt (T5)",
             category="RichSpace",
-            description="Encodes a prompt exactly as CogVideoX reads it: padded or cut to the model's length, and "
-            "every character taken literally. Counts the tokens, which the optimal interpolation needs.",
+            description="Encodes a prompt exactly as CogVideoX reads it: padded or cut to the model's length, with "
+            "every character taken literally. Counts the tokens, which optimal interpolation needs.",
             search_aliases=["prompt", "t5", "text encode", "cogvideox", "clip text encode"],
             inputs=[
                 io.MultiType.Input(
                     "encoder",
                     types=[T5, io.Clip],
                     display_name="text encoder",
-                    tooltip="The T5 of RichSpace Load CogVideoX, or a CLIP from Load CLIP with type cogvideox.",
+                    tooltip="T5 from RichSpace Load CogVideoX, or a CLIP from Load CLIP with type cogvideox.",
                 ),
                 io.String.Input(
                     "text",
                     multiline=True,
                     default="",
-                    tooltip="One plain prompt. Parentheses are not weights here. Leave it empty for a negative "
-                    "prompt that asks for nothing.",
+                    tooltip="One plain prompt. Parentheses do not set weights here. A negative prompt can stay empty.",
                 ),
             ],
             outputs=[
                 io.Conditioning.Output(
-                    display_name="conditioning", tooltip="The prompt's embedding, for RichSpace nodes and samplers."
+                    display_name="conditioning", tooltip="Embedding of the prompt, for RichSpace nodes and samplers."
                 ),
                 io.Int.Output(
                     display_name="token count",
-                    tooltip="Tokens of the prompt that the model reads, the end of the sentence included.",
+                    tooltip="Number of tokens that the model reads, including the end of the sentence.",
                 ),
             ],
             has_intermediate_output=True,
@@ -84,10 +83,10 @@ def _encode_with_t5(encoder: T5Encoder, text: str) -> _Encoded:
     require_known_words("text", text, encoder.tokenizer)
     module = encoder.text_encoder.loaded()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PromptCutWarning)  # the node says it where the artist looks
+        warnings.simplefilter("ignore", PromptCutWarning)  # the node's own warning says it
         (encoded,) = encode_prompts([text], encoder.tokenizer, module, max_length=encoder.folder.text_length)
     embedding = TextEmbedding(host_memory.to_host(encoded.embedding.values), encoded.tokens.token_count)
-    return to_conditioning(embedding, text), encoded.tokens, _unknown_words(text, encoder.tokenizer)
+    return make_conditioning(Prompt.encoded(embedding, text)), encoded.tokens, _unknown_words(text, encoder.tokenizer)
 
 
 def _encode_with_clip(clip: Any, text: str) -> _Encoded:
@@ -96,37 +95,37 @@ def _encode_with_clip(clip: Any, text: str) -> _Encoded:
             "text encoder",
             expected="a text encoder",
             got="none",
-            hint="The file that was loaded has no text encoder. Load the T5 with Load CLIP.",
+            hint="The loaded file has no text encoder. Load the T5 with Load CLIP.",
         )
     key, padded = _only_t5(clip.tokenize("", disable_weights=True))
-    # The host's own tokenizing takes weights, escapes and `embedding:` out of a text; that of transformers does not.
+    # ComfyUI's own tokenizing removes weights, escapes and `embedding:` from a text; the one of transformers does not.
     tokenizer = getattr(clip.tokenizer, clip.tokenizer.clip).tokenizer
     require_known_words("text", text, tokenizer)
     whole = tokenizer(text)["input_ids"]
     tokens = fit_tokens(whole, max_length=len(padded), pad_token=padded[-1], decode=tokenizer.decode)
     conditioning = clip.encode_from_tokens_scheduled({key: [[(token, 1.0) for token in tokens.ids]]})
-    return with_note(conditioning, tokens.token_count, text), tokens, _unknown_words(text, tokenizer)
+    return attach_token_count(conditioning, tokens.token_count, text), tokens, _unknown_words(text, tokenizer)
 
 
 def _unknown_words(text: str, tokenizer: Any) -> UnknownWords:
-    # Most text encoders of the host have a tokenizer of transformers; UMT5 has one of SentencePiece.
+    # Most of ComfyUI's text encoders have a tokenizer of transformers; UMT5 has one of SentencePiece.
     unknown = tokenizer.unk_token_id if hasattr(tokenizer, "unk_token_id") else tokenizer.tokenizer.unk_id()
     return find_unknown_words(text, lambda word: unknown in tokenizer(word)["input_ids"])
 
 
 def _only_t5(tokenized: Any) -> tuple[str, list[int]]:
-    """Return the name of the one T5 in what the host's tokenizer returned, and its ids.
+    """Return the name and the ids of the only T5 in the result of ComfyUI's tokenizer.
 
     Raises:
-        PromptError: If it is another text encoder, or several.
+        PromptError: If there is another text encoder, or several.
     """
     names = list(tokenized) if isinstance(tokenized, dict) else []
     if len(names) != 1 or "t5" not in names[0]:
         raise PromptError(
             "text encoder",
-            expected="a T5 alone, as CogVideoX reads it",
+            expected="a single T5, the text encoder of CogVideoX",
             got=" and ".join(_FILES.get(name, name) for name in names) or "another kind of text encoder",
-            hint="In Load CLIP choose a t5xxl file and the type cogvideox; for other models use their own encode node.",
+            hint="In Load CLIP, choose a t5xxl file and the type cogvideox. For other models, use their own encode node.",
         )
     return names[0], [token for batch in tokenized[names[0]] for token, *_ in batch]
 

@@ -1,4 +1,4 @@
-"""How good the videos are, as VBench measures it: the two columns of the paper's Table 1, and videos compared."""
+"""VBench's metrics of the paper's Table 1, and a comparison of several videos."""
 
 from __future__ import annotations
 
@@ -13,43 +13,32 @@ from ..richspace_core.drawing.metric_plot import plot_metric
 from ..richspace_core.metrics.registry import AESTHETIC_QUALITY, METRICS, SUBJECT_CONSISTENCY, Metric
 from .host import vision
 from .host.api import io, report, ui
+from .inputs import metric_outputs, sheet_inputs, sheet_output, video_input
 
 _VIDEOS = 12
 
 
-def _frames_input() -> io.Input:
-    return io.Image.Input("frames", tooltip="One video's frames, as RichSpace CogVideoX Decode gives them.")
-
-
-def _score_outputs(values: str) -> list[io.Output]:
-    return [
-        io.Float.Output(display_name="score", tooltip="The video's score: the mean of its frames' values."),
-        io.Float.Output(display_name="per frame", is_output_list=True, tooltip=f"A list of numbers: {values}."),
-        io.Image.Output(display_name="plot", tooltip="The values along the video, which the node shows too."),
-    ]
-
-
 class RichSpaceSubjectConsistency(io.ComfyNode):
-    """Whether the subject stays the same."""
+    """Consistency of a video's subject."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
+        """Return the schema."""
         return io.Schema(
             node_id="RichSpaceSubjectConsistency",
             display_name="RichSpace Subject Consistency",
             category="RichSpace/evaluate",
-            description="Measures whether a video's subject stays the same from frame to frame (VBench's SC, by DINO). "
-            "1 is a still picture; good videos lie above 0.9.",
+            description="Measures whether the subject of a video stays the same from frame to frame (VBench's SC, with "
+            "DINO). A still picture scores 1; good videos score above 0.9.",
             search_aliases=["vbench", "metric", "evaluate", "quality", "consistency", "dino", "sc"],
-            inputs=[_frames_input()],
-            outputs=_score_outputs("for each frame but the first, how much it looks like the one before and the first"),
+            inputs=[video_input()],
+            outputs=metric_outputs("Similarity of each frame after the first to the previous frame and to the first."),
             is_output_node=True,
         )
 
     @classmethod
     def fingerprint_inputs(cls, **_: Any) -> Any:
-        """Measure again when the weights have changed."""
+        """Return the state of the weights, so that changed weights are used."""
         return vision.weights_state()
 
     @classmethod
@@ -59,26 +48,26 @@ class RichSpaceSubjectConsistency(io.ComfyNode):
 
 
 class RichSpaceAestheticQuality(io.ComfyNode):
-    """Whether the frames are liked as pictures."""
+    """Aesthetic quality of a video's frames."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
+        """Return the schema."""
         return io.Schema(
             node_id="RichSpaceAestheticQuality",
             display_name="RichSpace Aesthetic Quality",
             category="RichSpace/evaluate",
-            description="Estimates how much people like a video's frames as pictures (VBench's AQ, by CLIP and LAION's "
-            "predictor). Most videos lie between 0.4 and 0.7; unusual mixtures tend to lie lower.",
+            description="Estimates how much people like the frames of a video as pictures (VBench's AQ, with CLIP and "
+            "LAION's predictor). Most videos score between 0.4 and 0.7; unusual mixtures often score lower.",
             search_aliases=["vbench", "metric", "evaluate", "quality", "aesthetic", "laion", "clip", "aq"],
-            inputs=[_frames_input()],
-            outputs=_score_outputs("how much each frame is liked"),
+            inputs=[video_input()],
+            outputs=metric_outputs("Aesthetic quality of each frame."),
             is_output_node=True,
         )
 
     @classmethod
     def fingerprint_inputs(cls, **_: Any) -> Any:
-        """Measure again when the weights have changed."""
+        """Return the state of the weights, so that changed weights are used."""
         return vision.weights_state()
 
     @classmethod
@@ -92,46 +81,34 @@ class RichSpaceCompare(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
-        video = io.Image.Input("video", tooltip="One video's frames, or a list of videos, which becomes a row each.")
+        """Return the schema."""
+        video = io.Image.Input("video", tooltip="Frames of one video, or a list of videos with a row for each.")
+        places = [f"video_{number}" for number in range(1, _VIDEOS + 1)]
         return io.Schema(
             node_id="RichSpaceCompare",
             display_name="RichSpace Compare",
             category="RichSpace/evaluate",
-            description="Shows several videos one below the other with a table of their scores, to see whether a "
-            "mixture does what its parts and its description alone do not.",
+            description="Shows several videos one below the other with a table of their scores. Compare a mixture with "
+            "its parts and with its description alone.",
             search_aliases=["compare videos", "vbench", "metric", "evaluate", "table", "strip", "grid", "quality"],
             inputs=[
                 io.Autogrow.Input(
                     "videos",
-                    template=io.Autogrow.TemplateNames(
-                        video, names=[f"video_{number}" for number in range(1, _VIDEOS + 1)], min=1
-                    ),
-                    tooltip="The videos to compare; the list grows as you wire.",
+                    template=io.Autogrow.TemplateNames(video, names=places, min=1),
+                    tooltip="Videos to compare. The list grows as you connect them.",
                 ),
                 io.String.Input(
                     "names",
                     multiline=True,
                     default="",
-                    placeholder="one name a line",
-                    tooltip="What each video is called, one name a line, from the top. A video without a name is "
-                    "called by its number.",
+                    placeholder="one name per line",
+                    tooltip="Name of each video, one per line from the top. Videos without a name get their number.",
                 ),
-                io.Int.Input(
-                    "columns", default=5, min=1, max=64, tooltip="Frames of each video, evenly far apart in time."
-                ),
-                io.Int.Input(
-                    "frame_width",
-                    default=256,
-                    min=64,
-                    max=1024,
-                    advanced=True,
-                    tooltip="Pixels. Every frame is enlarged or reduced to this width.",
-                ),
+                *sheet_inputs(),
             ],
             outputs=[
-                io.Image.Output(display_name="comparison", tooltip="One picture, which the node shows too."),
-                io.String.Output(display_name="table", tooltip="The scores as a table in Markdown."),
+                sheet_output("comparison"),
+                io.String.Output(display_name="table", tooltip="Scores as a Markdown table."),
             ],
             is_input_list=True,
             is_output_node=True,
@@ -139,14 +116,14 @@ class RichSpaceCompare(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **_: Any) -> Any:
-        """Measure again when the weights have changed."""
+        """Return the state of the weights, so that changed weights are used."""
         return vision.weights_state()
 
     @classmethod
     def execute(
         cls, videos: Mapping[str, list[Tensor] | None], names: list[str], columns: list[int], frame_width: list[int]
     ) -> io.NodeOutput:
-        """Score the videos with every metric whose weights are there, and draw them."""
+        """Score the videos with every metric whose weights are available, and draw them."""
         frames = [video for wired in videos.values() for video in wired or []]
         named = name_videos(names[0], len(frames))
         scores, left_out = _measure(frames)
@@ -157,12 +134,12 @@ class RichSpaceCompare(io.ComfyNode):
 
 
 def _measure(videos: list[Tensor]) -> tuple[list[ScoreColumn], list[str]]:
-    """A column for each metric, and a line for each that is left out because its weights cannot be used."""
+    """Return a column for each metric, and a line for each metric that is left out because it has no usable weights."""
     columns, left_out = [], []
     for metric in METRICS:
         try:
             results = vision.measure_videos(metric, videos)
-        except ModelFolderError as error:  # noqa: PERF203 - a few times in all
+        except ModelFolderError as error:  # noqa: PERF203 - a few metrics at most
             left_out.append(f"Without {metric.name}. {error}")
         else:
             columns.append(ScoreColumn(metric.name, tuple(result.score for result in results)))
@@ -174,7 +151,7 @@ def _measure_and_show(node: type[io.ComfyNode], metric: Metric, frames: Tensor) 
     (scores,) = vision.measure_videos(metric, [frames])
     plot = plot_metric(metric.name, scores, first_frame=metric.first_frame)[None]
     shown: dict[str, Any] = ui.PreviewImage(plot, cls=node).as_dict()
-    shown["text"] = (f"{metric.name} {scores.score:.4f}",)  # the picture says it too
+    shown["text"] = (f"{metric.name} {scores.score:.4f}",)  # the picture shows it as well
     return io.NodeOutput(scores.score, scores.per_frame.tolist(), plot, ui=shown)
 
 

@@ -1,120 +1,74 @@
-"""The finder's nodes: where a guide's foot lies, how the candidates score, which one is best, and mixing by hand."""
+"""Finding the mixture that a guide describes: its foot, the candidates' scores, and the best candidate."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from string import ascii_lowercase
-from typing import TypeAlias
 
-from torch import Tensor
-
-from ..richspace_core import RichSpaceError, foot_coefficient
-from ..richspace_core.finder.candidates import evenly_spread, label, parse_candidates
+from ..richspace_core import RichSpaceError, find_optimal
 from ..richspace_core.finder.choice import Choice
-from ..richspace_core.finder.geometry import point_on_line
-from .host.mixing import find_mixture, mix_prompts, read_prompts, report_scores, warning_about
+from ..richspace_core.finder.geometry import require_index
 from .host.api import Scores, io, report
-from .host.conditioning import Conditioning, as_conditioning, blend, of_one_length
-from .host.input_names import shown_names, with_shown_names
+from .host.conditioning import Conditioning, Prompt, make_conditioning, pad_to_one_length
+from .host.input_names import name_guides, name_inputs_as_shown, shown_names
+from .host.mixing import A_AND_B, describe_mixture, mix_prompts, project_guide, read_prompts
+from .host.score_report import report_scores
+from .inputs import (
+    GrowingList,
+    candidate_steps_input,
+    further_guides_input,
+    guide_input,
+    mixture_output,
+    prompt_inputs,
+    scores_output,
+)
 
 _PROMPTS_IN_A_CHAIN = 6
 _GUIDES_OF_A_MIXTURE = 8
 
-GrowingList: TypeAlias = Mapping[str, Conditioning | None]
-"""What is wired to a growing list of inputs; those that are not wired are absent, or None."""
-
-
-def _prompt_inputs() -> list[io.Input]:
-    return [
-        io.Conditioning.Input("a", display_name="A", tooltip="First prompt. The highest candidate is exactly this."),
-        io.Conditioning.Input("b", display_name="B", tooltip="Second prompt. Candidate 1 is nearly this."),
-    ]
-
-
-def _guide_input() -> io.Input:
-    return io.Conditioning.Input(
-        "guide",
-        tooltip="A sentence that describes the mixture. It need not be drawn well itself: it only says which point "
-        "between A and B is meant.",
-    )
-
-
-def _further_guides_input(list_name: str, names: Sequence[str], mixture: str) -> io.Input:
-    one = io.Conditioning.Input(
-        "guide", tooltip="Another wording of the same mixture. It is as good as the first: the guides' mean guides."
-    )
-    return io.Autogrow.Input(
-        list_name,
-        template=io.Autogrow.TemplateNames(one, names=[*names], min=0),
-        display_name="further guides",
-        optional=True,
-        tooltip=f"Other wordings of the guide for {mixture}, for instance the other order of its words: beside 'a red "
-        "and blue circle' also 'a blue and red circle'. Their mean guides, so that the wording counts less and the "
-        "meaning more. The list grows as you wire.",
-    )
-
-
-def _steps_input() -> io.Input:
-    return io.Int.Input(
-        "steps", default=30, min=1, max=1000, tooltip="Number of candidates between A and B. The paper uses 30."
-    )
-
-
-def _scores_output() -> io.Output:
-    return Scores.Output(
-        display_name="scores", tooltip="The candidates' similarity to the guide's foot, for RichSpace Score Plot."
-    )
-
 
 class RichSpacePerpendicularFoot(io.ComfyNode):
-    """The point between two prompts nearest to a guide."""
+    """Point on the line through two prompts that is nearest to a guide."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
+        """Return the schema."""
         return io.Schema(
             node_id="RichSpacePerpendicularFoot",
             display_name="RichSpace Perpendicular Foot",
             category="RichSpace/mix",
             description="Projects the guide's embedding onto the straight line through A and B (Algorithm 2).",
             search_aliases=["projection", "project", "foot", "nearest point", "interpolate"],
-            inputs=[*_prompt_inputs(), _guide_input()],
+            inputs=[*prompt_inputs(), guide_input()],
             outputs=[
-                io.Conditioning.Output(display_name="foot", tooltip="The point of the line nearest to the guide."),
+                io.Conditioning.Output(
+                    display_name="foot", tooltip="Point on the line through A and B that is nearest to the guide."
+                ),
                 io.Float.Output(
                     display_name="coefficient",
-                    tooltip="Where it lies: 0 is A, 1 is B, below 0 or above 1 it is beyond them.",
+                    tooltip="Position of the foot: 0 is A, 1 is B. Below 0 or above 1 it is outside the two.",
                 ),
             ],
             has_intermediate_output=True,
         )
 
     @classmethod
-    @with_shown_names()
+    @name_inputs_as_shown()
     def execute(cls, a: Conditioning, b: Conditioning, guide: Conditioning) -> io.NodeOutput:
         """Project the guide."""
         prompt_a, prompt_b, prompt_guide = read_prompts(a=a, b=b, guide=guide)
-        warning = warning_about(prompt_a, prompt_b, guide=prompt_guide)
-        prompt_a, prompt_b, prompt_guide = of_one_length(prompt_a, prompt_b, prompt_guide)
-        embeddings = prompt_a.embedding.values, prompt_b.embedding.values
-        coefficient = foot_coefficient(*embeddings, prompt_guide.embedding.values)
-
-        def mix(x: Tensor, y: Tensor) -> Tensor:
-            return point_on_line(x, y, coefficient)
-
-        foot = blend(
-            prompt_a, prompt_b, mix, f"({prompt_guide.text}) seen from ({prompt_a.text}) and ({prompt_b.text})"
-        )
-        said = report(f"coefficient {coefficient:.4f} (0 is A, 1 is B)", warning=warning)
-        return io.NodeOutput(as_conditioning(foot), coefficient, ui=said)
+        foot, coefficient = project_guide(prompt_a, prompt_b, prompt_guide)
+        warning = "\n".join(describe_mixture(prompt_a, prompt_b, {"guide": prompt_guide}))
+        shown = report(f"coefficient {coefficient:.4f} (0 is A, 1 is B)", warning=warning)
+        return io.NodeOutput(make_conditioning(foot), coefficient, ui=shown)
 
 
 class RichSpaceCosineScore(io.ComfyNode):
-    """How similar each candidate is to the guide's foot."""
+    """Similarity of each candidate to the guide's foot."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
+        """Return the schema."""
         return io.Schema(
             node_id="RichSpaceCosineScore",
             display_name="RichSpace Cosine Scores",
@@ -122,13 +76,13 @@ class RichSpaceCosineScore(io.ComfyNode):
             description="Scores every candidate between A and B by its similarity to the guide's foot (Algorithm 2), "
             "and draws the curves.",
             search_aliases=["cosine", "similarity", "score", "curve", "plot"],
-            inputs=[*_prompt_inputs(), _guide_input(), _steps_input()],
-            outputs=[_scores_output()],
+            inputs=[*prompt_inputs(), guide_input(), candidate_steps_input()],
+            outputs=[scores_output()],
             is_output_node=True,
         )
 
     @classmethod
-    @with_shown_names()
+    @name_inputs_as_shown()
     def execute(cls, a: Conditioning, b: Conditioning, guide: Conditioning, steps: int) -> io.NodeOutput:
         """Score the candidates."""
         prompt_a, prompt_b, prompt_guide = read_prompts(a=a, b=b, guide=guide)
@@ -137,45 +91,45 @@ class RichSpaceCosineScore(io.ComfyNode):
 
 
 class RichSpaceOptimalInterpolate(io.ComfyNode):
-    """The candidate that a guide means."""
+    """Mixture of two prompts that a guide describes."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
+        """Return the schema."""
+        index = io.Int.Input(
+            "index",
+            default=0,
+            min=0,
+            max=1000,
+            tooltip="0 finds the best candidate. Any other number takes that candidate: 1 is nearly B, the number of "
+            "steps is exactly A.",
+        )
+        further = [f"guide_{number}" for number in range(2, _GUIDES_OF_A_MIXTURE + 1)]
         return io.Schema(
             node_id="RichSpaceOptimalInterpolate",
             display_name="RichSpace Optimal Interpolation",
             category="RichSpace/mix",
-            description="Mixes two plain prompts at the point that the guide sentence means (Algorithm 1). Chain two "
-            "of them to mix three prompts.",
+            description="Mixes two plain prompts at the point that the guide sentence describes (Algorithm 1). Chain "
+            "two of these nodes to mix three prompts.",
             search_aliases=["mix", "blend", "average", "interpolate", "richspace", "optimal", "combine prompts"],
             inputs=[
-                *_prompt_inputs(),
-                _guide_input(),
-                _steps_input(),
-                io.Int.Input(
-                    "index",
-                    default=0,
-                    min=0,
-                    max=1000,
-                    tooltip="0 finds the best candidate. 1 to steps takes that one instead: 1 is nearly B, the "
-                    "highest is exactly A.",
-                ),
-                _further_guides_input(
-                    "guides", [f"guide_{number}" for number in range(2, _GUIDES_OF_A_MIXTURE + 1)], "the mixture"
-                ),
+                *prompt_inputs(),
+                guide_input(),
+                candidate_steps_input(),
+                index,
+                further_guides_input("guides", further, "the mixture"),
             ],
             outputs=[
-                io.Conditioning.Output(display_name="mixture", tooltip="Wire it to a sampler's positive input."),
-                io.Int.Output(display_name="index", tooltip="The candidate taken, counted from 1."),
-                io.Float.Output(display_name="weight", tooltip="The share of A in it: index divided by steps."),
-                _scores_output(),
+                mixture_output(),
+                io.Int.Output(display_name="index", tooltip="Candidate taken, counted from 1."),
+                io.Float.Output(display_name="weight", tooltip="Share of A in the mixture: index divided by steps."),
+                scores_output(),
             ],
             is_output_node=True,
         )
 
     @classmethod
-    @with_shown_names()
+    @name_inputs_as_shown()
     def execute(
         cls,
         a: Conditioning,
@@ -185,161 +139,55 @@ class RichSpaceOptimalInterpolate(io.ComfyNode):
         index: int,
         guides: GrowingList | None = None,
     ) -> io.NodeOutput:
-        """Find the candidate, or take the one that was asked for."""
-        wired = {"guide": guide, **_wired(guides)}
-        prompt_a, prompt_b, *prompt_guides = read_prompts(a=a, b=b, **wired)
-        choices = (find_mixture(prompt_a, prompt_b, dict(zip(wired, prompt_guides, strict=True)), steps, index),)
-        chosen = choices[0].index
-        mixture = as_conditioning(mix_prompts(prompt_a, prompt_b, chosen, steps))
-        return io.NodeOutput(mixture, chosen, chosen / steps, choices, ui=report_scores(cls, choices))
-
-
-class RichSpaceInterpolate(io.ComfyNode):
-    """A candidate picked by hand."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """What the host shows."""
-        return io.Schema(
-            node_id="RichSpaceInterpolate",
-            display_name="RichSpace Interpolate",
-            category="RichSpace/mix",
-            description="Mixes two prompts with a weight of your own: index / steps of A, the rest of B "
-            "(Definition 5.1).",
-            search_aliases=["mix", "blend", "average", "lerp", "interpolate", "weight"],
-            inputs=[
-                *_prompt_inputs(),
-                io.Int.Input(
-                    "index",
-                    default=15,
-                    min=1,
-                    max=1000,
-                    tooltip="The candidate to take: 1 is nearly B, the number of steps is exactly A.",
-                ),
-                _steps_input(),
-            ],
-            outputs=[io.Conditioning.Output(display_name="mixture", tooltip="Wire it to a sampler's positive input.")],
-            has_intermediate_output=True,
-        )
-
-    @classmethod
-    @with_shown_names()
-    def execute(cls, a: Conditioning, b: Conditioning, index: int, steps: int) -> io.NodeOutput:
-        """Mix two prompts."""
-        prompt_a, prompt_b = read_prompts(a=a, b=b)
-        mixture = as_conditioning(mix_prompts(prompt_a, prompt_b, index, steps))
-        return io.NodeOutput(mixture, ui=report("", warning=warning_about(prompt_a, prompt_b)))
-
-
-class RichSpaceInterpolationSweep(io.ComfyNode):
-    """Several candidates, to choose by eye."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """What the host shows."""
-        return io.Schema(
-            node_id="RichSpaceInterpolationSweep",
-            display_name="RichSpace Interpolation Sweep",
-            category="RichSpace/mix",
-            description="Mixes two prompts with several weights at once. Everything behind this node runs once for "
-            "each mixture: one press of Run makes a strip of videos from nearly B to exactly A.",
-            search_aliases=["sweep", "strip", "candidates", "xy plot", "grid", "compare", "interpolate", "list"],
-            inputs=[
-                *_prompt_inputs(),
-                _steps_input(),
-                io.Int.Input(
-                    "count",
-                    default=5,
-                    min=1,
-                    max=1000,
-                    tooltip="How many candidates, evenly spread from the first to the last. Each makes a video.",
-                ),
-                io.String.Input(
-                    "candidates",
-                    default="",
-                    placeholder="empty: evenly spread",
-                    tooltip="Candidates of your own instead of the evenly spread ones: numbers and ranges such as "
-                    "1, 8, 15-18. 1 is nearly B, the number of steps is exactly A.",
-                ),
-            ],
-            outputs=[
-                io.Conditioning.Output(
-                    display_name="mixtures",
-                    is_output_list=True,
-                    tooltip="One mixture after another, for a sampler's positive input.",
-                ),
-                io.Int.Output(
-                    display_name="indices", is_output_list=True, tooltip="The candidates taken, counted from 1."
-                ),
-                io.String.Output(
-                    display_name="labels",
-                    is_output_list=True,
-                    tooltip="What each one is, such as 15 of 30: 50% A; for RichSpace Contact Sheet.",
-                ),
-            ],
-            has_intermediate_output=True,
-        )
-
-    @classmethod
-    @with_shown_names()
-    def execute(cls, a: Conditioning, b: Conditioning, steps: int, count: int, candidates: str) -> io.NodeOutput:
-        """Mix two prompts with each weight."""
-        prompt_a, prompt_b = read_prompts(a=a, b=b)
-        indices = parse_candidates(candidates, steps) if candidates.strip() else evenly_spread(count, steps)
-        mixtures = [as_conditioning(mix_prompts(prompt_a, prompt_b, index, steps)) for index in indices]
-        labels = [label(index, steps) for index in indices]
-        said = f"{len(indices)} of {steps} candidates: {', '.join(map(str, indices))}"
-        warning = warning_about(prompt_a, prompt_b)
-        return io.NodeOutput(mixtures, indices, labels, ui=report(said, warning=warning))
+        """Find the best candidate, or take the one that was asked for."""
+        connected = {"guide": guide, **_connected(guides)}
+        prompt_a, prompt_b, *prompt_guides = read_prompts(a=a, b=b, **connected)
+        choices = (find_mixture(prompt_a, prompt_b, dict(zip(connected, prompt_guides, strict=True)), steps, index),)
+        chosen = choices[0]
+        mixture = make_conditioning(mix_prompts(prompt_a, prompt_b, chosen.index, steps))
+        return io.NodeOutput(mixture, chosen.index, chosen.weight, choices, ui=report_scores(cls, choices))
 
 
 class RichSpaceChainedFinder(io.ComfyNode):
-    """Three prompts and more in one node."""
+    """Mixture of three or more prompts, found stage by stage."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
+        """Return the schema."""
         numbers = range(2, _PROMPTS_IN_A_CHAIN + 1)
+        stage = io.Conditioning.Input(
+            "stage", tooltip="A prompt to mix in, followed by the guide that describes the mixture with it."
+        )
         names = [name for number in numbers for name in _pair(number)]
         return io.Schema(
             node_id="RichSpaceChainedFinder",
             display_name="RichSpace Chained Finder",
             category="RichSpace/mix",
-            description="Mixes three prompts or more: each prompt is mixed into the result so far at the point that "
-            "its guide means. The same as Optimal Interpolation nodes wired one after another.",
+            description="Mixes three or more prompts. Each prompt is mixed into the result so far at the point that "
+            "its guide describes, as with Optimal Interpolation nodes connected one after another.",
             search_aliases=["mix three prompts", "chain", "blend", "multiple prompts", "richspace"],
             inputs=[
-                io.Conditioning.Input("first", display_name="prompt 1", tooltip="The prompt to start from."),
+                io.Conditioning.Input("first", display_name="prompt 1", tooltip="Prompt to start from."),
                 io.Autogrow.Input(
                     "stages",
-                    template=io.Autogrow.TemplateNames(
-                        io.Conditioning.Input(
-                            "stage",
-                            tooltip="A prompt to mix in, and then the guide that describes the mixture with it.",
-                        ),
-                        names=names,
-                        min=2,
-                    ),
-                    tooltip="In turn a prompt to mix in and the guide that describes the mixture with it; the list "
-                    "grows as you wire.",
+                    template=io.Autogrow.TemplateNames(stage, names=names, min=2),
+                    tooltip="Prompts to mix in, each followed by the guide that describes the mixture with it. The "
+                    "list grows as you connect them.",
                 ),
-                _steps_input(),
-                *(
-                    _further_guides_input(
-                        f"guides_{number}", _further_guides_of(number), f"the mixture with prompt_{number}"
-                    )
-                    for number in numbers
-                ),
+                candidate_steps_input(),
+                *(_guides_of_stage(number) for number in numbers),
             ],
             outputs=[
-                io.Conditioning.Output(display_name="mixture", tooltip="All prompts, for a sampler's positive input."),
-                Scores.Output(display_name="scores", tooltip="Every stage's scores, for RichSpace Score Plot."),
+                io.Conditioning.Output(
+                    display_name="mixture", tooltip="Mixture of all prompts, for a sampler's positive input."
+                ),
+                Scores.Output(display_name="scores", tooltip="Scores of every stage, for RichSpace Score Plot."),
             ],
             is_output_node=True,
         )
 
     @classmethod
-    @with_shown_names()
+    @name_inputs_as_shown()
     def execute(
         cls,
         first: Conditioning,
@@ -351,24 +199,60 @@ class RichSpaceChainedFinder(io.ComfyNode):
         guides_5: GrowingList | None = None,
         guides_6: GrowingList | None = None,
     ) -> io.NodeOutput:
-        """Mix the prompts in one after another."""
+        """Mix in one prompt after another."""
         further = {2: guides_2, 3: guides_3, 4: guides_4, 5: guides_5, 6: guides_6}
-        (mixture,), so_far = read_prompts(first=first), shown_names(cls)["first"]
+        (mixture,), name = read_prompts(first=first), shown_names(cls)["first"]
         choices: list[Choice] = []
-        for number, wired in _stages(stages, further).items():
-            name, *names = wired
-            prompt, *guides = read_prompts(**wired)
-            of_guides = dict(zip(names, guides, strict=True))
-            try:
-                choices.append(find_mixture(mixture, prompt, of_guides, steps, names=(so_far, name)))
-                mixture = mix_prompts(mixture, prompt, choices[-1].index, steps)
-            except RichSpaceError as error:
-                raise error.renamed({"a": so_far, "b": name}).within(f"stage {number - 1}") from error
-            so_far = "the mixture so far"
-        return io.NodeOutput(as_conditioning(mixture), tuple(choices), ui=report_scores(cls, choices))
+        for stage, connected in enumerate(_read_stages(stages, further), start=1):
+            (name_b, prompt), *guides = zip(connected, read_prompts(**connected), strict=True)
+            mixture, choice = _mix_in(mixture, prompt, dict(guides), steps, names=(name, name_b), stage=stage)
+            choices.append(choice)
+            name = "the mixture so far"
+        return io.NodeOutput(make_conditioning(mixture), tuple(choices), ui=report_scores(cls, choices))
 
 
-def _wired(growing: GrowingList | None) -> dict[str, Conditioning]:
+def find_mixture(
+    a: Prompt, b: Prompt, guides: Mapping[str, Prompt], steps: int, index: int = 0, *, names: tuple[str, str] = A_AND_B
+) -> Choice:
+    """Score the candidates and choose one: the best, or the one asked for.
+
+    Args:
+        a: First prompt.
+        b: Second prompt.
+        guides: Guides by the name of the input that each is connected to.
+        steps: Number of candidates.
+        index: Candidate to take; 0 takes the best.
+        names: Names of A and B in the node.
+    """
+    if index:
+        require_index(index, steps)
+    remarks = describe_mixture(a, b, guides, names=names)
+    a, b, *averaged = pad_to_one_length(a, b, *guides.values())
+    try:
+        result = find_optimal(a.embedding, b.embedding, [guide.embedding for guide in averaged], steps=steps)
+    except RichSpaceError as error:
+        raise error.renamed({"a": names[0], "b": names[1], **name_guides(guides)}) from error
+    return result.choice(
+        index=index or None,
+        counted=all(prompt.counted for prompt in (a, b, *averaged)),
+        remarks=remarks,
+        name_a=a.text or "A",
+        name_b=b.text or "B",
+    )
+
+
+def _mix_in(
+    a: Prompt, b: Prompt, guides: Mapping[str, Prompt], steps: int, *, names: tuple[str, str], stage: int
+) -> tuple[Prompt, Choice]:
+    """Find and make the mixture of one stage of a chain; errors name the stage."""
+    try:
+        choice = find_mixture(a, b, guides, steps, names=names)
+        return mix_prompts(a, b, choice.index, steps), choice
+    except RichSpaceError as error:
+        raise error.renamed({"a": names[0], "b": names[1]}).within(f"stage {stage}") from error
+
+
+def _connected(growing: GrowingList | None) -> dict[str, Conditioning]:
     return {name: conditioning for name, conditioning in (growing or {}).items() if conditioning is not None}
 
 
@@ -376,17 +260,22 @@ def _pair(number: int) -> tuple[str, str]:
     return f"prompt_{number}", f"guide_{number}"
 
 
-def _further_guides_of(number: int) -> list[str]:
-    """The names of a stage's further guides: ``guide_2_b``, ``guide_2_c`` and so on."""
-    return [f"guide_{number}_{letter}" for letter in ascii_lowercase[1:_GUIDES_OF_A_MIXTURE]]
+def _guides_of_stage(number: int) -> io.Input:
+    """Return a stage's list of further guides: ``guide_2_b``, ``guide_2_c`` and so on."""
+    names = [f"guide_{number}_{letter}" for letter in ascii_lowercase[1:_GUIDES_OF_A_MIXTURE]]
+    return further_guides_input(f"guides_{number}", names, f"the mixture with prompt_{number}")
 
 
-def _stages(stages: GrowingList, further: Mapping[int, GrowingList | None]) -> dict[int, dict[str, Conditioning]]:
-    """What is wired for each prompt, 2, 3 and so on without a gap: the prompt itself, its guide, its further guides."""
-    wired = _wired(stages)
-    last = max((int(name.rpartition("_")[2]) for name in wired), default=2)
+def _read_stages(stages: GrowingList, further: Mapping[int, GrowingList | None]) -> list[dict[str, Conditioning]]:
+    """Return what is connected for each stage: its prompt, its guide and its further guides.
+
+    Raises:
+        RichSpaceError: If a prompt or a guide before the last is not connected, or a further guide has no stage.
+    """
+    connected = _connected(stages)
+    last = max((int(name.rpartition("_")[2]) for name in connected), default=2)
     for name in (name for number in range(2, last + 1) for name in _pair(number)):
-        if name not in wired:
+        if name not in connected:
             raise RichSpaceError(
                 name,
                 expected="a conditioning, since every prompt needs a guide and none may be left out",
@@ -394,23 +283,21 @@ def _stages(stages: GrowingList, further: Mapping[int, GrowingList | None]) -> d
                 hint="Connect prompts and guides in pairs, from the top.",
             )
     for number, guides in further.items():
-        if number > last and _wired(guides):
+        if number > last and _connected(guides):
             raise RichSpaceError(
-                next(iter(_wired(guides))),
+                next(iter(_connected(guides))),
                 expected=f"prompt_{number} and guide_{number} to be connected as well",
                 got="nothing connected to them",
                 hint="This guide belongs to a prompt that is not connected. Connect both, or remove the guide.",
             )
-    return {
-        number: {name: wired[name] for name in _pair(number)} | _wired(further[number]) for number in range(2, last + 1)
-    }
+    return [
+        {name: connected[name] for name in _pair(number)} | _connected(further[number]) for number in range(2, last + 1)
+    ]
 
 
 NODES: list[type[io.ComfyNode]] = [
     RichSpacePerpendicularFoot,
     RichSpaceCosineScore,
     RichSpaceOptimalInterpolate,
-    RichSpaceInterpolate,
-    RichSpaceInterpolationSweep,
     RichSpaceChainedFinder,
 ]

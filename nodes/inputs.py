@@ -1,23 +1,115 @@
-"""The size of a video, as the nodes that make one ask for it."""
+"""Inputs and outputs that several nodes share, so that they read alike everywhere."""
 
 from __future__ import annotations
 
-from .host.api import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from .host.api import Scores, io
+from .host.conditioning import Conditioning
+from .host.models import MODEL_NOTES
+
+GrowingList: TypeAlias = Mapping[str, Conditioning | None]
+"""What is connected to a growing list of inputs; an input without a connection is absent or None."""
 
 _SIDE_STEP = 16
 _FRAME_STEP = 8
-_OWN = "0 is the model's own (720 x 480 and 49 frames for CogVideoX-2B)."
+_OWN_SIZE = {"width": 720, "height": 480, "frames": 49}
+
+
+def prompt_inputs() -> list[io.Input]:
+    """Return the two prompts of a mixture."""
+    return [
+        io.Conditioning.Input(
+            "a", display_name="A", tooltip="First prompt. The highest candidate is exactly this prompt."
+        ),
+        io.Conditioning.Input("b", display_name="B", tooltip="Second prompt. Candidate 1 is nearly this prompt."),
+    ]
+
+
+def guide_input() -> io.Input:
+    """Return the guide that describes a mixture."""
+    return io.Conditioning.Input(
+        "guide",
+        tooltip="A sentence that describes the mixture. It only marks a point between A and B, so the model need not "
+        "be able to draw it.",
+    )
+
+
+def further_guides_input(list_name: str, names: Iterable[str], mixture: str) -> io.Input:
+    """Return a growing list of guides that are averaged with the first one.
+
+    Args:
+        list_name: Name of the list.
+        names: Names of its places, in order.
+        mixture: What the guides describe, for the tooltip.
+    """
+    guide = io.Conditioning.Input(
+        "guide", tooltip="Another wording of the same mixture. All guides count equally: their average is used."
+    )
+    return io.Autogrow.Input(
+        list_name,
+        template=io.Autogrow.TemplateNames(guide, names=[*names], min=0),
+        display_name="further guides",
+        optional=True,
+        tooltip=f"Other wordings of the guide for {mixture}, such as 'a blue and red circle' in addition to 'a red and "
+        "blue circle'. The average of all guides is used, so the wording matters less.",
+    )
+
+
+def candidate_steps_input() -> io.Input:
+    """Return the number of candidates between two prompts."""
+    return io.Int.Input(
+        "steps", default=30, min=1, max=1000, tooltip="Number of candidates between A and B. The paper uses 30."
+    )
+
+
+def mixture_output() -> io.Output:
+    """Return the mixture of two prompts."""
+    return io.Conditioning.Output(display_name="mixture", tooltip="Connect it to a sampler's positive input.")
+
+
+def scores_output() -> io.Output:
+    """Return the scores of one finder."""
+    return Scores.Output(
+        display_name="scores", tooltip="Similarity of each candidate to the guide's foot, for RichSpace Score Plot."
+    )
+
+
+def loader_inputs(models: Iterable[str], dtypes: Iterable[str], *, places: str, dtype_choices: str) -> list[io.Input]:
+    """Return the inputs of a node that loads a CogVideoX: which one, and the number type of its weights.
+
+    Args:
+        models: Names of the models.
+        dtypes: Names of the number types, ``auto`` among them.
+        places: Where the models are, for the tooltip.
+        dtype_choices: The number types in words, for the tooltip.
+    """
+    return [
+        io.Combo.Input("model", options=[*models], tooltip=places, extra_dict=MODEL_NOTES),
+        io.Combo.Input("dtype", options=[*dtypes], default="auto", advanced=True, tooltip=dtype_choices),
+    ]
+
+
+def native_model_input() -> io.Input:
+    """Return ComfyUI's MODEL of a CogVideoX, corrected by this pack."""
+    return io.Model.Input("model", tooltip="From RichSpace Load CogVideoX (native) or RichSpace Fix CogVideoX.")
 
 
 def size_inputs() -> list[io.Input]:
-    """Return the inputs width, height and frames; their arrows go along the sizes that published models make.
+    """Return the inputs width, height and frames; their arrows step through the sizes of published models.
 
-    The page steps a number as the schema says, from 0. Frame counts start at 1, with 0 before them, which no schema can
-    say: ``web/frame_steps.js`` reads it from `richspace_frame_step`.
+    The page steps a number as the schema says, starting at 0. Frame counts start at 1 and allow 0 as well, which no
+    schema can express: ``web/frame_steps.js`` reads the step from `richspace_frame_step`.
     """
     sides = [
         io.Int.Input(
-            name, default=0, min=0, max=4096, step=_SIDE_STEP, tooltip=f"Pixels, a multiple of {_SIDE_STEP}. {_OWN}"
+            name,
+            default=0,
+            min=0,
+            max=4096,
+            step=_SIDE_STEP,
+            tooltip=f"{name.capitalize()} in pixels, a multiple of {_SIDE_STEP}. {_own(name)}",
         )
         for name in ("width", "height")
     ]
@@ -26,7 +118,121 @@ def size_inputs() -> list[io.Input]:
         default=0,
         min=0,
         max=1025,
-        tooltip=f"One more than a multiple of {_FRAME_STEP}. {_OWN}",
+        tooltip=f"Number of frames, one more than a multiple of {_FRAME_STEP}. {_own('frames')}",
         extra_dict={"richspace_frame_step": _FRAME_STEP},
     )
     return [*sides, frames]
+
+
+def _own(name: str) -> str:
+    return f"0 uses the model's own, {_OWN_SIZE[name]} for CogVideoX-2B."
+
+
+def denoising_steps_input() -> io.Input:
+    """Return the number of denoising steps."""
+    return io.Int.Input(
+        "steps",
+        default=50,
+        min=1,
+        max=1000,
+        tooltip="Number of denoising steps. More steps take longer; 50 is usual for CogVideoX.",
+    )
+
+
+def schedule_inputs() -> list[io.Input]:
+    """Return the inputs scheduler and dynamic_cfg of the published samplers."""
+    return [
+        io.Combo.Input(
+            "scheduler",
+            options=["auto", "DDIM", "DPM"],
+            default="auto",
+            tooltip="Sampling method. Auto uses the model's own: DDIM for 2B, DPM for 5B.",
+        ),
+        io.Combo.Input(
+            "dynamic_cfg",
+            options=["off", "cosine", "as diffusers"],
+            default="off",
+            advanced=True,
+            tooltip="Cosine raises the guidance from 1 to 1 + cfg over the steps, as CogVideoX's authors do. "
+            "As diffusers uses that library's formula, which jumps up and down.",
+        ),
+    ]
+
+
+def batch_size_input(tooltip: str) -> io.Input:
+    """Return the number of videos.
+
+    Args:
+        tooltip: How they are made.
+    """
+    return io.Int.Input("batch_size", default=1, min=1, max=64, tooltip=tooltip)
+
+
+def sampler_inputs() -> list[io.Input]:
+    """Return the settings of a sampler: steps, cfg, seed, batch_size, scheduler and dynamic_cfg."""
+    return [
+        denoising_steps_input(),
+        io.Float.Input(
+            "cfg",
+            default=6.0,
+            min=0.0,
+            max=100.0,
+            step=0.1,
+            tooltip="How strongly the video follows the prompt; 6 is usual. At 1 or below the negative prompt is "
+            "not used and a step takes half the time.",
+        ),
+        io.Int.Input(
+            "seed",
+            default=0,
+            min=0,
+            max=0xFFFFFFFFFFFFFFFF,
+            control_after_generate=True,
+            tooltip="Sets the starting noise, which is the same on every device.",
+        ),
+        batch_size_input("Number of videos, sampled one at a time; video n uses seed + n - 1."),
+        *schedule_inputs(),
+    ]
+
+
+def video_input() -> io.Input:
+    """Return the frames of one video."""
+    return io.Image.Input("frames", tooltip="Frames of one video, as RichSpace CogVideoX Decode returns them.")
+
+
+def metric_outputs(per_frame: str) -> Sequence[io.Output]:
+    """Return the outputs of a metric: score, per frame and plot.
+
+    Args:
+        per_frame: What the scores of the frames are, for the tooltip.
+    """
+    return [
+        io.Float.Output(display_name="score", tooltip="Score of the video: the average over its frames."),
+        io.Float.Output(display_name="per frame", is_output_list=True, tooltip=per_frame),
+        io.Image.Output(display_name="plot", tooltip="Scores over the frames, also shown in the node."),
+    ]
+
+
+def sheet_inputs() -> list[io.Input]:
+    """Return the inputs columns and frame_width of a picture that shows several videos."""
+    return [
+        io.Int.Input(
+            "columns",
+            default=5,
+            min=1,
+            max=64,
+            tooltip="Number of frames to show of each video, evenly spread over time.",
+        ),
+        io.Int.Input(
+            "frame_width",
+            default=256,
+            min=64,
+            max=1024,
+            advanced=True,
+            tooltip="Width of each frame in pixels. Frames are enlarged or reduced to it.",
+        ),
+    ]
+
+
+def sheet_output(name: str) -> io.Output:
+    """Return a picture that the node shows as well."""
+    return io.Image.Output(display_name=name, tooltip="One picture, also shown in the node.")

@@ -9,11 +9,11 @@ import torch
 from ..richspace_core.cogvideox.folder import CogVideoXFolder
 from .host import models
 from .host.api import io, report
+from .inputs import size_inputs
 from .native import loading as native_loading
 from .native import model as native
 from .native import vae as native_vae
 from .native.sampler import PublishedSampler, make_sampler
-from .inputs import size_inputs
 
 _DTYPES = models.DTYPES | {"float8_e4m3fn": torch.float8_e4m3fn}
 

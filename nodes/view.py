@@ -1,4 +1,4 @@
-"""Pictures to judge by: what the finder saw, and several videos side by side."""
+"""Pictures to choose by: the score curves, and several videos in one picture."""
 
 from __future__ import annotations
 
@@ -7,28 +7,24 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ..richspace_core.drawing.contact_sheet import draw_contact_sheet
-from ..richspace_core.drawing.score_plot import plot_scores
 from ..richspace_core.finder.choice import Choice
 from .host.api import Scores, io, ui
-
-
-def score_picture(choices: Sequence[Choice]) -> Tensor:
-    """Draw the finders' curves as the host's IMAGE, ``[1, height, width, 3]``."""
-    return plot_scores(choices)[None]
+from .host.score_report import draw_scores
+from .inputs import sheet_inputs, sheet_output
 
 
 class RichSpaceScorePlot(io.ComfyNode):
-    """The score curves as a picture."""
+    """Score curves as a picture."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
+        """Return the schema."""
         return io.Schema(
             node_id="RichSpaceScorePlot",
             display_name="RichSpace Score Plot",
             category="RichSpace/view",
-            description="Draws the candidates' scores with the chosen one marked, one panel for each finder, to save "
-            "or to show beside the video.",
+            description="Draws the candidates' scores and marks the chosen one, with a panel for each finder. Save the "
+            "plot, or show it next to the video.",
             search_aliases=["plot", "chart", "curve", "graph", "scores"],
             inputs=[Scores.Input("scores", tooltip="From any RichSpace node that scores candidates.")],
             outputs=[io.Image.Output(display_name="plot", tooltip="One picture.")],
@@ -37,7 +33,7 @@ class RichSpaceScorePlot(io.ComfyNode):
     @classmethod
     def execute(cls, scores: Sequence[Choice]) -> io.NodeOutput:
         """Draw the curves."""
-        return io.NodeOutput(score_picture(scores))
+        return io.NodeOutput(draw_scores(scores))
 
 
 class RichSpaceContactSheet(io.ComfyNode):
@@ -45,34 +41,25 @@ class RichSpaceContactSheet(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
+        """Return the schema."""
         return io.Schema(
             node_id="RichSpaceContactSheet",
             display_name="RichSpace Contact Sheet",
             category="RichSpace/view",
-            description="Shows a few frames of each of several videos, one labelled row a video, to choose by eye.",
+            description="Shows a few frames of several videos, each in a labeled row of its own, so that you can "
+            "choose by eye.",
             search_aliases=["contact sheet", "strip", "grid", "compare videos", "xy plot", "preview"],
             inputs=[
-                io.Image.Input("frames", tooltip="A list of videos, as RichSpace CogVideoX Decode gives it."),
-                io.Int.Input(
-                    "columns", default=5, min=1, max=64, tooltip="Frames of each video, evenly far apart in time."
-                ),
-                io.Int.Input(
-                    "frame_width",
-                    default=256,
-                    min=64,
-                    max=1024,
-                    advanced=True,
-                    tooltip="Pixels. Every frame is enlarged or reduced to this width.",
-                ),
+                io.Image.Input("frames", tooltip="List of videos, as RichSpace CogVideoX Decode returns it."),
+                *sheet_inputs(),
                 io.String.Input(
                     "labels",
                     optional=True,
                     force_input=True,
-                    tooltip="A list with what to write above each video, as RichSpace Interpolation Sweep gives it.",
+                    tooltip="Text above each video: a list, as RichSpace Interpolation Sweep returns it.",
                 ),
             ],
-            outputs=[io.Image.Output(display_name="sheet", tooltip="One picture, which the node shows too.")],
+            outputs=[sheet_output("sheet")],
             is_input_list=True,
             is_output_node=True,
         )

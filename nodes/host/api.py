@@ -1,4 +1,4 @@
-"""The one place that imports the host's node API, and the types that travel on this pack's wires."""
+"""ComfyUI's node API, which only this module imports, and the types of this pack's own connections."""
 
 from __future__ import annotations
 
@@ -30,10 +30,14 @@ __all__ = [
 
 
 def report(text: str, *, warning: str = "") -> dict[str, Any]:
-    """What a node says on itself, for a NodeOutput's `ui`: the page shows it with this pack's script (``web/``).
+    """Return the `ui` of a NodeOutput that shows a text on the node, through this pack's script (``web/``).
 
-    In the schema of a node that is no output node belongs `has_intermediate_output=True`: with it the host says it
+    The schema needs `has_intermediate_output=True` if the node is not an output node. With it, ComfyUI shows the text
     again when the result comes from its cache, and keeps it in the history.
+
+    Args:
+        text: What the node did.
+        warning: What the user should know, shown in the color of a warning.
     """
     return {
         "text": ("\n".join(filter(None, (text, warning))),),
@@ -42,7 +46,7 @@ def report(text: str, *, warning: str = "") -> dict[str, Any]:
 
 
 def running_node() -> str | None:
-    """Return the id of the node that is being run, which may be another pack's; None outside of a prompt."""
+    """Return the id of the running node, which may belong to another pack; None outside a prompt."""
     from comfy_execution.utils import get_executing_context
 
     context = get_executing_context()
@@ -50,7 +54,7 @@ def running_node() -> str | None:
 
 
 def show_on_node(node_id: str | None, text: str) -> None:
-    """Show a text on a node of the prompt that is being run, until it gets another text or the page is reloaded."""
+    """Show a text on a node of the running prompt, until it gets another text or the page is reloaded."""
     from server import PromptServer
 
     server = getattr(PromptServer, "instance", None)  # none in a script

@@ -1,11 +1,11 @@
-"""CONDITIONING to text embedding and back: the one place that knows the host's format.
+"""Conversion between CONDITIONING and text embeddings; only this module knows ComfyUI's format.
 
 A conditioning is a list of ``[tensor of [batch, tokens, width], dictionary]``. This pack adds one key to the
-dictionary, `richspace`, with the number of real tokens and the prompt; whatever else is in there stays. The host
-caches conditionings, so nothing here changes one in place.
+dictionary, `richspace`, with the number of real tokens and the prompt; all other keys stay. ComfyUI caches
+conditionings, so nothing here changes one in place.
 
-The host's own nodes that make another tensor (Conditioning Average, Concat, Zero Out) copy the dictionary along, with a
-note that no longer holds. So a note knows its tensor, and counts for no other.
+ComfyUI's nodes that make another tensor (Conditioning Average, Concat, Zero Out) copy the dictionary, with a note that
+is no longer true. A note therefore knows its tensor and is ignored for any other.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ _ENCODE = "Connect the output of a node that encodes a prompt."
 
 
 class _Note(dict[str, Any]):
-    """What is known of one tensor: `token_count` and `text`."""
+    """Note on one tensor: its `token_count` and `text`."""
 
     def __init__(self, values: Tensor, token_count: int, text: str) -> None:
         super().__init__(token_count=token_count, text=text)
         self._values = values
 
     def is_about(self, values: Tensor) -> bool:
-        """Whether `values` are the tensor that this was written for."""
+        """Return whether `values` is the tensor that this note was written for."""
         return values is self._values
 
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """What a conditioning says.
+    """Prompt that a conditioning holds.
 
     Args:
-        embedding: ``[n, d]``; where no token count came, every row counts.
-        counted: Whether a token count came.
-        text: The prompt in words, if it is known.
+        embedding: ``[n, d]``; without a token count, every row counts as a token.
+        counted: Whether the conditioning has a token count.
+        text: Prompt in words; empty if it is not known.
         extras: The conditioning's dictionary, which is never changed.
     """
 
@@ -60,20 +60,25 @@ class Prompt:
 
     @property
     def rows(self) -> int:
-        """Tokens of the embedding, padding included."""
+        """Number of tokens, including padding."""
         return len(self.embedding.values)
 
+    @classmethod
+    def encoded(cls, embedding: TextEmbedding, text: str) -> Prompt:
+        """Return the prompt of a text encoder that counted its tokens."""
+        return cls(embedding, True, text, {_POOLED: None})
 
-def from_conditioning(name: str, conditioning: Conditioning | None, *, if_several: str = _MIX_FIRST) -> Prompt:
+
+def read_prompt(name: str, conditioning: Conditioning | None, *, if_several: str = _MIX_FIRST) -> Prompt:
     """Read the one prompt that a conditioning holds.
 
     Args:
-        name: The input it came from, for the error message.
-        conditioning: The host's CONDITIONING.
-        if_several: What to do if it holds several prompts, for the error message.
+        name: Input that it came from, for error messages.
+        conditioning: ComfyUI's CONDITIONING.
+        if_several: Advice for the error message if it holds several prompts.
 
     Raises:
-        EmbeddingError: If it holds several entries or a batch, or no embedding of tokens by width.
+        EmbeddingError: If it holds several entries, a batch, or no embedding of shape ``[1, tokens, width]``.
     """
     if not isinstance(conditioning, list) or len(conditioning) != 1:
         raise EmbeddingError(
@@ -117,23 +122,23 @@ def _count(conditioning: object) -> str:
 
 
 def require_words(**prompts: Prompt) -> None:
-    """Raise a PromptError that names the first of `prompts` that holds no word."""
+    """Raise a PromptError that names the first of `prompts` without words."""
     for name, prompt in prompts.items():
         if prompt.counted and prompt.embedding.token_count == 1:
             raise PromptError(
-                name, expected="a prompt with words", got="an empty one", hint="Describe what the video should show."
+                name, expected="a prompt with words", got="an empty prompt", hint="Describe what the video should show."
             )
 
 
-def of_one_length(a: Prompt, b: Prompt, *guides: Prompt) -> tuple[Prompt, ...]:
-    """The prompts of a mixture, with as many rows each as the longer of A and B.
+def pad_to_one_length(a: Prompt, b: Prompt, *guides: Prompt) -> tuple[Prompt, ...]:
+    """Return the prompts of a mixture, each with as many rows as the longer of A and B.
 
-    Text encoders that pad nothing (LTX-2, HunyuanVideo, Qwen) make longer embeddings of longer prompts. The shorter one
-    is filled with rows of zeros, as the host's Conditioning Average does. What a guide has beyond both is cut: where
-    there is no A and no B, there is no line between them to project it on.
+    Text encoders without padding (LTX-2, HunyuanVideo, Qwen) make longer embeddings for longer prompts. Shorter ones
+    are filled up with rows of zeros, as in ComfyUI's Conditioning Average. Rows of a guide beyond A and B are cut off,
+    because there is no line between A and B in those rows.
 
-    Prompts whose tokens were counted come from an encoder that pads them; there, other lengths mean another encoder,
-    and all stay as they are for the finder to refuse.
+    Prompts with counted tokens come from an encoder with padding, where a different length means a different encoder.
+    They are returned unchanged, for the finder to refuse.
     """
     prompts = (a, b, *guides)
     if any(prompt.counted for prompt in prompts):
@@ -143,12 +148,12 @@ def of_one_length(a: Prompt, b: Prompt, *guides: Prompt) -> tuple[Prompt, ...]:
 
 
 def describe_padding(rows_a: int, rows_b: int) -> str:
-    """Return a remark that one of A and B was filled up to the other's length, or an empty text."""
+    """Return a remark if A or B was filled up to the length of the other; otherwise an empty text."""
     return "" if rows_a == rows_b else f"A has {rows_a} tokens, B {rows_b}: the shorter is filled with zeros"
 
 
 def _with_rows(prompt: Prompt, rows: int) -> Prompt:
-    more = rows - prompt.rows  # below zero, rows are cut
+    more = rows - prompt.rows  # negative where rows are cut off
     if not more:
         return prompt
     extras = dict(prompt.extras)
@@ -158,27 +163,22 @@ def _with_rows(prompt: Prompt, rows: int) -> Prompt:
     return replace(prompt, embedding=embedding, extras=extras)
 
 
-def with_note(conditioning: Conditioning, token_count: int, text: str) -> Conditioning:
-    """A copy of a conditioning that says how many of its tokens are the prompt's own, and what the prompt was."""
+def attach_token_count(conditioning: Conditioning, token_count: int, text: str) -> Conditioning:
+    """Return a copy of a conditioning with a note of its number of real tokens and its prompt."""
     return [[values, {**extras, _KEY: _Note(values, token_count, text)}] for values, extras in conditioning]
 
 
-def to_conditioning(embedding: TextEmbedding, text: str) -> Conditioning:
-    """Make a conditioning of an embedding whose tokens were counted."""
-    return as_conditioning(Prompt(embedding, True, text, {_POOLED: None}))
-
-
 def blend(a: Prompt, b: Prompt, mix: Callable[[Tensor, Tensor], Tensor], text: str) -> Prompt:
-    """Mix two prompts, and treat what travels beside their embeddings alike.
+    """Mix two prompts: their embeddings and the rest of their conditionings.
 
-    Pooled outputs are mixed as the embeddings are, attention masks are joined, every other key comes from A. The
-    mixture has as many tokens as the longer of the two.
+    Pooled outputs are mixed like the embeddings and attention masks are joined. Every other key comes from A. The
+    token count is the larger of the two.
 
     Args:
         a: First prompt.
         b: Second prompt.
-        mix: Two tensors of one shape to a third.
-        text: The mixture in words.
+        mix: Function that mixes two tensors of equal shape.
+        text: Mixture in words.
 
     Raises:
         EmbeddingError: If their embeddings or their pooled outputs do not match.
@@ -189,7 +189,7 @@ def blend(a: Prompt, b: Prompt, mix: Callable[[Tensor, Tensor], Tensor], text: s
     extras[_POOLED] = _mix_pooled(a.extras.get(_POOLED), b.extras.get(_POOLED), mix)
     mask_a, mask_b = a.extras.get(_MASK), b.extras.get(_MASK)
     if mask_a is not None and mask_b is not None:
-        extras[_MASK] = torch.maximum(mask_a, mask_b)  # one without a mask attends to everything
+        extras[_MASK] = torch.maximum(mask_a, mask_b)  # without a mask, a prompt attends to everything
     counted = a.counted and b.counted
     return Prompt(embedding, counted, text if counted else "", extras)
 
@@ -212,15 +212,17 @@ def _mix_pooled(a: Tensor | None, b: Tensor | None, mix: Callable[[Tensor, Tenso
     return mix(a, b)
 
 
-def as_conditioning(prompt: Prompt) -> Conditioning:
-    """The host's CONDITIONING of a prompt."""
+def make_conditioning(prompt: Prompt) -> Conditioning:
+    """Return ComfyUI's CONDITIONING of a prompt."""
     extras = {key: value for key, value in prompt.extras.items() if key != _KEY}
     conditioning = [[prompt.embedding.values[None], extras]]
-    return with_note(conditioning, prompt.embedding.token_count, prompt.text) if prompt.counted else conditioning
+    if not prompt.counted:
+        return conditioning
+    return attach_token_count(conditioning, prompt.embedding.token_count, prompt.text)
 
 
-def to_saved(prompt: Prompt, *, mixtures: tuple[MixtureRecord, ...], pack_version: str) -> SavedEmbedding:
-    """What a file keeps of a prompt, with where it came from; other keys of the host's dictionary stay behind."""
+def make_saved_embedding(prompt: Prompt, *, mixtures: tuple[MixtureRecord, ...], pack_version: str) -> SavedEmbedding:
+    """Return what a file saves of a prompt and its origin; other keys of ComfyUI's dictionary are not saved."""
     return SavedEmbedding(
         prompt.embedding.values,
         token_count=prompt.embedding.token_count if prompt.counted else None,
@@ -232,9 +234,9 @@ def to_saved(prompt: Prompt, *, mixtures: tuple[MixtureRecord, ...], pack_versio
     )
 
 
-def from_saved(saved: SavedEmbedding) -> Conditioning:
-    """The host's CONDITIONING of what a file kept."""
+def restore_conditioning(saved: SavedEmbedding) -> Conditioning:
+    """Return ComfyUI's CONDITIONING of a saved embedding."""
     extras = {_POOLED: saved.pooled_output}
     if saved.attention_mask is not None:
         extras[_MASK] = saved.attention_mask
-    return as_conditioning(Prompt(saved.embedding, saved.token_count is not None, saved.text, extras))
+    return make_conditioning(Prompt(saved.embedding, saved.token_count is not None, saved.text, extras))

@@ -15,11 +15,11 @@ Result = TypeVar("Result")
 Execute = Callable[Concatenate[type[Any], Parameters], Result]
 
 
-def with_shown_names(**names: str) -> Callable[[Execute[Parameters, Result]], Execute[Parameters, Result]]:
+def name_inputs_as_shown(**names: str) -> Callable[[Execute[Parameters, Result]], Execute[Parameters, Result]]:
     """Decorate a node's execute so that its errors name each input as the node shows it.
 
     Args:
-        names: Names of the library's arguments that are not the node's own, to the names of its inputs.
+        names: For each argument of the library that is not an input of the node, the name of the input that sets it.
     """
 
     def decorate(execute: Execute[Parameters, Result]) -> Execute[Parameters, Result]:
@@ -35,10 +35,10 @@ def with_shown_names(**names: str) -> Callable[[Execute[Parameters, Result]], Ex
     return decorate
 
 
-def names_of_guides(wired: Iterable[str]) -> dict[str, str]:
-    """Map what the finder calls each guide to the input that it is connected to."""
-    inputs = list(wired)
-    return dict(zip(guide_names(len(inputs)), inputs, strict=True))
+def name_guides(inputs: Iterable[str]) -> dict[str, str]:
+    """Map the finder's name of each guide to the input that the guide is connected to."""
+    names = list(inputs)
+    return dict(zip(guide_names(len(names)), names, strict=True))
 
 
 def shown_names(node: type[io.ComfyNode]) -> dict[str, str]:

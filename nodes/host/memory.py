@@ -1,7 +1,7 @@
-"""The one place that talks to the host's model management: weights, devices, number types, progress and cancel.
+"""ComfyUI's model management, which only this module uses: weights, devices, number types, progress and cancel.
 
-A diffusers or transformers module cannot carry the attributes that the host sets on a model, so it travels in a
-holder; such modules are loaded whole or not at all.
+A diffusers or transformers module cannot have the attributes that ComfyUI sets on a model, so a holder carries it. Such
+modules are loaded whole or not at all.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-#: Where each part of a model runs, and where its weights wait.
+#: Device on which each part of a model runs, and device on which its weights wait.
 _DEVICES: dict[Part | Literal["vision"], tuple[Callable[[], torch.device], Callable[[], torch.device]]] = {
     "transformer": (management.get_torch_device, management.unet_offload_device),
     "text_encoder": (management.text_encoder_device, management.text_encoder_offload_device),
     "vae": (management.vae_device, management.vae_offload_device),
-    "vision": (management.text_encoder_device, management.text_encoder_offload_device),  # as the host's CLIP vision
+    "vision": (management.text_encoder_device, management.text_encoder_offload_device),  # as for ComfyUI's CLIP vision
 }
 
 #: Longest side in pixels of a live preview.
@@ -35,7 +35,7 @@ _PREVIEW_SIZE = 512
 
 
 class RichSpaceModel(nn.Module):
-    """Carries a module, and beside it what the host notes on a model; its name stands in the host's log."""
+    """Holder of a module and of what ComfyUI sets on a model; ComfyUI's log shows its name."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -43,15 +43,15 @@ class RichSpaceModel(nn.Module):
 
 
 class HostOwned:
-    """A module whose weights the host owns: it moves them to the device, evicts them, and frees them.
+    """Module whose weights ComfyUI manages: it moves them to the device, evicts them and frees them.
 
-    They are read from disk when first used, so a graph whose results are cached reads nothing.
+    The weights are read from disk when they are first used, so a graph with cached results reads nothing.
 
     Args:
-        part: What the module is, which decides the devices that the host has for it.
-        load: Reads the module in a number type, on the CPU.
-        stored_dtype: The number type that the weights were made for.
-        dtype: The number type to hold them in, or None to choose what the device can do.
+        part: Kind of module, which decides its devices.
+        load: Function that reads the module in a number type, on the CPU.
+        stored_dtype: Number type that the weights were saved in.
+        dtype: Number type to hold them in, or None to choose one that the device can compute with.
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class HostOwned:
         self.dtype = dtype or _usable_dtype(stored_dtype, self._devices[0])
 
     def loaded(self, *, memory_required: int = 0) -> nn.Module:
-        """The module with its weights on its device; call this before every use.
+        """Return the module with its weights on its device; call this before every use.
 
         Args:
-            memory_required: Bytes that the computation itself will need beside the weights.
+            memory_required: Bytes that the computation needs in addition to the weights.
         """
         if self._patcher is None:
             holder = RichSpaceModel(self._load(self.dtype))
@@ -83,25 +83,25 @@ class HostOwned:
 
 
 def to_host(values: Tensor) -> Tensor:
-    """A result where, and in the number type in which, the host's nodes expect it."""
+    """Return a result on the device and in the number type that ComfyUI's nodes expect."""
     return values.to(management.intermediate_device(), torch.float32)
 
 
 def retry_if_out_of_memory(first: Callable[[], Result], then: Callable[[], Result]) -> Result:
-    """Run `first`; if the device's memory runs out, empty its cache and run `then`."""
+    """Run `first`; if the device runs out of memory, empty its cache and run `then`."""
     try:
         return first()
-    except Exception as error:  # noqa: BLE001 - raised again unless it means that memory ran out
+    except Exception as error:  # noqa: BLE001 - raised again unless the device is out of memory
         management.raise_non_oom(error)
     management.soft_empty_cache()
     return then()
 
 
 class Progress:
-    """The host's progress bar for a node, with a live preview, which also carries out a cancel.
+    """ComfyUI's progress bar for a node, with a live preview; it also checks for a cancel.
 
     Args:
-        total: Steps in all.
+        total: Number of steps.
     """
 
     def __init__(self, total: int) -> None:
@@ -109,14 +109,14 @@ class Progress:
         self._total = total
 
     def step_done(self, done: int, preview: Callable[[], Tensor] | None = None) -> None:
-        """Show that `done` steps are done.
+        """Show how many steps are done.
 
         Args:
-            done: Steps done so far.
-            preview: Makes a picture ``[h, w, 3]`` in 0..1; called only if the user wants previews.
+            done: Number of steps done so far.
+            preview: Function that draws a picture ``[h, w, 3]`` in 0..1; called only if the user wants previews.
 
         Raises:
-            InterruptProcessingException: If the user pressed cancel; it is the host's and must reach it.
+            InterruptProcessingException: If the user pressed cancel; the exception must reach ComfyUI.
         """
         management.throw_exception_if_processing_interrupted()
         image = _to_image(preview()) if preview is not None and _previews_wanted() else None

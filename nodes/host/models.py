@@ -1,4 +1,4 @@
-"""What the pack's own wires carry: a CogVideoX and a T5 whose weights the host owns, and where they are found."""
+"""CogVideoX models among ComfyUI's folders: their names, their files, and their parts managed by ComfyUI."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ DEMO_NOTE = (
     "green, mint, cyan, azure, blue, violet, magenta or pink; plain, striped, dotted or checked; small or large; that "
     "moves left, right, up or down. It knows no other words."
 )
-NOTES = {"richspace_notes": {DEMO: DEMO_NOTE}}
-"""For the input that chooses a model: what the page says of a choice before the first run (``web/choice_notes.js``)."""
+MODEL_NOTES = {"richspace_notes": {DEMO: DEMO_NOTE}}
+"""Notes on the choices of an input, which the page shows before the first run (``web/choice_notes.js``)."""
 
 DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-"""Number types that a loader offers, by name; None is for the loader to choose."""
+"""Number types that a loader offers, by name; with None the loader chooses."""
 
 _DEMO_FOLDER = Path(__file__).parents[2] / "demo_model"
 _SEARCH_DEPTH = 4
@@ -34,7 +34,7 @@ _SEARCH_DEPTH = 4
 
 @dataclass(frozen=True, eq=False)
 class CogVideoXModel:
-    """A CogVideoX whose denoiser and autoencoder the host owns, each on its own."""
+    """CogVideoX whose transformer and VAE are managed by ComfyUI, each on its own."""
 
     folder: CogVideoXFolder
     transformer: HostOwned
@@ -43,19 +43,19 @@ class CogVideoXModel:
 
 @dataclass(frozen=True, eq=False)
 class T5Encoder:
-    """A CogVideoX folder's text encoder, which the host owns, with its tokenizer."""
+    """Text encoder of a CogVideoX folder, managed by ComfyUI, with its tokenizer."""
 
     folder: CogVideoXFolder
     text_encoder: HostOwned
 
     @cached_property
     def tokenizer(self) -> Any:
-        """The transformers tokenizer, read when first used."""
+        """Tokenizer of transformers, read when it is first used."""
         return self.folder.load_tokenizer()
 
 
-def available() -> dict[str, Path]:
-    """What the loader offers: name to folder, the bundled demo first."""
+def model_folders() -> dict[str, Path]:
+    """Return the folders that a loader offers, by name, the bundled demo first."""
     found = {DEMO: _DEMO_FOLDER}
     for root in map(Path, folder_paths.get_folder_paths("diffusers")):
         for folder in _folders_with_a_model(root):
@@ -65,52 +65,52 @@ def available() -> dict[str, Path]:
 
 
 def transformer_files() -> dict[str, Path]:
-    """The safetensors files that may hold a transformer alone: name to file."""
+    """Return the safetensors files that may hold a transformer, by name."""
     return _safetensors("diffusion_models")
 
 
 def lora_files() -> dict[str, Path]:
-    """The safetensors files in the host's folders for LoRA: name to file."""
+    """Return the safetensors files in ComfyUI's folders for LoRAs, by name."""
     return _safetensors("loras")
 
 
-def fingerprint(name: str) -> list[tuple[str, int]]:
-    """Every file of a model that a loader offered, with when it was written."""
-    return files_of((available() | transformer_files()).get(name))
+def model_state(name: str) -> list[tuple[str, int]]:
+    """Return every file of a model that a loader offers, with its time of change."""
+    return file_times((model_folders() | transformer_files()).get(name))
 
 
-def files_of(place: Path | None) -> list[tuple[str, int]]:
-    """A file, or every file of a folder, with when it was written; none if there is no such place."""
+def file_times(place: Path | None) -> list[tuple[str, int]]:
+    """Return a file, or every file of a folder, with its time of change; nothing without a place."""
     files = [place, *sorted(place.rglob("*"))] if place else []
     return [(str(file), file.stat().st_mtime_ns) for file in files if file.is_file()]
 
 
-def note(name: str) -> str:
-    """What a loader says about a model."""
+def describe_model(name: str) -> str:
+    """Return what a loader says about a model; often nothing."""
     return DEMO_NOTE if name == DEMO else ""
 
 
-def find(name: str) -> Path:
-    """The folder of a name that the loader offered.
+def find_model(name: str) -> Path:
+    """Return the folder of a model by its name in `model_folders`.
 
     Raises:
-        ModelFolderError: If it is none of them; a path is never followed.
+        ModelFolderError: If the name is not one of them; paths are never followed.
     """
-    return _offered("model", name, available(), "Put the model's folder below", "diffusers")
+    return _find("model", name, model_folders(), "Put the model's folder below", "diffusers")
 
 
 def find_lora(name: str) -> Path:
-    """The file of a name that `lora_files` offered.
+    """Return the file of a LoRA by its name in `lora_files`.
 
     Raises:
-        ModelFolderError: If it is none of them; a path is never followed.
+        ModelFolderError: If the name is not one of them; paths are never followed.
     """
-    return _offered("lora", name, lora_files(), "Put the file into", "loras")
+    return _find("lora", name, lora_files(), "Put the file in", "loras")
 
 
-def load(name: str, dtype: torch.dtype | None) -> tuple[CogVideoXModel, T5Encoder]:
-    """Check a folder that the loader offered and hand its parts to the host; weights are read when first used."""
-    folder = CogVideoXFolder.open(find(name))
+def load_model(name: str, dtype: torch.dtype | None) -> tuple[CogVideoXModel, T5Encoder]:
+    """Check a model's folder and let ComfyUI manage its parts; weights are read when they are first used."""
+    folder = CogVideoXFolder.open(find_model(name))
 
     def owned(part: Part) -> HostOwned:
         return HostOwned(part, partial(folder.load, part), stored_dtype=folder.stored_dtype(part), dtype=dtype)
@@ -124,7 +124,7 @@ def _safetensors(kind: str) -> dict[str, Path]:
     return {name: Path(file) for name, file in files.items() if file is not None}
 
 
-def _offered(argument: str, name: str, offered: Mapping[str, Path], advice: str, kind: str) -> Path:
+def _find(argument: str, name: str, offered: Mapping[str, Path], advice: str, kind: str) -> Path:
     if name not in offered:
         raise ModelFolderError(
             argument,

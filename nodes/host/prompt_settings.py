@@ -1,8 +1,8 @@
 """Settings that other nodes attach to a prompt: a timestep range, a mask, a ControlNet and so on.
 
-A sampler of the host draws what a prompt says in some steps, in a part of the video, or together with a picture. The
-pack's own sampler draws one prompt everywhere and in every step, so it refuses a setting that would change the video.
-A mixture takes its settings from A, so its node names those of the other prompts that are not in it.
+ComfyUI's samplers can apply a prompt in some of the steps, in a part of the video, or together with a picture. The
+pack's own sampler applies one prompt everywhere and in every step, so it refuses a setting that would change the video.
+A mixture takes its settings from A, so its node names the settings of other prompts that the mixture does not have.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from .conditioning import Prompt
 Extras: TypeAlias = Mapping[str, Any]
 
 _USE_NATIVE = (
-    "RichSpace CogVideoX Sample draws a prompt everywhere and in every step. Remove that node, or use RichSpace Load "
-    "CogVideoX (native) with KSampler, which can do it."
+    "RichSpace CogVideoX Sample applies a prompt everywhere and in every step. Remove the node that sets this, or use "
+    "RichSpace Load CogVideoX (native) with KSampler, which supports it."
 )
-_REMOVE = "Text-to-video CogVideoX models cannot use it, in any sampler. Remove the node that adds it."
+_REMOVE = "Text-to-video CogVideoX models cannot use it with any sampler. Remove the node that adds it."
 
 
 @dataclass(frozen=True)
 class _Setting:
-    """A setting and how to find it in a conditioning's dictionary.
+    """Setting of a prompt, and how to find it in a conditioning's dictionary.
 
     Args:
-        name: What to call it in a remark.
-        phrase: What to call it in an error message.
-        keys: Where the host's nodes write it.
-        is_set: Returns whether it differs from the default.
-        changes_video: Returns whether it changes the video of a prompt that is drawn alone.
-        hint: What to do about it at the pack's own sampler.
+        name: Name in a remark.
+        phrase: Name with its article, in an error message.
+        keys: Keys under which ComfyUI's nodes store it.
+        is_set: Function that returns whether it differs from the default.
+        changes_video: Function that returns whether it changes the video of a single prompt.
+        hint: What to do about it with the pack's own sampler.
     """
 
     name: str
@@ -64,7 +64,7 @@ def _has_mask(extras: Extras) -> bool:
 
 
 def _mask_hides(extras: Extras) -> bool:
-    # The host divides by what the masks and strengths of all prompts sum up to: of one alone, only zeros matter.
+    # ComfyUI divides by the sum of all prompts' masks and strengths, so for a single prompt only zeros matter.
     return _has_mask(extras) and not bool(torch.all(extras["mask"] * extras.get("mask_strength", 1.0) > 0))
 
 
@@ -81,7 +81,7 @@ def _has_hooks(extras: Extras) -> bool:
 
 
 def _unread(name: str, phrase: str, *keys: str) -> _Setting:
-    """Make a setting that no text-to-video CogVideoX reads."""
+    """Return a setting that no text-to-video CogVideoX reads."""
 
     def is_set(extras: Extras) -> bool:
         return any(extras.get(key) is not None for key in keys)
@@ -122,10 +122,10 @@ _SETTINGS = (
 
 
 def require_plain(**prompts: Prompt) -> None:
-    """Raise an error that names the first of `prompts` with a setting that the pack's own sampler cannot follow.
+    """Raise an error that names the first of `prompts` with a setting that the pack's own sampler does not support.
 
-    A setting that changes nothing for a prompt that is drawn alone is accepted: a timestep range from 0 to 1, an area
-    of the whole video, a mask without zeros, a strength above 0.
+    A setting that changes nothing for a single prompt is accepted: a timestep range from 0 to 1, an area of the whole
+    video, a mask without zeros, a strength above 0.
 
     Raises:
         SamplingError: If a prompt has a setting that would change the video.
@@ -135,19 +135,19 @@ def require_plain(**prompts: Prompt) -> None:
             if setting.changes_video(prompt.extras):
                 raise SamplingError(
                     name,
-                    expected="a prompt that is drawn everywhere and in every step, by its words alone",
-                    got=f"one with {setting.phrase}",
+                    expected="a prompt that applies everywhere and in every step",
+                    got=f"a prompt with {setting.phrase}",
                     hint=setting.hint,
                 )
 
 
-def about_settings(name_a: str, a: Prompt, others: Mapping[str, Prompt]) -> str:
-    """Return a remark on the settings of prompts that a mixture does not have, or nothing.
+def describe_lost_settings(name_a: str, a: Prompt, others: Mapping[str, Prompt]) -> str:
+    """Return a remark on settings of prompts that a mixture does not have; otherwise an empty text.
 
     Args:
-        name_a: What the node calls the prompt that the mixture takes its settings from.
+        name_a: Name, in the node, of the prompt that the mixture takes its settings from.
         a: That prompt.
-        others: The other prompts, by what the node calls them.
+        others: Other prompts by their names in the node.
     """
     lost = [f"{name}'s {setting}" for name, prompt in others.items() for setting in _lost(a.extras, prompt.extras)]
     return f"not in the mixture: {', '.join(lost)} (it has the settings of {name_a})" if lost else ""

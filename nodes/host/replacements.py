@@ -1,6 +1,6 @@
-"""Node ids of earlier versions, and what takes their place in workflows that people have saved.
+"""Replacements of node ids from earlier versions, for saved workflows.
 
-An entry says everything, since nothing is guessed that it leaves out:
+An entry must be complete, because ComfyUI does not guess what is missing:
 
     io.NodeReplace(
         old_node_id="RichSpaceBlend",
@@ -15,10 +15,10 @@ An entry says everything, since nothing is guessed that it leaves out:
         output_mapping=[{"old_idx": 0, "new_idx": 0}],
     )
 
-The host's server makes the replacement when a prompt is queued, if the old id is no node any more. It cannot do so
-where a prompt lacks `_meta` or an input that the mapping names, so map only what the old node required. The frontend
-offers it when a workflow is opened, finds the values of widgets by `old_widget_ids`, their order in the old node, and
-leaves out inputs of growing lists (`stages.prompt_2`).
+ComfyUI's server replaces a node when a prompt is queued and no node has the old id. It cannot replace a node if the
+prompt lacks `_meta` or an input that the mapping names, so map only inputs that the old node required. The frontend
+offers the replacement when a workflow is opened. It finds the values of widgets by `old_widget_ids`, which is their
+order in the old node, and leaves out inputs of growing lists (`stages.prompt_2`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REPLACEMENTS: tuple[io.NodeReplace, ...] = ()
 
 
 async def register_replacements() -> None:
-    """Tell the host of all of them."""
+    """Register all replacements with ComfyUI."""
     api = ComfyAPI()
     for replacement in REPLACEMENTS:
         await api.node_replacement.register(replacement)

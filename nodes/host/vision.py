@@ -16,14 +16,14 @@ from ...richspace_core.metrics.registry import Metric, Weights, required_weights
 from .memory import HostOwned, Progress
 
 FOLDER = "richspace"
-"""The folder's name below the host's models, and in extra_model_paths.yaml."""
+"""Name of the folder below ComfyUI's models, and in extra_model_paths.yaml."""
 
 _CLIP_FOLDER = "clip_vision"
-_MEMORY = 512 * 2**20  # bytes, of a few frames at a time
+_MEMORY = 512 * 2**20  # bytes for a few frames at a time
 
 
 def register_folder() -> None:
-    """Tell the host of the folder among its models."""
+    """Add the folder to ComfyUI's model folders."""
     folder_paths.add_model_folder_path(FOLDER, str(Path(folder_paths.models_dir, FOLDER)))
 
 
@@ -31,9 +31,9 @@ def measure_videos(metric: Metric, videos: list[Tensor]) -> list[FrameScores]:
     """Measure several videos with one metric.
 
     Raises:
-        ModelFolderError: If weights are missing or unusable; the message says which file goes where.
+        ModelFolderError: If weights are missing or unusable; the message says which file to put where.
     """
-    # What is small comes first: nothing large is loaded if it is missing.
+    # Small networks come first, so that no backbone is loaded if one of them is missing.
     small_first = sorted(metric.weights, key=lambda weights: weights.is_backbone)
     networks = {weights.key: _load_network(weights, videos) for weights in small_first}
     backbone = next((weights.title for weights in metric.weights if weights.is_backbone), "backbone")
@@ -43,7 +43,7 @@ def measure_videos(metric: Metric, videos: list[Tensor]) -> list[FrameScores]:
 def _each(
     videos: list[Tensor], score: Callable[[Tensor], FrameScores], *, backbone: str = "backbone"
 ) -> list[FrameScores]:
-    """Score each video; an error names the video if there are several, and the backbone as people know it."""
+    """Score each video; errors give the backbone's title, and the video's number if there are several."""
     scores = []
     for number, video in enumerate(videos, start=1):
         try:
@@ -55,7 +55,7 @@ def _each(
 
 
 def weights_state() -> list[tuple[str, int]]:
-    """List the weights that exist with their times of change, which tell whether a score is out of date."""
+    """Return the files of weights with their times of change, which tell whether a score is out of date."""
     places = [_find_weights(weights) for weights in required_weights()]
     files = [file for place in places for file in (sorted(place.iterdir()) if place.is_dir() else [place])]
     return [(str(file), file.stat().st_mtime_ns) for file in files if file.is_file()]
@@ -71,7 +71,7 @@ def _load_network(weights: Weights, videos: list[Tensor]) -> Callable[[Tensor], 
 
 
 class _Watched:
-    """A backbone that shows how far it is, and stops when the user presses cancel."""
+    """Backbone that shows its progress and stops when the user presses cancel."""
 
     def __init__(self, owned: HostOwned, videos: list[Tensor]) -> None:
         self._backbone = owned.loaded(memory_required=_MEMORY)
@@ -86,11 +86,11 @@ class _Watched:
 
 
 def _find_weights(weights: Weights) -> Path:
-    """Return where a network's weights are, or else where they should be put."""
+    """Return where a network's weights are, or where they should be put if they are missing."""
     if weights.clip_width is None:
         places = [Path(root, weights.file) for root in folder_paths.get_folder_paths(FOLDER)]
         return next((found for found in places if found.exists()), places[0])
     names = sorted(folder_paths.get_filename_list(_CLIP_FOLDER))
     files = [Path(folder_paths.get_full_path_or_raise(_CLIP_FOLDER, name)) for name in names]
-    fitting = (file for file in files if clip_width(file) == weights.clip_width)  # whatever the file is called
+    fitting = (file for file in files if clip_width(file) == weights.clip_width)  # under any file name
     return next(fitting, Path(folder_paths.get_folder_paths(_CLIP_FOLDER)[0], weights.file))

@@ -1,0 +1,62 @@
+"""Sampling and decoding of a CogVideoX's videos on ComfyUI's devices, with its progress bar and previews."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ...richspace_core import TextEmbedding
+from ...richspace_core.cogvideox.sampling import (
+    GroupCallback,
+    SamplingSettings,
+    decode_latents,
+    false_colour_preview,
+    sample_latents,
+)
+from .memory import Progress, retry_if_out_of_memory, to_host
+from .models import CogVideoXModel
+
+
+def sample_videos(
+    model: CogVideoXModel, prompts: dict[str, TextEmbedding], settings: SamplingSettings, seeds: Sequence[int]
+) -> Tensor:
+    """Sample one video for each seed: ``[len(seeds), c, f, h, w]``."""
+    needed = model.folder.sampling_memory(settings.size, model.transformer.dtype)
+    transformer = model.transformer.loaded(memory_required=needed)
+    progress = Progress(len(seeds) * settings.steps)
+    videos: list[Tensor] = []
+    colors = model.folder.latent_colours()
+    draw = colors.picture if colors else false_colour_preview
+
+    def on_step(done: int, steps: int, latents: Tensor) -> None:
+        progress.step_done(len(videos) * steps + done, lambda: draw(latents))
+
+    for seed in seeds:
+        video = sample_latents(model.folder, transformer, **prompts, settings=settings, seed=seed, on_step=on_step)
+        videos.append(video)
+    return to_host(torch.cat(videos))
+
+
+def decode_videos(model: CogVideoXModel, latents: Tensor, *, tiled: bool) -> list[Tensor]:
+    """Decode each video of a batch, ``[b, c, f, h, w]``, in tiles if asked for or if memory runs out."""
+    count = len(latents)
+
+    def on_group(video: int, done: int, groups: int) -> None:
+        Progress(count * groups).step_done(video * groups + done)
+
+    return [
+        to_host(_decode(model, samples, partial(on_group, video), tiled=tiled))
+        for video, samples in enumerate(latents.split(1))
+    ]
+
+
+def _decode(model: CogVideoXModel, samples: Tensor, on_group: GroupCallback, *, tiled: bool) -> Tensor:
+    def decode(*, tiled: bool) -> Tensor:
+        height, width = (side * model.folder.spatial_ratio for side in samples.shape[-2:])
+        needed = model.folder.decoding_memory(width, height, model.vae.dtype, tiled=tiled)
+        return decode_latents(model.vae.loaded(memory_required=needed), samples, tiled=tiled, on_group=on_group)
+
+    return retry_if_out_of_memory(lambda: decode(tiled=tiled), lambda: decode(tiled=True))

@@ -1,0 +1,107 @@
+"""Mixing by hand: one candidate between two prompts, or several to choose from."""
+
+from __future__ import annotations
+
+from ..richspace_core.finder.candidates import evenly_spread, label, parse_candidates
+from .host.api import io, report
+from .host.conditioning import Conditioning, make_conditioning
+from .host.input_names import name_inputs_as_shown
+from .host.mixing import describe_mixture, mix_prompts, read_prompts
+from .inputs import candidate_steps_input, mixture_output, prompt_inputs
+
+
+class RichSpaceInterpolate(io.ComfyNode):
+    """Mixture of two prompts with a weight chosen by hand."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return the schema."""
+        index = io.Int.Input(
+            "index",
+            default=15,
+            min=1,
+            max=1000,
+            tooltip="Candidate to take: 1 is nearly B, the number of steps is exactly A.",
+        )
+        return io.Schema(
+            node_id="RichSpaceInterpolate",
+            display_name="RichSpace Interpolate",
+            category="RichSpace/mix",
+            description="Mixes two prompts with a weight that you choose: index / steps of A and the rest of B "
+            "(Definition 5.1).",
+            search_aliases=["mix", "blend", "average", "lerp", "interpolate", "weight"],
+            inputs=[*prompt_inputs(), index, candidate_steps_input()],
+            outputs=[mixture_output()],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    @name_inputs_as_shown()
+    def execute(cls, a: Conditioning, b: Conditioning, index: int, steps: int) -> io.NodeOutput:
+        """Mix two prompts."""
+        prompt_a, prompt_b = read_prompts(a=a, b=b)
+        mixture = make_conditioning(mix_prompts(prompt_a, prompt_b, index, steps))
+        return io.NodeOutput(mixture, ui=report("", warning="\n".join(describe_mixture(prompt_a, prompt_b))))
+
+
+class RichSpaceInterpolationSweep(io.ComfyNode):
+    """Several mixtures of two prompts, to choose by eye."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return the schema."""
+        return io.Schema(
+            node_id="RichSpaceInterpolationSweep",
+            display_name="RichSpace Interpolation Sweep",
+            category="RichSpace/mix",
+            description="Mixes two prompts with several weights at once. The nodes that follow run once for each "
+            "mixture, so one run makes a strip of videos from nearly B to exactly A.",
+            search_aliases=["sweep", "strip", "candidates", "xy plot", "grid", "compare", "interpolate", "list"],
+            inputs=[
+                *prompt_inputs(),
+                candidate_steps_input(),
+                io.Int.Input(
+                    "count",
+                    default=5,
+                    min=1,
+                    max=1000,
+                    tooltip="Number of candidates, evenly spread from the first to the last. Each one makes a video.",
+                ),
+                io.String.Input(
+                    "candidates",
+                    default="",
+                    placeholder="empty: evenly spread",
+                    tooltip="Candidates to use in place of evenly spread ones: numbers and ranges such as 1, 8, 15-18. "
+                    "1 is nearly B, the number of steps is exactly A.",
+                ),
+            ],
+            outputs=[
+                io.Conditioning.Output(
+                    display_name="mixtures",
+                    is_output_list=True,
+                    tooltip="One mixture after another, for a sampler's positive input.",
+                ),
+                io.Int.Output(display_name="indices", is_output_list=True, tooltip="Candidates taken, counted from 1."),
+                io.String.Output(
+                    display_name="labels",
+                    is_output_list=True,
+                    tooltip="Label of each mixture, such as 15 of 30: 50% A, for RichSpace Contact Sheet.",
+                ),
+            ],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    @name_inputs_as_shown()
+    def execute(cls, a: Conditioning, b: Conditioning, steps: int, count: int, candidates: str) -> io.NodeOutput:
+        """Mix two prompts with each weight."""
+        prompt_a, prompt_b = read_prompts(a=a, b=b)
+        indices = parse_candidates(candidates, steps) if candidates.strip() else evenly_spread(count, steps)
+        mixtures = [make_conditioning(mix_prompts(prompt_a, prompt_b, index, steps)) for index in indices]
+        labels = [label(index, steps) for index in indices]
+        text = f"{len(indices)} of {steps} candidates: {', '.join(map(str, indices))}"
+        warning = "\n".join(describe_mixture(prompt_a, prompt_b))
+        return io.NodeOutput(mixtures, indices, labels, ui=report(text, warning=warning))
+
+
+NODES: list[type[io.ComfyNode]] = [RichSpaceInterpolate, RichSpaceInterpolationSweep]
