@@ -32,7 +32,7 @@ def main(rounds: int = 7) -> None:
         host_python.import_host(Path(base))
         pack = host_python.load_pack()
         measure_samplers(make_samplers(host_python.node_classes(pack)), rounds)
-        measure_forwards(make_forwards(importlib.import_module(f"{pack.__name__}.nodes.native.model")))
+        measure_forwards(make_forwards(importlib.import_module(f"{pack.__name__}.nodes.native")))
 
 
 def measure_samplers(samplers: dict[str, Callable[[], torch.Tensor]], rounds: int) -> None:

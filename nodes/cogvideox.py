@@ -35,16 +35,11 @@ class RichSpaceLoadCogVideoX(io.ComfyNode):
             search_aliases=["cogvideo", "cogvideox", "load model", "diffusers", "t5", "checkpoint"],
             inputs=loader_inputs(
                 models.model_folders(),
-                models.DTYPES,
-                places="A folder with model_index.json below models/diffusers, or the bundled demo, a tiny model that "
-                "draws moving shapes and runs anywhere.",
-                dtype_choices="Number type of the weights. Auto keeps the type that they were saved in, if the device "
-                "can compute with it.",
+                places="A folder with model_index.json below models/diffusers, or the bundled demo, a tiny model.",
+                dtype_choices="Number type of the weights. Auto is the saved type, if the device supports it.",
             ),
             outputs=[
-                CogVideoX.Output(
-                    display_name="model", tooltip="For RichSpace CogVideoX Sample and RichSpace CogVideoX Decode."
-                ),
+                CogVideoX.Output(display_name="model", tooltip="For RichSpace CogVideoX Sample and Decode."),
                 T5.Output(display_name="text encoder", tooltip="For RichSpace Encode Prompt."),
             ],
             has_intermediate_output=True,

@@ -14,10 +14,12 @@ from ..richspace_core.embedding_file import MixtureRecord, load_embedding, save_
 from ..richspace_core.finder.choice import Choice
 from .host.api import Scores, io, report
 from .host.conditioning import Conditioning, make_saved_embedding, read_prompt, restore_conditioning
+from .inputs import conditioning_output
 
 FOLDER = "richspace_embeddings"
 """Name of the folder below ComfyUI's models and output, and in extra_model_paths.yaml."""
 
+_PLACES = f"output/{FOLDER}, marked [output], or in models/{FOLDER}"
 _SUFFIX, _SAVED_HERE = ".safetensors", " [output]"  # ComfyUI's own mark of a file in its output folder
 _PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
@@ -73,12 +75,10 @@ class RichSpaceSaveEmbedding(io.ComfyNode):
                 Scores.Input(
                     "scores",
                     optional=True,
-                    tooltip="Scores of the node that made the mixture. Its prompts, candidate and curves are saved as well.",
+                    tooltip="Scores of the node that made the mixture. Its prompts and curves are saved as well.",
                 ),
             ],
-            outputs=[
-                io.Conditioning.Output(display_name="conditioning", tooltip="The same conditioning, for a sampler.")
-            ],
+            outputs=[conditioning_output()],
             is_output_node=True,
         )
 
@@ -110,15 +110,11 @@ class RichSpaceLoadEmbedding(io.ComfyNode):
             search_aliases=["load conditioning", "import", "embedding", "safetensors", "share"],
             inputs=[
                 io.Combo.Input(
-                    "file",
-                    options=list(embedding_files()),
-                    tooltip=f"A file in output/{FOLDER}, marked [output], or in models/{FOLDER}. Press R to find new ones.",
+                    "file", options=[*embedding_files()], tooltip=f"A file in {_PLACES}. Press R for new ones."
                 )
             ],
             outputs=[
-                io.Conditioning.Output(
-                    display_name="conditioning", tooltip="Saved conditioning, for RichSpace nodes and samplers."
-                ),
+                conditioning_output(),
                 io.String.Output(display_name="about", tooltip="Content of the file and where it came from."),
             ],
             has_intermediate_output=True,

@@ -19,6 +19,7 @@ from .host import memory as host_memory
 from .host.api import T5, io, report
 from .host.conditioning import Conditioning, Prompt, attach_token_count, make_conditioning
 from .host.models import T5Encoder
+from .inputs import conditioning_output
 
 _logger = logging.getLogger(__name__)
 _Encoded: TypeAlias = tuple[Conditioning, TokenizedPrompt, UnknownWords]
@@ -55,9 +56,7 @@ class RichSpaceT5Encode(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Conditioning.Output(
-                    display_name="conditioning", tooltip="Embedding of the prompt, for RichSpace nodes and samplers."
-                ),
+                conditioning_output(),
                 io.Int.Output(
                     display_name="token count",
                     tooltip="Number of tokens that the model reads, including the end of the sentence.",
@@ -125,7 +124,7 @@ def _only_t5(tokenized: Any) -> tuple[str, list[int]]:
             "text encoder",
             expected="a single T5, the text encoder of CogVideoX",
             got=" and ".join(_FILES.get(name, name) for name in names) or "another kind of text encoder",
-            hint="In Load CLIP, choose a t5xxl file and the type cogvideox. For other models, use their own encode node.",
+            hint="In Load CLIP, choose a t5xxl file and type cogvideox. For other models, use their own encode node.",
         )
     return names[0], [token for batch in tokenized[names[0]] for token, *_ in batch]
 

@@ -18,6 +18,7 @@ from .inputs import (
     candidate_steps_input,
     further_guides_input,
     guide_input,
+    index_input,
     mixture_output,
     prompt_inputs,
     scores_output,
@@ -96,14 +97,7 @@ class RichSpaceOptimalInterpolate(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Return the schema."""
-        index = io.Int.Input(
-            "index",
-            default=0,
-            min=0,
-            max=1000,
-            tooltip="0 finds the best candidate. Any other number takes that candidate: 1 is nearly B, the number of "
-            "steps is exactly A.",
-        )
+        index = "0 finds the best candidate. Any other number takes that candidate: 1 is nearly B, steps is exactly A."
         further = [f"guide_{number}" for number in range(2, _GUIDES_OF_A_MIXTURE + 1)]
         return io.Schema(
             node_id="RichSpaceOptimalInterpolate",
@@ -116,7 +110,7 @@ class RichSpaceOptimalInterpolate(io.ComfyNode):
                 *prompt_inputs(),
                 guide_input(),
                 candidate_steps_input(),
-                index,
+                index_input(default=0, tooltip=index),
                 further_guides_input("guides", further, "the mixture"),
             ],
             outputs=[

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from .host.api import Scores, io
 from .host.conditioning import Conditioning
-from .host.models import MODEL_NOTES
+from .host.models import DTYPES, MODEL_NOTES
 
 GrowingList: TypeAlias = Mapping[str, Conditioning | None]
 """What is connected to a growing list of inputs; an input without a connection is absent or None."""
@@ -64,6 +64,23 @@ def candidate_steps_input() -> io.Input:
     )
 
 
+def index_input(*, default: int, tooltip: str) -> io.Input:
+    """Return the candidate to take; with 0 as the default, 0 is allowed as well.
+
+    Args:
+        default: Default candidate.
+        tooltip: What the values mean.
+    """
+    return io.Int.Input("index", default=default, min=min(default, 1), max=1000, tooltip=tooltip)
+
+
+def conditioning_output() -> io.Output:
+    """Return a prompt or a mixture as it was encoded or saved."""
+    return io.Conditioning.Output(
+        display_name="conditioning", tooltip="Embedding of the prompt, for RichSpace nodes and samplers."
+    )
+
+
 def mixture_output() -> io.Output:
     """Return the mixture of two prompts."""
     return io.Conditioning.Output(display_name="mixture", tooltip="Connect it to a sampler's positive input.")
@@ -76,14 +93,16 @@ def scores_output() -> io.Output:
     )
 
 
-def loader_inputs(models: Iterable[str], dtypes: Iterable[str], *, places: str, dtype_choices: str) -> list[io.Input]:
-    """Return the inputs of a node that loads a CogVideoX: which one, and the number type of its weights.
+def loader_inputs(
+    models: Iterable[str], *, places: str, dtype_choices: str, dtypes: Iterable[str] = DTYPES
+) -> list[io.Input]:
+    """Return the inputs model and dtype of a node that loads a CogVideoX.
 
     Args:
         models: Names of the models.
-        dtypes: Names of the number types, ``auto`` among them.
         places: Where the models are, for the tooltip.
-        dtype_choices: The number types in words, for the tooltip.
+        dtype_choices: Number types of the weights in words, for the tooltip.
+        dtypes: Names of the number types, ``auto`` among them.
     """
     return [
         io.Combo.Input("model", options=[*models], tooltip=places, extra_dict=MODEL_NOTES),
@@ -94,6 +113,17 @@ def loader_inputs(models: Iterable[str], dtypes: Iterable[str], *, places: str, 
 def native_model_input() -> io.Input:
     """Return ComfyUI's MODEL of a CogVideoX, corrected by this pack."""
     return io.Model.Input("model", tooltip="From RichSpace Load CogVideoX (native) or RichSpace Fix CogVideoX.")
+
+
+def native_model_output(*, is_clone: bool) -> io.Output:
+    """Return ComfyUI's MODEL of a CogVideoX, corrected by this pack.
+
+    Args:
+        is_clone: Whether the node has a MODEL as its input, which stays unchanged.
+    """
+    samplers = "For KSampler with scheduler simple and sampler euler or ddim, or for RichSpace CogVideoX Sampler."
+    unchanged = " The connected model stays unchanged." if is_clone else ""
+    return io.Model.Output(display_name="model", tooltip=samplers + unchanged)
 
 
 def size_inputs() -> list[io.Input]:

@@ -7,7 +7,7 @@ from .host.api import io, report
 from .host.conditioning import Conditioning, make_conditioning
 from .host.input_names import name_inputs_as_shown
 from .host.mixing import describe_mixture, mix_prompts, read_prompts
-from .inputs import candidate_steps_input, mixture_output, prompt_inputs
+from .inputs import candidate_steps_input, index_input, mixture_output, prompt_inputs
 
 
 class RichSpaceInterpolate(io.ComfyNode):
@@ -16,13 +16,7 @@ class RichSpaceInterpolate(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Return the schema."""
-        index = io.Int.Input(
-            "index",
-            default=15,
-            min=1,
-            max=1000,
-            tooltip="Candidate to take: 1 is nearly B, the number of steps is exactly A.",
-        )
+        index = index_input(default=15, tooltip="Candidate to take: 1 is nearly B, the number of steps is exactly A.")
         return io.Schema(
             node_id="RichSpaceInterpolate",
             display_name="RichSpace Interpolate",

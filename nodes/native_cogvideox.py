@@ -1,4 +1,4 @@
-"""The host's own CogVideoX, made right: load it, correct what stock loaders gave, sample and size it as published."""
+"""ComfyUI's own CogVideoX as published: load it, fix what ComfyUI's loaders return, set its sampler and size."""
 
 from __future__ import annotations
 
@@ -9,52 +9,54 @@ import torch
 from ..richspace_core.cogvideox.folder import CogVideoXFolder
 from .host import models
 from .host.api import io, report
-from .inputs import size_inputs
-from .native import loading as native_loading
-from .native import model as native
-from .native import vae as native_vae
-from .native.sampler import PublishedSampler, make_sampler
+from .inputs import (
+    batch_size_input,
+    denoising_steps_input,
+    loader_inputs,
+    native_model_input,
+    native_model_output,
+    schedule_inputs,
+    size_inputs,
+)
+from .native import (
+    PublishedSampler,
+    correct_model,
+    correct_vae,
+    corrected_config,
+    empty_latent,
+    fit_preview_colors,
+    load_file,
+    load_folder,
+    recognise,
+)
 
+_LOAD_THE_REST = "use Load CLIP (type cogvideox) and Load VAE"
 _DTYPES = models.DTYPES | {"float8_e4m3fn": torch.float8_e4m3fn}
 
 
 class RichSpaceLoadCogVideoXNative(io.ComfyNode):
-    """A CogVideoX folder as the host's own MODEL, CLIP and VAE, corrected."""
+    """CogVideoX as ComfyUI's own MODEL, CLIP and VAE, corrected."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
+        """Return the schema."""
         return io.Schema(
             node_id="RichSpaceLoadCogVideoXNative",
             display_name="RichSpace Load CogVideoX (native)",
             category="RichSpace",
-            description="Loads a text-to-video CogVideoX for ComfyUI's own nodes: KSampler, LoRA, float8, VAE Decode "
-            "and all others. Its positions, noise schedule and decoding are as published, which those of ComfyUI's own "
-            "loaders are not.",
+            description="Loads a text-to-video CogVideoX for ComfyUI's own nodes, such as KSampler, LoRA, float8 and "
+            "VAE Decode. Unlike with ComfyUI's own loaders, positions, noise schedule and decoding are as published.",
             search_aliases=["cogvideo", "cogvideox", "load model", "unet loader", "checkpoint", "native", "ksampler"],
-            inputs=[
-                io.Combo.Input(
-                    "model",
-                    options=[*models.available(), *models.transformer_files()],
-                    tooltip="A folder with model_index.json below models/diffusers, the bundled demo, or the "
-                    "transformer alone as a file in models/diffusion_models.",
-                    extra_dict=models.NOTES,
-                ),
-                io.Combo.Input(
-                    "dtype",
-                    options=list(_DTYPES),
-                    default="auto",
-                    advanced=True,
-                    tooltip="Number type of the video model's weights. Auto is what ComfyUI chooses for the device. "
-                    "float8_e4m3fn takes half the memory and changes the video a little.",
-                ),
-            ],
+            inputs=loader_inputs(
+                [*models.model_folders(), *models.transformer_files()],
+                dtypes=_DTYPES,
+                places="A folder with model_index.json below models/diffusers, the bundled demo, or a transformer in a "
+                "single file in models/diffusion_models.",
+                dtype_choices="Number type of the video model's weights. Auto lets ComfyUI choose for the device. "
+                "float8_e4m3fn takes half the memory and changes the video a little.",
+            ),
             outputs=[
-                io.Model.Output(
-                    display_name="model",
-                    tooltip="For KSampler with the scheduler simple and the sampler euler or ddim, or for "
-                    "SamplerCustom with RichSpace CogVideoX Sampler.",
-                ),
+                native_model_output(is_clone=False),
                 io.Clip.Output(
                     display_name="clip",
                     tooltip="For RichSpace Encode Prompt. Empty if a file was loaded: use Load CLIP.",
@@ -66,146 +68,122 @@ class RichSpaceLoadCogVideoXNative(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, model: str, dtype: str) -> Any:
-        """Load again when a file has changed."""
-        return models.fingerprint(model), dtype
+        """Return the state of the files, so that a changed file is loaded again."""
+        return models.model_state(model), dtype
 
     @classmethod
     def execute(cls, model: str, dtype: str) -> io.NodeOutput:
-        """Load with the host's classes and put the cures on clones."""
+        """Load with ComfyUI's classes and correct clones."""
         file = models.transformer_files().get(model)
         if file is not None:
-            parts = native_loading.load_file(file, _DTYPES[dtype])
-            said = (
-                f"{parts.config.name}, without text encoder and VAE: Load CLIP (type cogvideox) and Load VAE have them"
-            )
-            return io.NodeOutput(native.correct_model(parts.model, parts.config), None, None, ui=report(said))
-        folder = CogVideoXFolder.open(models.find(model))
-        parts = native_loading.load_folder(folder, _DTYPES[dtype])
-        vae = native_vae.correct_vae(parts.vae)
-        colours = folder.latent_colours() or native_vae.colours_of(vae, parts.config)
-        corrected = native.correct_model(parts.model, parts.config, colours)
-        return io.NodeOutput(corrected, parts.clip, vae, ui=report(models.note(model)))
+            parts = load_file(file, _DTYPES[dtype])
+            shown = report(f"{parts.config.name} without text encoder and VAE: {_LOAD_THE_REST}")
+            return io.NodeOutput(correct_model(parts.model, parts.config), None, None, ui=shown)
+        folder = CogVideoXFolder.open(models.find_model(model))
+        parts = load_folder(folder, _DTYPES[dtype])
+        vae = correct_vae(parts.vae)
+        colors = folder.latent_colours() or fit_preview_colors(vae, parts.config)
+        corrected = correct_model(parts.model, parts.config, colors)
+        return io.NodeOutput(corrected, parts.clip, vae, ui=report(models.describe_model(model)))
 
 
 class RichSpaceFixCogVideoX(io.ComfyNode):
-    """The cures for the host's CogVideoX, on a model and a VAE that stock loaders gave."""
+    """Corrections of a CogVideoX and its VAE from ComfyUI's loaders."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
+        """Return the schema."""
         return io.Schema(
             node_id="RichSpaceFixCogVideoX",
             display_name="RichSpace Fix CogVideoX",
             category="RichSpace",
-            description="Makes ComfyUI's own CogVideoX draw the video that the published model draws: its positions, "
-            "noise schedule and VAE are not what the model was trained with. Wire it behind the stock loaders.",
+            description="Makes ComfyUI's own CogVideoX draw the same video as the published model, by correcting its "
+            "positions, noise schedule and VAE. Connect it after ComfyUI's loaders.",
             search_aliases=["cogvideo", "cogvideox", "native", "patch", "repair", "ksampler", "2b", "5b"],
             inputs=[
-                io.Model.Input("model", tooltip="A CogVideoX-2B, CogVideoX-5B or CogVideoX1.5-5B from a stock loader."),
-                io.Vae.Input("vae", optional=True, tooltip="Its VAE from a stock loader."),
+                io.Model.Input("model", tooltip="CogVideoX-2B, CogVideoX-5B or CogVideoX1.5-5B from a ComfyUI loader."),
+                io.Vae.Input("vae", optional=True, tooltip="VAE of the model, from a ComfyUI loader."),
             ],
             outputs=[
-                io.Model.Output(
-                    display_name="model",
-                    tooltip="For KSampler with the scheduler simple, and the sampler euler or ddim. The model that "
-                    "came in stays as it is.",
-                ),
-                io.Vae.Output(display_name="vae", tooltip="For VAE Decode. The VAE that came in stays as it is."),
+                native_model_output(is_clone=True),
+                io.Vae.Output(display_name="vae", tooltip="For VAE Decode. The connected VAE stays unchanged."),
             ],
             has_intermediate_output=True,
         )
 
     @classmethod
     def execute(cls, model: Any, vae: Any = None) -> io.NodeOutput:
-        """Recognise the model and put the cures on clones."""
-        config = native.recognise(model)
-        corrected_vae = native_vae.correct_vae(vae) if vae else None
-        colours = native_vae.colours_of(corrected_vae, config) if vae else None
+        """Recognize the model and correct clones."""
+        config = recognise(model)
+        corrected_vae = correct_vae(vae) if vae else None
+        colors = fit_preview_colors(corrected_vae, config) if vae else None
         parts = ["positions", "noise schedule"] + (["VAE"] if vae else [])
-        said = report(f"{config.name}: {', '.join(parts)} as published")
-        return io.NodeOutput(native.correct_model(model, config, colours), corrected_vae, ui=said)
+        shown = report(f"{config.name}: {', '.join(parts)} as published")
+        return io.NodeOutput(correct_model(model, config, colors), corrected_vae, ui=shown)
 
 
 class RichSpaceCogVideoXSampler(io.ComfyNode):
-    """CogVideoX's own samplers for SamplerCustom."""
+    """CogVideoX's published samplers for SamplerCustom."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
+        """Return the schema."""
+        noise = io.Combo.Input(
+            "noise",
+            options=["ComfyUI", "diffusers"],
+            default="ComfyUI",
+            advanced=True,
+            tooltip="Starting noise of a seed. With diffusers, a seed makes the video of RichSpace CogVideoX Sample; "
+            "this works only for whole videos from an empty latent.",
+        )
         return io.Schema(
             node_id="RichSpaceCogVideoXSampler",
             display_name="RichSpace CogVideoX Sampler",
             category="RichSpace",
-            description="The samplers that CogVideoX was published with, DDIM and DPM, exactly as diffusers computes "
-            "them, for SamplerCustom and SamplerCustomAdvanced.",
+            description="Samplers that CogVideoX was published with, DDIM and DPM, exactly as diffusers computes "
+            "them. For SamplerCustom and SamplerCustomAdvanced.",
             search_aliases=["ddim", "dpm", "sampler custom", "ksampler select", "sigmas", "dynamic cfg", "scheduler"],
-            inputs=[
-                io.Model.Input("model", tooltip="From RichSpace Load CogVideoX (native) or RichSpace Fix CogVideoX."),
-                io.Int.Input("steps", default=50, min=1, max=1000, tooltip="Denoising steps: more take longer."),
-                io.Combo.Input(
-                    "scheduler",
-                    options=["auto", "DDIM", "DPM"],
-                    default="auto",
-                    tooltip="Auto is the model's own (DDIM for 2B, DPM for 5B).",
-                ),
-                io.Combo.Input(
-                    "dynamic_cfg",
-                    options=["off", "cosine", "as diffusers"],
-                    default="off",
-                    advanced=True,
-                    tooltip="Cosine raises the guidance from 1 to 1 + cfg over the steps, as CogVideoX's authors do. "
-                    "As diffusers repeats that library's formula, which jumps up and down.",
-                ),
-                io.Combo.Input(
-                    "noise",
-                    options=["ComfyUI", "diffusers"],
-                    default="ComfyUI",
-                    advanced=True,
-                    tooltip="The noise that a seed starts from. With diffusers, a seed makes the video of RichSpace "
-                    "CogVideoX Sample; only for whole videos from an empty latent.",
-                ),
-            ],
+            inputs=[native_model_input(), denoising_steps_input(), *schedule_inputs(), noise],
             outputs=[
-                io.Sampler.Output(display_name="sampler", tooltip="For SamplerCustom, with the sigmas beside it."),
-                io.Sigmas.Output(display_name="sigmas", tooltip="For SamplerCustom, with the sampler beside it."),
+                io.Sampler.Output(display_name="sampler", tooltip="For SamplerCustom, together with sigmas."),
+                io.Sigmas.Output(display_name="sigmas", tooltip="For SamplerCustom, together with sampler."),
             ],
         )
 
     @classmethod
     def execute(cls, model: Any, steps: int, scheduler: Any, dynamic_cfg: Any, noise: Any) -> io.NodeOutput:
-        """Make the sampler, and the noise levels that belong to it."""
-        settings = PublishedSampler(scheduler, steps, dynamic_cfg, noise)
-        return io.NodeOutput(make_sampler(settings), settings.sigmas(model))
+        """Make the sampler and its noise levels."""
+        sampler = PublishedSampler(scheduler, steps, dynamic_cfg, noise)
+        return io.NodeOutput(sampler.for_host(), sampler.sigmas(model))
 
 
 class RichSpaceEmptyCogVideoXLatent(io.ComfyNode):
-    """Empty latents of a size that a CogVideoX can make."""
+    """Empty latent in a size that a CogVideoX supports."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """What the host shows."""
+        """Return the schema."""
         return io.Schema(
             node_id="RichSpaceEmptyCogVideoXLatent",
             display_name="RichSpace Empty CogVideoX Latent",
             category="RichSpace",
-            description="An empty latent video for KSampler or SamplerCustom, of a size that the model can make.",
+            description="Creates an empty latent video for KSampler or SamplerCustom, in a size that the model "
+            "supports.",
             search_aliases=["empty latent video", "cogvideox", "size", "frames", "length"],
             inputs=[
-                io.Model.Input("model", tooltip="From RichSpace Load CogVideoX (native) or RichSpace Fix CogVideoX."),
+                native_model_input(),
                 *size_inputs(),
-                io.Int.Input(
-                    "batch_size", default=1, min=1, max=64, tooltip="Videos to make at once; memory grows with them."
-                ),
+                batch_size_input("Number of videos, sampled together; memory grows with the number."),
             ],
             outputs=[io.Latent.Output(display_name="latent", tooltip="For KSampler or SamplerCustom.")],
         )
 
     @classmethod
     def execute(cls, model: Any, width: int, height: int, frames: int, batch_size: int) -> io.NodeOutput:
-        """Check the size by the model's rules."""
-        config = native.corrected_config(model)
+        """Check the size by the model's rules and make the latent."""
+        config = corrected_config(model)
         size = config.video_size(width=width, height=height, frames=frames)
-        return io.NodeOutput(native.empty_latent(config, size, batch_size))
+        return io.NodeOutput(empty_latent(config, size, batch_size))
 
 
 NODES: list[type[io.ComfyNode]] = [

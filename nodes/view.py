@@ -46,17 +46,13 @@ class RichSpaceContactSheet(io.ComfyNode):
             node_id="RichSpaceContactSheet",
             display_name="RichSpace Contact Sheet",
             category="RichSpace/view",
-            description="Shows a few frames of several videos, each in a labeled row of its own, so that you can "
-            "choose by eye.",
+            description="Shows a few frames of several videos, one labeled row per video, to choose by eye.",
             search_aliases=["contact sheet", "strip", "grid", "compare videos", "xy plot", "preview"],
             inputs=[
                 io.Image.Input("frames", tooltip="List of videos, as RichSpace CogVideoX Decode returns it."),
                 *sheet_inputs(),
                 io.String.Input(
-                    "labels",
-                    optional=True,
-                    force_input=True,
-                    tooltip="Text above each video: a list, as RichSpace Interpolation Sweep returns it.",
+                    "labels", optional=True, force_input=True, tooltip="List of texts, one for each video."
                 ),
             ],
             outputs=[sheet_output("sheet")],

@@ -48,8 +48,8 @@ def decode_videos(model: CogVideoXModel, latents: Tensor, *, tiled: bool) -> lis
         Progress(count * groups).step_done(video * groups + done)
 
     return [
-        to_host(_decode(model, samples, partial(on_group, video), tiled=tiled))
-        for video, samples in enumerate(latents.split(1))
+        to_host(_decode(model, latents[video : video + 1], partial(on_group, video), tiled=tiled))
+        for video in range(count)
     ]
 
 

@@ -1,8 +1,8 @@
-"""Around a sampling of the host's own CogVideoX: whole patches of frames, and a preview in the colors of the video.
+"""Wrappers around a sampling of ComfyUI's own CogVideoX: whole patches of frames, and a preview in the video's colors.
 
-Only CogVideoX 1.5 has patches of more than one frame. diffusers fills them with frames in front of a video, which are
-sampled with it and dropped at the end; the host fills them behind it, with its first frames over again, in a context
-window as well.
+Only CogVideoX 1.5 has patches of more than one frame. diffusers fills them up with frames in front of a video, samples
+these with it and drops them at the end. ComfyUI fills them up behind the video, with its first frames again, and does
+the same in a context window.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from ..host.memory import Progress
 from .stages import Leftover, Run
 
 _KEY = "richspace"
-_FRAMES = 2  # the dimension of frames in the host's latents
+_FRAMES = 2  # dimension of the frames in ComfyUI's latents
 
 
 @dataclass(frozen=True)
 class CorrectedSampling:
-    """The host's wrappers around every sampling of a corrected MODEL.
+    """Wrappers around every sampling of a corrected MODEL.
 
     Args:
-        config: What the model was corrected to.
-        colours: How a live preview draws its latents; None for false colors.
+        config: Configuration that the model was corrected to.
+        colors: Colors of the latents in a live preview; None for false colors.
     """
 
     config: CogVideoXConfig
-    colours: LatentColours | None
+    colors: LatentColours | None
 
     def put_on(self, model: Any) -> None:
-        """Wrap the samplings of a MODEL, in place of those who wrapped it before."""
+        """Wrap the samplings of a MODEL and remove the wrappers of an earlier correction."""
         wrappers = {WrappersMP.OUTER_SAMPLE: self.outer_sample, WrappersMP.SAMPLER_SAMPLE: self.sampler_sample}
         for kind, wrapper in wrappers.items():
             model.remove_wrappers_with_key(kind, _KEY)
@@ -66,18 +66,18 @@ class CorrectedSampling:
         seed: int | None = None,
         **rest: Any,
     ) -> Tensor:
-        """Sample whole patches, and pass on what the latents do not show if noise is left in them."""
+        """Sample whole patches; if noise is left in the latents, attach what the next sampler needs."""
         surplus = -latents.shape[_FRAMES] % self.config.patch_frames
         run = Run(noise, seed, Leftover.of(latents))
         self._prepare(sample.class_obj.model_options, run)
-        shown = _with_preview(callback, self.colours, surplus) if callback is not None else None
+        shown = _with_preview(callback, self.colors, surplus) if callback is not None else None
         if surplus:
             noise = _in_front(run.front_noise(surplus), noise)
             mask = _in_front(mask[:, :, :1].expand(-1, -1, surplus, -1, -1), mask) if mask is not None else None
             latents = _in_front(run.front_frames(latents, surplus), latents)
             rest["latent_shapes"] = [latents.shape]
         sampled: Tensor = sample(noise, latents, sampler, sigmas, mask, shown, disable_pbar, seed, **rest)
-        # Where the host wants them, or it would make a copy, without what is attached to them.
+        # ComfyUI moves latents that are on another device, and a copy would lose what is attached to them.
         sampled = sampled.to(intermediate_device())
         videos = sampled[:, :, surplus:]
         if sigmas[-1] > 0 and (surplus or run.scheduler is not None):
@@ -87,9 +87,9 @@ class CorrectedSampling:
     def sampler_sample(
         self, sample: Any, guider: Any, sigmas: Tensor, extra_args: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """Sample with EasyCache's and LazyCache's range of steps by the published schedule.
+        """Sample with the range of steps of EasyCache and LazyCache counted by the published schedule.
 
-        They ask the model for its schedule before it is loaded, and so before its patches are in it.
+        Both read the model's schedule before the model is loaded, and so before its patches are applied.
         """
         cache = extra_args["model_options"].get("transformer_options", {}).get("easycache")
         if cache is not None:
@@ -97,7 +97,7 @@ class CorrectedSampling:
         return sample(guider, sigmas, extra_args, *args, **kwargs)
 
     def _prepare(self, model_options: dict[str, Any], run: Run) -> None:
-        """Change the host's options of this one sampling."""
+        """Change ComfyUI's options for this sampling."""
         run.share(model_options)
         handler = model_options.get("context_handler")
         if self.config.patch_frames > 1 and isinstance(handler, IndexListContextHandler) and handler.dim == _FRAMES:
@@ -105,14 +105,14 @@ class CorrectedSampling:
 
 
 def windows_of_patches(handler: IndexListContextHandler, patch_frames: int) -> IndexListContextHandler:
-    """Return a copy of the host's context windows that consist of whole patches.
+    """Return a copy of ComfyUI's context windows that consist of whole patches.
 
-    Its schedule counts patches in place of frames. The one frame that the causal fix puts in front of a window would
-    shift the window's patches, so it is left out.
+    Its schedule counts patches in place of frames. The causal fix is left out, because the frame that it puts in front
+    of a window would shift the window's patches.
 
     Args:
-        handler: The host's, over frames.
-        patch_frames: Latent frames in a patch.
+        handler: ComfyUI's context windows over frames.
+        patch_frames: Number of latent frames in a patch.
     """
     schedule = handler.context_schedule
 
@@ -137,10 +137,10 @@ def _in_front(front: Tensor, videos: Tensor) -> Tensor:
 
 
 def _with_preview(
-    callback: Callable[..., None], colours: LatentColours | None, surplus: int
+    callback: Callable[..., None], colors: LatentColours | None, surplus: int
 ) -> Callable[[int, Tensor, Tensor, int], None]:
-    """Return a sampler's callback that also draws the video as predicted so far, without the surplus frames."""
-    draw = colours.picture if colours else false_colour_preview
+    """Return a sampler's callback that also draws the video predicted so far, without the surplus frames."""
+    draw = colors.picture if colors else false_colour_preview
 
     def shown(step: int, denoised: Tensor, noisy: Tensor, steps: int) -> None:
         denoised = denoised[:, :, surplus:]

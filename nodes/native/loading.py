@@ -1,8 +1,9 @@
-"""A CogVideoX's diffusers folder, or its transformer as one file, as the host's own MODEL, CLIP and VAE.
+"""Loading of a diffusers folder, or of a transformer in a single file, as ComfyUI's own MODEL, CLIP and VAE.
 
-The host would load a published transformer and VAE by itself, but it guesses their configuration from the names and
-shapes of the weights, and knows one VAE only. Here they are made of its classes from the folder's configuration,
-by its own steps (`comfy.sd.load_diffusion_model_state_dict`, `comfy.sd.VAE`), so that a folder of any size works.
+ComfyUI can load a published transformer and VAE itself, but it guesses their configuration from the names and shapes of
+the weights, and knows only one VAE. This module builds them from ComfyUI's classes with the folder's configuration, in
+the same steps as ComfyUI (`comfy.sd.load_diffusion_model_state_dict`, `comfy.sd.VAE`), so that a model of any size
+works.
 """
 
 from __future__ import annotations
@@ -30,20 +31,21 @@ from torch import Tensor
 from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.config import CogVideoXConfig
 from ...richspace_core.cogvideox.folder import CogVideoXFolder, Part
-from . import model as native
+from .keys import host_keys
+from .model import recognise
 
 _T5_SIZES = ("d_model", "d_kv", "d_ff", "num_layers", "num_heads", "vocab_size")
 
 
 @dataclass(frozen=True, eq=False)
 class NativeParts:
-    """The host's objects of a CogVideoX, uncorrected.
+    """ComfyUI's objects of a CogVideoX, not yet corrected.
 
     Args:
-        config: What the weights were made for.
+        config: Configuration that the weights were trained with.
         model: MODEL.
-        clip: CLIP, or None where there is no text encoder.
-        vae: VAE, or None where there is none.
+        clip: CLIP, or None without a text encoder.
+        vae: VAE, or None without one.
     """
 
     config: CogVideoXConfig
@@ -56,29 +58,29 @@ def load_folder(folder: CogVideoXFolder, dtype: torch.dtype | None) -> NativePar
     """Load every part of a diffusers folder.
 
     Args:
-        folder: Checked already.
-        dtype: Floating point type of the denoiser's weights; None for what the host chooses.
+        folder: Folder, which `CogVideoXFolder.open` has checked.
+        dtype: Number type of the transformer's weights; None lets ComfyUI choose.
     """
     return NativeParts(folder, _make_model(folder, dtype), _make_clip(folder), _make_vae(folder))
 
 
 def load_file(file: Path, dtype: torch.dtype | None) -> NativeParts:
-    """Load a transformer alone, under diffusers' names or the host's, in any form that the host's loader takes.
+    """Load a transformer with diffusers' or ComfyUI's names, in any form that ComfyUI's loader accepts.
 
     Raises:
         ModelFolderError: If it is not the transformer of a published CogVideoX.
     """
     weights, metadata = comfy.utils.load_torch_file(str(file), safe_load=True, return_metadata=True)
     options = {"dtype": dtype} if dtype else {}
-    model = comfy.sd.load_diffusion_model_state_dict(native.host_keys(weights), options, metadata=metadata)
+    model = comfy.sd.load_diffusion_model_state_dict(host_keys(weights), options, metadata=metadata)
     if model is None:
         raise ModelFolderError(
             "model",
             expected="the transformer of a CogVideoX",
-            got=f"{file.name}, which ComfyUI does not know",
+            got=f"{file.name}, which ComfyUI does not recognize",
             hint="Choose a diffusers folder, or a file that holds diffusers' or ComfyUI's CogVideoX transformer.",
         )
-    return NativeParts(native.recognise(model), model)
+    return NativeParts(recognise(model), model)
 
 
 def _read(files: Iterable[Path]) -> dict[str, Tensor]:
@@ -89,7 +91,7 @@ def _read(files: Iterable[Path]) -> dict[str, Tensor]:
 
 
 def _require_fit(folder: CogVideoXFolder, part: Part, network: torch.nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Raise an error if weights lack one that the network needs, or hold one of another shape."""
+    """Raise an error if a weight that the network needs is missing or has another shape."""
     needed = {name: value.shape for name, value in network.state_dict().items()}
     missing = sorted(needed.keys() - weights.keys())
     if missing:
@@ -100,8 +102,8 @@ def _require_fit(folder: CogVideoXFolder, part: Part, network: torch.nn.Module, 
 
 
 def _make_model(config: CogVideoXFolder, dtype: torch.dtype | None) -> Any:
-    weights = native.host_keys(_read(config.weight_files("transformer")))
-    # The host takes every CogVideoX for one with rotary positions, and is corrected afterwards.
+    weights = host_keys(_read(config.weight_files("transformer")))
+    # ComfyUI gives every CogVideoX rotary positions; `correct_model` corrects this afterwards.
     settings = asdict(config.transformer) | {
         "image_model": "cogvideox",
         "use_rotary_positional_embeddings": True,
@@ -149,7 +151,7 @@ def _make_clip(config: CogVideoXFolder) -> Any:
 
 
 def _tokenizer(config: CogVideoXFolder, width: int) -> type[SD1Tokenizer]:
-    """The host's tokenizer of a CogVideoX, with the folder's own vocabulary and length."""
+    """Return ComfyUI's tokenizer of a CogVideoX, with the folder's own vocabulary and length."""
 
     class Inner(SDTokenizer):
         def __init__(self, embedding_directory: Any = None, tokenizer_data: Any = None) -> None:
@@ -175,7 +177,7 @@ def _tokenizer(config: CogVideoXFolder, width: int) -> type[SD1Tokenizer]:
 
 
 class _FoldersTokenizer:
-    """What the host asks for a tokenizer, as if it were a class of transformers."""
+    """Stand-in for a tokenizer class of transformers, which ComfyUI calls to load the tokenizer."""
 
     def __init__(self, folder: CogVideoXFolder) -> None:
         self._folder = folder
@@ -186,7 +188,7 @@ class _FoldersTokenizer:
 
 def _make_vae(config: CogVideoXFolder) -> Any:
     weights = _read(config.weight_files("vae"))
-    with torch.device("meta"):  # the host's wrapper, of the one size that it knows and without memory
+    with torch.device("meta"):  # ComfyUI's wrapper, which knows one size only; without memory
         made = comfy.sd.VAE(sd=AutoencoderKLCogVideoX().state_dict())
     network = AutoencoderKLCogVideoX(
         block_out_channels=config.vae.block_out_channels,

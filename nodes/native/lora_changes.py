@@ -1,10 +1,10 @@
-"""Changes of a layer's weight and bias by a LoRA, as the patches that ComfyUI puts on a model.
+"""Changes of a layer's weight and bias by a LoRA, as patches that ComfyUI applies to a model.
 
 With a weight ``W``, a scale ``s`` and the node's strength ``t``:
 
 - LoRA: ``W + t s (up @ down)``.
 - DoRA: ``W + t (W' - W)``, where ``W' = m (W + s up @ down) / |W + s up @ down|``, with the norm and the magnitude
-  ``m`` of every output, or of every input where the trainer has chosen that.
+  ``m`` of each output, or of each input if the trainer chose that.
 - LoHa, LoKr (as LyCORIS defines them) and plain differences: ``W + t D``.
 
 Reference: Liu et al., "DoRA: Weight-Decomposed Low-Rank Adaptation", 2024, equation 5; PEFT's `lora.dora`.
@@ -43,11 +43,11 @@ _MATRIX = 2  # dimensions
 class DoraAdapter(WeightAdapterBase):
     """DoRA with the norm of the changed weight, as PEFT and LyCORIS compute it.
 
-    ComfyUI's own takes the norm of the weight before the change where the magnitudes belong to the outputs.
+    ComfyUI's own DoRA uses the norm of the weight before the change if the magnitudes belong to the outputs.
 
     Args:
-        loaded_keys: For ComfyUI; unused.
-        weights: ``up``, ``down``, the scale, and the magnitude of ``[out, 1, ...]`` or ``[1, in, ...]``.
+        loaded_keys: Required by ComfyUI; unused.
+        weights: ``up``, ``down``, the scale, and the magnitude, ``[out, 1, ...]`` or ``[1, in, ...]``.
     """
 
     name = "dora"
@@ -78,14 +78,14 @@ class DoraAdapter(WeightAdapterBase):
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of the model and what a LoRA file holds for it.
+    """Layer of the model, and what a LoRA file contains for it.
 
     Args:
-        file: For messages.
-        name: As diffusers names it.
-        tensors: The file's, by part.
+        file: LoRA file, for error messages.
+        name: diffusers' name of the layer.
+        tensors: Tensors of the file for this layer, by part.
         weight: Shape of the layer's weight.
-        bias: Shape of the layer's bias; None where it has none.
+        bias: Shape of the layer's bias; None if it has none.
     """
 
     file: Path
@@ -95,11 +95,11 @@ class Layer:
     bias: Shape | None
 
 
-def changes_of(layer: Layer, settings: Settings) -> dict[str, Any]:
+def layer_changes(layer: Layer, settings: Settings) -> dict[str, Any]:
     """Return ComfyUI's patches of a layer, by ``weight`` and ``bias``.
 
     Raises:
-        ModelFolderError: If what the file holds is incomplete, of an unknown kind, or of another size.
+        ModelFolderError: If the file's tensors are incomplete, of an unknown kind, or of another size.
     """
     changes = _weight_changes(layer, settings)
     if "diff_b" in layer.tensors:
@@ -115,14 +115,14 @@ def misfit(file: Path, got: str) -> ModelFolderError:
     """Return the error for a LoRA that was made for another model."""
     return ModelFolderError(
         "lora",
-        expected="a LoRA that was trained on the CogVideoX that is wired",
+        expected="a LoRA that was trained for the connected CogVideoX",
         got=f"{file.name}: {got}",
-        hint="2B and 5B have layers of different sizes, and each its own LoRAs.",
+        hint="2B and 5B have layers of different sizes. Each needs its own LoRAs.",
     )
 
 
 def _weight_changes(layer: Layer, settings: Settings) -> dict[str, Any]:
-    """Return the patches of the kind of LoRA that the layer's parts make up."""
+    """Return the patches of a layer by the kind of LoRA that its parts form."""
     parts = set(layer.tensors) - {"diff_b"}
     if _LORA <= parts <= _LORA | _WITH_LORA:
         return _lora_changes(layer, settings)
@@ -168,14 +168,14 @@ def _magnitude(layer: Layer) -> Tensor | None:
     outputs, inputs = (layer.weight[0], 1, *ones), (1, layer.weight[1], *ones)
     ((part, magnitude),) = given.items() if len(given) == 1 else [("", torch.empty(0))]
     if part == "magnitude" and magnitude.numel() == layer.weight[0]:
-        return magnitude.reshape(outputs)  # PEFT's are always of the outputs, and have a shape of their own
+        return magnitude.reshape(outputs)  # PEFT's magnitudes always belong to the outputs, in a shape of their own
     if part == "dora_scale" and tuple(magnitude.shape) in (outputs, inputs):
         return magnitude
     raise refused(layer.file, f"{layer.name} with magnitudes (DoRA) that do not fit its weight of {[*layer.weight]}")
 
 
 def _unit(weight: Tensor, axis: int) -> Tensor:
-    """Scale every output (axis 0) or input (axis 1) of a weight to norm 1; one of zeros stays as it is."""
+    """Scale each output (axis 0) or input (axis 1) of a weight to norm 1; zeros stay zeros."""
     moved = weight.transpose(0, axis)
     unit = torch.nn.functional.normalize(moved.flatten(1), dim=1)
     return unit.view(moved.shape).transpose(0, axis)
@@ -212,7 +212,7 @@ def _of_host(adapter: type[WeightAdapterBase], layer: Layer) -> WeightAdapterBas
 
 
 def _listed(parts: Iterable[str]) -> str:
-    """List parts under the names that they have in a file."""
+    """Return the names that parts have in a file, as one text."""
     return ", ".join(sorted(_NAMES.get(part, part) for part in parts))
 
 

@@ -1,9 +1,9 @@
 """Tensors of a CogVideoX LoRA file, sorted by layer, in any trainer's naming scheme.
 
-Every tensor of a file is put in its place or refused, so that none is left out without a word.
+Every tensor of a file is assigned to a layer or refused, so that none is ignored silently.
 
-- *Layers* are named as diffusers does (``transformer_blocks.0.attn1.to_q``) or as ComfyUI does (``blocks.0.q``), with
-  dots and a prefix of `_DOTTED`, or with underscores and a prefix of `_UNDERSCORED`.
+- *Layers* have diffusers' names (``transformer_blocks.0.attn1.to_q``) or ComfyUI's (``blocks.0.q``), with dots and a
+  prefix in `_DOTTED`, or with underscores and a prefix in `_UNDERSCORED`.
 - *Parts* of a layer, such as ``lora_A.weight`` and ``lora_down.weight``, are listed in `_PARTS`.
 """
 
@@ -29,7 +29,7 @@ _TEXT_ENCODER = ("text_encoder", "lora_te")
 _PARTS = tuple(
     (part, re.compile(rf"(?:{ending})$"))
     for part, ending in {
-        # PEFT's adapters have a name of their own in the middle, as in lora_A.default.weight.
+        # PEFT puts an adapter's name in the middle, as in lora_A.default.weight.
         "down": r"\.lora_A(?:(?:\.[^.]+)?\.weight)?|\.lora_down\.weight|\.lora\.down\.weight",
         "up": r"\.lora_B(?:(?:\.[^.]+)?\.weight)?|\.lora_up\.weight|\.lora\.up\.weight",
         "bias": r"\.lora_B(?:\.[^.]+)?\.bias",
@@ -41,8 +41,8 @@ _PARTS = tuple(
     }.items()
 )
 _LYCORIS = re.compile(r"\.(hada_w[12]_[ab]|lokr_w[12](?:_[ab])?)$")
-_ADVICE = "Nothing was changed. Save the LoRA again with its trainer, or take another."
-_NAMED = 3  # so many tensors are named in a message
+_ADVICE = "The model is unchanged. Save the LoRA again with its trainer, or use another LoRA."
+_NAMED = 3  # number of tensors that a message names
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class LoraFile:
     """Tensors of a file, sorted by layer.
 
     Args:
-        layers: diffusers' name of each layer that the model has, with its tensors by part.
-        unknown: Layers of the file that the model does not have, as the file names them.
-        text_encoder: Layers of the file that belong to a text encoder, as the file names them.
-        from_peft: Whether PEFT itself wrote it, which keeps the settings in a file of their own.
+        layers: Tensors by part for each layer of the model, by diffusers' name of the layer.
+        unknown: Layers of the file that the model does not have, by their names in the file.
+        text_encoder: Layers of the file that belong to a text encoder, by their names in the file.
+        from_peft: Whether PEFT itself wrote the file, which stores the settings in a separate file.
         metadata: Texts in the file's header.
     """
 
@@ -68,11 +68,11 @@ def read_file(file: Path, keys: Mapping[str, str]) -> LoraFile:
     """Read a LoRA file and sort its tensors.
 
     Args:
-        file: Safetensors.
-        keys: diffusers' name of each of the model's layers, with ComfyUI's key of its weight.
+        file: Safetensors file.
+        keys: ComfyUI's key of each layer's weight, by diffusers' name of the layer.
 
     Raises:
-        ModelFolderError: If the file is damaged, holds tensors that are no part of a LoRA, or holds one twice.
+        ModelFolderError: If the file is damaged, or contains a tensor outside a LoRA or the same part twice.
     """
     tensors, metadata = _read_tensors(file)
     of_text = {name: _split(name) for name in tensors if name.startswith(_TEXT_ENCODER)}
@@ -89,14 +89,14 @@ def read_file(file: Path, keys: Mapping[str, str]) -> LoraFile:
 
 
 def refused(file: Path, got: str, hint: str = _ADVICE) -> ModelFolderError:
-    """Return the error for a file that cannot be applied as its trainer meant it."""
+    """Return the error for a file that cannot be applied as its trainer intended."""
     return ModelFolderError(
-        "lora", expected="a complete LoRA of a kind that this node computes", got=f"{file.name}: {got}", hint=hint
+        "lora", expected="a complete LoRA of a kind that this node supports", got=f"{file.name}: {got}", hint=hint
     )
 
 
 def alpha_of(tensors: Mapping[str, Tensor]) -> float | None:
-    """Return the alpha that a layer's own tensor holds; None if there is none."""
+    """Return the alpha in a layer's own tensor; None if there is none."""
     return float(tensors["alpha"]) if "alpha" in tensors else None
 
 
@@ -111,7 +111,7 @@ def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def _sorted(
     file: Path, tensors: Mapping[str, Tensor], places: Mapping[str, tuple[str, str]], known: Mapping[str, str]
 ) -> tuple[dict[str, dict[str, Tensor]], tuple[str, ...]]:
-    """Return the known layers with their tensors by part, and the names of the others."""
+    """Return the tensors of the known layers by part, and the names of the other layers."""
     layers: dict[str, dict[str, Tensor]] = {}
     unknown: dict[str, None] = {}
     for name, (named, part) in places.items():
@@ -126,11 +126,11 @@ def _sorted(
 
 
 def _split(name: str) -> tuple[str, str] | None:
-    """Split a tensor's name into its layer and which part of the layer it is; None if it is none."""
+    """Split a tensor's name into its layer and the part of the layer; None if it is not part of a LoRA."""
     lycoris = _LYCORIS.search(name)
     if lycoris:
         return name[: lycoris.start()], lycoris[1]
-    # The magnitude's own name may end in .weight, with or without an adapter's name before.
+    # A magnitude's name may end in .weight, with or without an adapter's name before it.
     short = name.removesuffix(".weight") if ".lora_magnitude_vector" in name else name
     for part, pattern in _PARTS:
         match = pattern.search(short)
@@ -140,7 +140,7 @@ def _split(name: str) -> tuple[str, str] | None:
 
 
 def _names(keys: Mapping[str, str]) -> dict[str, str]:
-    """Return diffusers' name of every layer, by each name that it may have in a file, without the prefix."""
+    """Return diffusers' name of every layer, by each name without prefix that it can have in a file."""
     known = {}
     for layer, key in keys.items():
         for name in (layer, key.removesuffix(".weight")):
@@ -149,7 +149,7 @@ def _names(keys: Mapping[str, str]) -> dict[str, str]:
 
 
 def _without_prefix(layer: str) -> str:
-    """Remove what trainers put before a layer's name, which may be several prefixes in a row."""
+    """Remove the prefixes that trainers put before a layer's name."""
     for prefix in _UNDERSCORED:
         if layer.startswith(prefix):
             return layer.removeprefix(prefix)
@@ -163,6 +163,6 @@ def _require_numbers(file: Path, layer: str, tensors: Mapping[str, Tensor]) -> N
     for part, tensor in tensors.items():
         if part == "alpha":
             if tensor.numel() != 1 or not math.isfinite(tensor.item()):
-                raise refused(file, f"{layer} with an alpha that is not one number")
+                raise refused(file, f"{layer} with an alpha that is not a single number")
         elif not tensor.is_floating_point() or not tensor.float().isfinite().all():
             raise refused(file, f"{layer} with values that are not numbers (NaN or infinity), in {part}")

@@ -1,8 +1,8 @@
-"""Training settings of a LoRA: what PEFT and diffusers note next to the weights, and the scale that follows.
+"""Training settings of a LoRA, as PEFT and diffusers save them with the weights, and the scale that follows.
 
-diffusers writes PEFT's `LoraConfig` into the file's header, PEFT itself into ``adapter_config.json`` next to the file.
+diffusers writes PEFT's `LoraConfig` in the file's header, PEFT writes it in ``adapter_config.json`` next to the file.
 A layer's change is multiplied by its alpha over its rank, or over the square root of its rank (rank-stabilized LoRA).
-A setting that would change the result in a way that is not computed here is refused.
+Settings that would change the result in an unsupported way are refused.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from typing import Any
 
 from .lora_file import LoraFile, refused
 
-CONFIG = "adapter_config.json"  # PEFT's own, next to its WEIGHTS
+CONFIG = "adapter_config.json"  # PEFT's file of settings, next to _WEIGHTS
 
 _WEIGHTS = "adapter_model.safetensors"
-_HEADER = "lora_adapter_metadata"  # diffusers', in the file
-_PREFIX = "transformer."  # of diffusers' settings
-_DEFAULT = 8  # PEFT's rank and alpha
+_HEADER = "lora_adapter_metadata"  # diffusers' key in the file's header
+_PREFIX = "transformer."  # prefix of diffusers' settings
+_DEFAULT = 8  # PEFT's default rank and alpha
 
 _READ = ("r", "rank_pattern", "lora_alpha", "alpha_pattern", "use_rslora", "use_dora", "lora_bias")
-#: Settings of the training alone: the trained weights mean the same with any value.
+#: Settings that only matter in training: they do not change the meaning of the weights.
 _WITHOUT_EFFECT = (
     *("auto_mapping", "base_model_name_or_path", "corda_config", "ensure_weight_tying", "eva_config"),
     *("exclude_modules", "fan_in_fan_out", "inference_mode", "layers_pattern", "layers_to_transform", "lora_dropout"),
     *("lora_ga_config", "megatron_core", "peft_version", "qalora_group_size", "revision", "runtime_config"),
     *("target_modules", "task_type"),
 )
-#: What these must be. Other ways to initialize change the model's own weights, too.
+#: Supported values. Other ways to initialize also change the model's own weights.
 _ONLY: dict[str, tuple[Any, ...]] = {
     "peft_type": ("LORA",),
     "bias": ("none",),
@@ -45,48 +45,48 @@ class Settings:
     """Settings that a LoRA was trained with.
 
     Args:
-        noted: PEFT's, by name; empty where the file notes none.
-        file: For messages.
+        noted: PEFT's settings by name; empty if none are saved.
+        file: LoRA file, for error messages.
     """
 
     noted: Mapping[str, Any]
     file: Path
 
     def scale(self, layer: str, rank: int, alpha: float | None) -> float:
-        """Return what the product of a layer's two matrices is multiplied by.
+        """Return the factor of the product of a layer's two matrices.
 
         Args:
-            layer: diffusers' name.
-            rank: Of its matrices.
-            alpha: Its own, from the file's tensors; None where there is none.
+            layer: diffusers' name of the layer.
+            rank: Rank of its matrices.
+            alpha: Alpha in the file's tensors; None if there is none.
 
         Raises:
-            ModelFolderError: If the noted rank is another, or two alphas contradict each other.
+            ModelFolderError: If the settings have another rank, or two alphas contradict each other.
         """
         if not self.noted:
             return 1.0 if alpha is None else alpha / rank
         if "r" in self.noted and self._of(layer, "rank_pattern", "r") != rank:
-            raise refused(self.file, f"{layer} of rank {rank}, where its settings note another")
+            raise refused(self.file, f"{layer} of rank {rank}, but its settings have another rank")
         stabilized = self.noted.get("use_rslora", False)
         if alpha is None:
             alpha = self._of(layer, "alpha_pattern", "lora_alpha")
         elif stabilized:
-            raise refused(self.file, f"{layer} with an alpha of its own, where its settings note use_rslora")
+            raise refused(self.file, f"{layer} with an alpha of its own, but its settings have use_rslora")
         return alpha / (math.sqrt(rank) if stabilized else rank)
 
     def require(self, layer: str, parts: Mapping[str, Any]) -> None:
-        """Check that a layer has the tensors that the settings promise, and no others.
+        """Check that a layer has the tensors that its settings require, and no others.
 
         Raises:
-            ModelFolderError: If a magnitude (DoRA) or a bias is missing, or is there without being noted.
+            ModelFolderError: If a magnitude (DoRA) or a bias is missing or unexpected.
         """
         for setting, part in (("use_dora", "magnitude"), ("lora_bias", "bias")):
             if self.noted and self.noted.get(setting, False) != (part in parts):
                 there = "with" if part in parts else "without"
-                raise refused(self.file, f"{layer} {there} a {part}, where its settings note the opposite ({setting})")
+                raise refused(self.file, f"{layer} {there} a {part}, but its settings say the opposite ({setting})")
 
     def _of(self, layer: str, patterns: str, otherwise: str) -> float:
-        """Return a layer's value: that of the first pattern that it ends with, as PEFT matches them."""
+        """Return a layer's value: that of the first pattern that matches the end of its name, as in PEFT."""
         for pattern, value in (self.noted.get(patterns) or {}).items():
             if re.match(rf"(.*\.)?({pattern})$", layer):
                 return float(value)
@@ -94,15 +94,15 @@ class Settings:
 
 
 def read_settings(file: Path, lora: LoraFile) -> Settings:
-    """Read the settings that are noted in a LoRA file, or next to it where PEFT itself wrote it.
+    """Read the settings in a LoRA file, or next to it if PEFT itself wrote it.
 
     Raises:
-        ModelFolderError: If they cannot be read, or ask for something that is not computed here.
+        ModelFolderError: If they cannot be read, or contain something unsupported.
     """
     if _HEADER in lora.metadata:
         where, noted = _HEADER, _parse(file, _HEADER, lora.metadata[_HEADER])
         noted = {name.removeprefix(_PREFIX): value for name, value in noted.items() if name.startswith(_PREFIX)}
-    elif config_of(file):
+    elif find_peft_config(file):
         where, noted = CONFIG, _parse(file, CONFIG, file.with_name(CONFIG).read_bytes())
     else:
         return Settings({}, file)
@@ -113,13 +113,13 @@ def read_settings(file: Path, lora: LoraFile) -> Settings:
             raise refused(
                 file,
                 f"a LoRA trained with {name}={value!r}"[:200],
-                "This node does not compute that. Merge the LoRA into its model with PEFT, or train without it.",
+                "This node does not support that. Merge the LoRA into its model with PEFT, or train without it.",
             )
     return Settings(noted, file)
 
 
-def config_of(file: Path) -> Path | None:
-    """Return the file of settings that PEFT wrote next to its weights; None if there is none."""
+def find_peft_config(file: Path) -> Path | None:
+    """Return PEFT's file of settings next to its weights; None if there is none."""
     config = file.with_name(CONFIG)
     return config if file.name == _WEIGHTS and config.is_file() else None
 
@@ -135,7 +135,7 @@ def _parse(file: Path, where: str, text: str | bytes) -> dict[str, Any]:
 
 
 def _well_formed(noted: Mapping[str, Any]) -> bool:
-    """Return whether every setting that is read has the type that PEFT gives it."""
+    """Return whether every setting that is used has the type that PEFT gives it."""
     tables = [noted.get(name) or {} for name in ("rank_pattern", "alpha_pattern")]
     if not all(isinstance(table, dict) for table in tables):
         return False
@@ -165,4 +165,4 @@ def _is_computed(name: str, value: Any) -> bool:
 
 
 def _unreadable(file: Path, where: str) -> Exception:
-    return refused(file, f"a note of its training, {where}, that cannot be read")
+    return refused(file, f"training settings ({where}) that cannot be read")

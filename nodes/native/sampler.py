@@ -1,7 +1,7 @@
-"""CogVideoX's own samplers for the host's SamplerCustom: diffusers' schedulers, step by step.
+"""CogVideoX's published samplers for ComfyUI's SamplerCustom: diffusers' schedulers, step by step.
 
-The host's samplers hold a video as ``x = (clean + sigma noise)``, diffusers as ``x / sqrt(1 + sigma^2)``; the host's
-model returns the clean video, the published one ``v``. Between the two, with ``y`` for diffusers' video:
+ComfyUI's samplers hold a video as ``x = clean + sigma noise``, diffusers as ``y = x / sqrt(1 + sigma^2)``. ComfyUI's
+model returns the clean video, the published model ``v``. To convert one into the other:
 
     y = x / sqrt(1 + sigma^2),    v = (y - sqrt(1 + sigma^2) clean) / sigma
 """
@@ -23,7 +23,7 @@ from tqdm.auto import trange
 from ...richspace_core import SamplingError
 from ...richspace_core.cogvideox.config import CogVideoXConfig, SchedulerName
 from ...richspace_core.cogvideox.sampling import DynamicGuidance, cosine_guidance, timestep_guidance
-from . import model as native
+from .model import published_sampling
 from .stages import Run, SchedulerState
 
 NoiseName = Literal["ComfyUI", "diffusers"]
@@ -33,14 +33,14 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PublishedSampler:
-    """One of diffusers' schedulers as a sampler function of the host.
+    """One of diffusers' schedulers as a sampler function of ComfyUI.
 
     Args:
         scheduler: DDIM, DPM, or auto for the model's own.
-        steps: Denoising steps.
+        steps: Number of denoising steps.
         dynamic_guidance: As `SamplingSettings.dynamic_guidance`.
-        noise: Whose noise a whole denoising starts from: the host's own, or diffusers' of the same seed, which is laid
-            out with frames before channels.
+        noise: Starting noise of a whole denoising: ComfyUI's own, or diffusers' noise of the same seed, which has
+            frames before channels.
     """
 
     scheduler: SchedulerName
@@ -49,8 +49,8 @@ class PublishedSampler:
     noise: NoiseName
 
     def sigmas(self, model: Any) -> Tensor:
-        """The noise levels of a corrected MODEL at diffusers' timesteps, the last one zero: float32 ``[steps + 1]``."""
-        sampling = native.published_sampling(model)
+        """Return a corrected MODEL's noise levels at diffusers' timesteps, and zero at the end: ``[steps + 1]``."""
+        sampling = published_sampling(model)
         levels = sampling.sigma(self._make_scheduler(sampling.config).timesteps)
         return torch.cat([levels, levels.new_zeros(1)])
 
@@ -63,9 +63,9 @@ class PublishedSampler:
         callback: Callable[[dict[str, Any]], None] | None = None,
         disable: bool = False,
     ) -> Tensor:
-        """Denoise ``[b, c, f, h, w]`` as the host's sampling functions do."""
+        """Denoise ``[b, c, f, h, w]`` as ComfyUI's sampling functions do."""
         guider, run = model.inner_model, Run.of(extra_args["model_options"])
-        sampling = native.published_sampling(guider.model_patcher)
+        sampling = published_sampling(guider.model_patcher)
         stepper = _Stepper(self._make_scheduler(sampling.config), run)
         timesteps = [int(sampling.timestep(level)) for level in sigmas[:-1]]
         first = stepper.require(timesteps, int(sampling.timestep(sigmas[-1])) if sigmas[-1] > 0 else None)
@@ -85,6 +85,10 @@ class PublishedSampler:
         run.scheduler = stepper.state()
         return y * _norm(sigmas[-1])
 
+    def for_host(self) -> KSAMPLER:
+        """Return the sampler as ComfyUI's SAMPLER."""
+        return KSAMPLER(self)
+
     def _make_scheduler(self, config: CogVideoXConfig) -> Any:
         scheduler = config.make_scheduler(self.scheduler)
         scheduler.set_timesteps(self.steps)
@@ -93,13 +97,13 @@ class PublishedSampler:
 
 @contextmanager
 def _one_cfg(guider: Any, dynamic: DynamicGuidance) -> Iterator[Callable[[int, int, int], None]]:
-    """Let each step set the cfg of the host's guider, which has its own again at the end.
+    """Let each step set the cfg of ComfyUI's guider, and restore the guider's own cfg at the end.
 
-    The guider does everything else, so that whatever else changes the guidance (RescaleCFG, PerpNegGuider) goes on
-    doing so. diffusers leaves the negative prompt out where cfg is at most 1, which a guider does where it is 1.
+    The guider does everything else, so nodes that change the guidance (RescaleCFG, PerpNegGuider) keep working.
+    diffusers leaves the negative prompt out if cfg is at most 1; a guider does so if cfg is exactly 1.
 
     Yields:
-        Sets the cfg, by the step's place among all steps, its timestep, and how many steps there are.
+        Function that sets the cfg from a step's place among all steps, its timestep, and the number of steps.
     """
     if [name for name in vars(guider) if name.startswith("cfg")] != ["cfg"]:
         if dynamic != "off":
@@ -131,19 +135,19 @@ def _cfg_of_step(cfg: float, dynamic: DynamicGuidance, step: int, timestep: int,
 
 
 class _Stepper:
-    """Calls a scheduler as diffusers' pipeline does, on the host's layout.
+    """Caller of a scheduler that works as diffusers' pipeline does, on ComfyUI's layout.
 
     Args:
-        scheduler: With its timesteps set.
-        run: What it samples in.
+        scheduler: Scheduler with its timesteps set.
+        run: Sampling that the steps belong to.
     """
 
     def __init__(self, scheduler: Any, run: Run) -> None:
         self._scheduler, self._run = scheduler, run
         self._timesteps: list[int] = scheduler.timesteps.tolist()
-        self._clean: Tensor | None = None  # as predicted a step ago
+        self._clean: Tensor | None = None  # as predicted in the last step
         self._before: int | None = None
-        #: Whether it adds noise in each step.
+        #: Whether the scheduler adds noise in each step.
         self.is_random = type(scheduler).__name__ != "CogVideoXDDIMScheduler"
 
     @cached_property
@@ -151,26 +155,26 @@ class _Stepper:
         return self._run.generators()
 
     def require(self, timesteps: list[int], last: int | None) -> int:
-        """Return the place of the first among the scheduler's own steps, of those from there to `last` (None: the end).
+        """Return the place of the first timestep among the scheduler's own; `last` follows them (None: the end).
 
         Raises:
-            SamplingError: If they are not steps of the scheduler that follow one another.
+            SamplingError: If they are not consecutive steps of the scheduler.
         """
         own, wanted = [*self._timesteps, None], [*timesteps, last]
         other = [timestep for timestep in wanted if timestep not in own]
         first = own.index(wanted[0]) if not other else 0
         if other or own[first : first + len(wanted)] != wanted:
-            which = f"one at timestep {other[0]}" if other else "which do not follow one another to the end"
+            which = f"one of them at timestep {other[0]}" if other else "which are not consecutive"
             raise SamplingError(
                 "sigmas",
-                expected=f"those of this sampler's own {len(self._timesteps)} steps, or a part of them",
+                expected=f"the sigmas of this sampler's {len(self._timesteps)} steps, or a part of them",
                 got=f"{len(timesteps)} steps, {which}",
-                hint="Wire both outputs of one RichSpace CogVideoX Sampler.",
+                hint="Connect both outputs of the same RichSpace CogVideoX Sampler.",
             )
         return first
 
     def noise_like(self, x: Tensor) -> Tensor:
-        """Diffusers' first noise, in the host's layout; step noise continues from it."""
+        """Return diffusers' starting noise in ComfyUI's layout; the noise of the steps continues from it."""
         from diffusers.utils.torch_utils import randn_tensor
 
         shape = x.movedim(2, 1).shape
@@ -178,17 +182,16 @@ class _Stepper:
         return noise.movedim(1, 2)
 
     def resume(self, first: int, x: Tensor) -> None:
-        """Go on before the step at a place, if the latents come from the steps before it.
+        """Restore the state before a step, if the latents come from the steps before it.
 
-        Without what those steps have left, DPM starts anew with a step of first order, and with the noise that it
-        would have at that place.
+        Without the state of those steps, DPM starts again with a first-order step and with the noise of that place.
         """
         if not (self._run.continues and self.is_random):
             return
         left = self._run.leftover.scheduler if self._run.leftover else None
         if left is None:
             if first:
-                _logger.warning("These latents do not come straight from DPM's steps before, so DPM starts anew.")
+                _logger.warning("These latents do not come directly from DPM's previous steps, so DPM starts again.")
             for _ in range(2 * first - 1):  # the first step draws once, all others twice
                 self.noise_like(x)
             return
@@ -198,14 +201,14 @@ class _Stepper:
             self._clean, self._before = left.prediction.to(x), left.timestep
 
     def state(self) -> SchedulerState | None:
-        """Return what the next step needs; None for a scheduler that needs nothing."""
+        """Return what the next step needs; None for a scheduler without state."""
         if not self.is_random:
             return None
-        clean = self._clean.cpu() if self._clean is not None else None  # it may wait for long
+        clean = self._clean.cpu() if self._clean is not None else None  # it may be kept for a long time
         return SchedulerState(tuple(each.get_state() for each in self._generators), clean, self._before)
 
     def step(self, v: Tensor, timestep: int, y: Tensor) -> Tensor:
-        """One step from `y` at a timestep, ``[b, c, f, h, w]``."""
+        """Take one step from `y` at a timestep, ``[b, c, f, h, w]``."""
         v, y = v.movedim(2, 1), y.movedim(2, 1)
         if self.is_random:
             stepped, self._clean = self._scheduler.step(
@@ -216,11 +219,6 @@ class _Stepper:
             stepped = self._scheduler.step(v, timestep, y, return_dict=False)[0]
         result: Tensor = stepped.movedim(1, 2)
         return result
-
-
-def make_sampler(settings: PublishedSampler) -> KSAMPLER:
-    """The host's SAMPLER of one of diffusers' schedulers."""
-    return KSAMPLER(settings)
 
 
 def _norm(sigma: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""What a sampling knows and its latents do not show: for its own sampler, and for the sampling that continues it.
+"""State of a sampling that its latents do not show, for its own sampler and for a sampling that continues it.
 
-ComfyUI hands only latents from one sampler to the next. A denoising that is split in two (KSampler Advanced,
-SplitSigmas) also needs the frames that CogVideoX 1.5 samples in front of a video, DPM's last prediction and the state
-of its random generators. They travel as an attribute of the latents' own tensor: with them through every node that
-passes the tensor on, and gone with any node that makes another one.
+ComfyUI passes only latents from one sampler to the next. A denoising in several stages (KSampler Advanced, SplitSigmas)
+also needs the frames that CogVideoX 1.5 samples in front of a video, DPM's last prediction and the state of its random
+generators. They are an attribute of the latents' own tensor: they stay with it through every node that passes the
+tensor on, and are lost in a node that makes another tensor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 _ATTRIBUTE = "richspace_leftover"
 _OPTION = "richspace"
 _MAX_SEED = 2**64
-_MAX_BATCH = 64  # of RichSpace Empty CogVideoX Latent: no video's noise is further down a seed's
+_MAX_BATCH = 64  # of RichSpace Empty CogVideoX Latent, so every video's noise is among the first 64 of a seed
 
 _logger = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ class SchedulerState:
 
     Args:
         generators: State of each video's generator.
-        prediction: The clean videos as predicted in the last step, ``[b, f, c, h, w]``; None before the first.
-        timestep: The last step's; None before the first.
+        prediction: Clean videos predicted in the last step, ``[b, f, c, h, w]``; None before the first step.
+        timestep: Timestep of the last step; None before the first step.
     """
 
     generators: tuple[Tensor, ...]
@@ -42,57 +42,57 @@ class SchedulerState:
 
 @dataclass(frozen=True)
 class Leftover:
-    """What latents that still hold noise do not show.
+    """State that belongs to latents with noise left in them.
 
     Args:
-        front: The surplus frames in front of the videos, ``[b, c, n, h, w]``, at the latents' noise level and scale.
-        scheduler: State of the sampler that made them, where it has one.
+        front: Surplus frames in front of the videos, ``[b, c, n, h, w]``, at the latents' noise level and scale.
+        scheduler: State of the sampler that made the latents; None for a sampler without state.
     """
 
     front: Tensor
     scheduler: SchedulerState | None
 
     def attach_to(self, latents: Tensor) -> None:
-        """Let it travel with `latents`."""
+        """Attach this state to `latents`."""
         setattr(latents, _ATTRIBUTE, self)
 
     @staticmethod
     def of(latents: Tensor) -> Leftover | None:
-        """Return what travels with `latents`, if they come straight from a sampling."""
+        """Return the state attached to `latents`; None if they do not come directly from a sampler."""
         return getattr(latents, _ATTRIBUTE, None)
 
 
 class Run:
-    """One sampling of a corrected MODEL, as its wrapper and its sampler share it.
+    """One sampling of a corrected MODEL, shared by its wrapper and its sampler.
 
     Args:
-        noise: The host's noise, ``[b, c, f, h, w]``; all zero where it was disabled.
-        seed: Its seed.
-        leftover: What travelled with the latents.
+        noise: ComfyUI's noise, ``[b, c, f, h, w]``; all zero if it was disabled.
+        seed: Seed of the noise.
+        leftover: State attached to the latents.
     """
 
     def __init__(self, noise: Tensor, seed: int | None, leftover: Leftover | None) -> None:
         self._noise, self.seed = noise, seed or 0
-        self.continues = not bool(noise.any())  # the latents hold all the noise that there is
+        self.continues = not bool(noise.any())  # the latents already hold the noise
         self.leftover = leftover if self.continues else None
         self.scheduler: SchedulerState | None = None  # set by a sampler that stops before the end
 
     @cached_property
     def places(self) -> tuple[int, ...]:
-        """Each video's place in the batch that its noise was drawn for.
+        """Place of each video in the batch that its noise was drawn for.
 
-        The host does not tell a sampler of a LATENT's `batch_index`, so the place is told by the noise itself.
+        ComfyUI does not pass a LATENT's `batch_index` to a sampler, so the place is found by the noise itself.
         """
         if self.continues:
             return tuple(range(len(self._noise)))
         return _places_of(self._noise, self.seed)
 
     def generators(self) -> list[torch.Generator]:
-        """Return diffusers' generator for each video, whose seed goes up with its place in the batch."""
+        """Return diffusers' generator for each video; its seed grows with the video's place in the batch."""
         return [torch.Generator().manual_seed((self.seed + place) % _MAX_SEED) for place in self.places]
 
     def front_noise(self, frames: int) -> Tensor:
-        """Return noise for `frames` equal frames in front of each video, ``[b, c, frames, h, w]``."""
+        """Return noise for equal frames in front of each video, ``[b, c, frames, h, w]``."""
         batch, channels, _, height, width = self._noise.shape
         if self.continues:
             return self._noise.new_zeros(batch, channels, frames, height, width)
@@ -102,31 +102,31 @@ class Run:
         return noise.to(self._noise).expand(-1, -1, frames, -1, -1)
 
     def front_frames(self, latents: Tensor, frames: int) -> Tensor:
-        """Return what stands in front of `latents` before noise is added, ``[b, c, frames, h, w]``."""
+        """Return the frames in front of `latents` before noise is added, ``[b, c, frames, h, w]``."""
         if self.leftover is not None and self.leftover.front.shape[2] == frames:
             return self.leftover.front.to(latents)
         if frames and self.continues:
             _logger.warning(
-                "These latents do not come straight from a sampler, so the frame that CogVideoX 1.5 samples in front of"
-                " a video is not known. The video's first frame takes its place."
+                "These latents do not come directly from a sampler, so the frame that CogVideoX 1.5 samples in front "
+                "of a video is unknown. The video's first frame is used in its place."
             )
         return latents[:, :, :1].expand(-1, -1, frames, -1, -1)
 
     def share(self, model_options: dict[str, Any]) -> None:
-        """Let `Run.of` find it in the host's model options."""
+        """Store the run in ComfyUI's model options, where `Run.of` finds it."""
         model_options.setdefault("transformer_options", {})[_OPTION] = self
 
     @staticmethod
     def of(model_options: dict[str, Any]) -> Run:
-        """Return the run whose model options these are."""
+        """Return the run that is stored in these model options."""
         run: Run = model_options["transformer_options"][_OPTION]
         return run
 
 
 def _places_of(noise: Tensor, seed: int) -> tuple[int, ...]:
-    """Find each video's noise among those that the host draws from a seed, one after another.
+    """Find the place of each video's noise among those that ComfyUI draws from a seed, one after another.
 
-    Noise that another node has made is not among them: those videos count by their order.
+    Noise from another node is not among them. A video with such noise has its own place in the batch.
     """
     generator = torch.Generator().manual_seed(seed % _MAX_SEED)
     places: dict[int, int] = {}

@@ -1,9 +1,9 @@
-"""A warning where the prompts of a corrected CogVideoX are not as long as those that it was trained with.
+"""Warning if the prompts of a corrected CogVideoX have another length than the prompts of its training.
 
-The published models read 226 tokens: shorter prompts are padded, longer ones cut. The host's own encode node cuts
-nothing, Conditioning (Concat) joins two prompts to twice the length, and a CLIP of another type pads to another one.
-The model draws from any of them, but not the video that it would draw from 226 tokens. That can be what someone wants
-to try, so it is no error: the sampling node says it, and the log.
+The published models read 226 tokens: shorter prompts are padded, longer ones cut. ComfyUI's own encode node cuts
+nothing, Conditioning (Concat) joins two prompts to twice the length, and a CLIP of another type pads to another length.
+The model accepts each of them, but the video differs from the one with 226 tokens. Somebody may want to try that, so it
+is not an error: the sampling node and the log show a warning.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ _KEY = "richspace text length"
 
 
 def watch_text_length(model: Any, length: int) -> None:
-    """Make a corrected MODEL say before each sampling if a prompt has another length.
+    """Make a corrected MODEL warn before each sampling if a prompt has another length.
 
     Args:
-        model: The clone that was corrected.
-        length: Tokens that the model was trained with.
+        model: Corrected clone.
+        length: Number of tokens that the model was trained with.
     """
-    model.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, _KEY)  # of one that was corrected before
+    model.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, _KEY)  # of an earlier correction
     model.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, _KEY, _Watch(length))
 
 
-def about_text_length(length: int, prompts: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Return a warning about prompts of another length, or nothing.
+def describe_text_length(length: int, prompts: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return a warning about prompts of another length; otherwise an empty text.
 
     Args:
-        length: Tokens that the model was trained with.
-        prompts: The host's conditionings by name, as its guiders hold them.
+        length: Number of tokens that the model was trained with.
+        prompts: ComfyUI's conditionings by name, as its guiders hold them.
     """
     counts = [(name, _tokens(entry)) for name, entries in prompts.items() for entry in entries]
     others = dict.fromkeys(f"{name} {tokens}" for name, tokens in counts if tokens not in (0, length))
@@ -45,7 +45,7 @@ def about_text_length(length: int, prompts: Mapping[str, Sequence[Mapping[str, A
         return ""
     return (
         f"Tokens of the prompts: {', '.join(others)}. This model was trained with {length}, so the video differs from "
-        "the published model's. Encode each prompt with RichSpace Encode Prompt (T5), and mix prompts in place of "
+        "the published model's. Encode each prompt with RichSpace Encode Prompt (T5), and mix prompts instead of "
         "concatenating them."
     )
 
@@ -56,24 +56,27 @@ def _tokens(entry: Mapping[str, Any]) -> int:
 
 
 class _Watch:
-    """Wrapper around a sampling of the host that looks at its prompts first.
+    """Wrapper around a sampling that checks its prompts first.
 
     Args:
-        length: Tokens that the model was trained with.
+        length: Number of tokens that the model was trained with.
     """
 
     def __init__(self, length: int) -> None:
         self._length = length
-        self._warned: set[str | None] = set()  # nodes; the page leaves a text on its node until another one comes
+        self._warned: set[str | None] = set()  # node ids; the page keeps a text on its node until another one comes
 
     def __call__(self, sample: Any, *args: Any, **kwargs: Any) -> Tensor:
-        node, warning = running_node(), about_text_length(self._length, sample.class_obj.conds)  # of the host's guider
+        node, warning = (
+            running_node(),
+            describe_text_length(self._length, sample.class_obj.conds),
+        )  # of ComfyUI's guider
         if warning:
             _logger.warning("RichSpace: %s", warning)
             show_on_node(node, warning)
             self._warned.add(node)
         elif node in self._warned:
-            show_on_node(node, f"The prompts have {self._length} tokens, as this model was trained with.")
+            show_on_node(node, f"The prompts have {self._length} tokens, like those that this model was trained with.")
             self._warned.remove(node)
         sampled: Tensor = sample(*args, **kwargs)
         return sampled

@@ -1,12 +1,12 @@
-"""ComfyUI's VAE of a CogVideoX, made to encode and decode as the published one.
+"""ComfyUI's VAE of a CogVideoX, corrected so that it encodes and decodes as published.
 
-The published VAE takes frames in groups: two latent frames, or eight frames of a video. Group norms count over a group,
-and its causal convolutions see the last frames of the group before (the cache), so both belong to the function.
-ComfyUI (0.30) takes other groups (relative error 3e-2 in decoding, 0.8 in encoding). In tiles it also cuts the time
-into pieces that it blends, and the frames behind a seam lack the cache (0.06 to 0.34).
+The published VAE processes frames in groups: two latent frames, or eight frames of a video. Its group norms are
+computed over a group, and its causal convolutions see the last frames of the previous group (the cache), so the groups
+are part of the function. ComfyUI (0.30) uses other groups (relative error 3e-2 in decoding, 0.8 in encoding). With
+tiles it also splits the time into pieces and blends them, and frames after a seam lack the cache (0.06 to 0.34).
 
 Nothing in ComfyUI is changed. `encode` and `decode` are object patches on a clone of the VAE's patcher, and tiles are
-the matter of a class of its own, which cuts them in space only.
+made by a class of their own, which splits videos in space only.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from ..host.memory import Progress
 
 
 def correct_vae(vae: Any) -> PublishedVAE:
-    """Return a copy of ComfyUI's VAE of a CogVideoX that decodes and encodes as diffusers does; it shares the weights.
+    """Return a copy of ComfyUI's VAE of a CogVideoX that decodes and encodes as diffusers does, with shared weights.
 
     Raises:
-        ModelFolderError: If it is another VAE.
+        ModelFolderError: If it is another kind of VAE.
     """
     if not isinstance(vae.first_stage_model, AutoencoderKLCogVideoX):
         raise ModelFolderError(
             "vae",
             expected="the VAE of a CogVideoX",
             got=type(vae.first_stage_model).__name__,
-            hint="Load the VAE that belongs to the model, or leave this input empty.",
+            hint="Load the VAE that belongs to the model, or disconnect this input.",
         )
     return PublishedVAE(vae)
 
 
-def colours_of(vae: Any, config: CogVideoXConfig) -> LatentColours:
-    """Fit how a live preview draws the latents that this VAE decodes; it encodes one small picture."""
+def fit_preview_colors(vae: Any, config: CogVideoXConfig) -> LatentColours:
+    """Fit the colors of this VAE's latents in a live preview, by encoding one small picture."""
 
     def encode(video: Tensor) -> Tensor:
         latents: Tensor = vae.encode(video[0])
@@ -58,21 +58,23 @@ def colours_of(vae: Any, config: CogVideoXConfig) -> LatentColours:
 
 
 class PublishedVAE(VAE):
-    """ComfyUI's VAE of a CogVideoX that goes through time as published, whole and in tiles.
+    """ComfyUI's VAE of a CogVideoX that processes frames in the published groups, whole and in tiles.
 
-    Tiles are cut in space only. Each one goes through all of its frames in the published groups, and only one group is
-    on the device at a time, so memory grows with the tile and not with the frames. `handles_tiling` tells ComfyUI that
-    the VAE makes its tiles itself: for the tiled nodes, and when it tries again because memory ran out.
+    Videos are split into tiles in space only. Each tile processes all of its frames in the published groups, and only
+    one group is on the device at a time, so memory grows with the tile and not with the frames. `handles_tiling` tells
+    ComfyUI that the VAE makes its tiles itself, for the tiled nodes and for a second try after running out of memory.
 
     Args:
-        vae: ComfyUI's VAE, which stays as it is.
+        vae: ComfyUI's VAE, which stays unchanged.
     """
 
     def __init__(self, vae: VAE) -> None:
         self.__dict__.update(vars(vae))
         self.patcher = vae.patcher.clone()
         _patch(self.patcher)
-        self.patcher.remove_callbacks_with_key(CallbacksMP.ON_DEEPCLONE_MULTIGPU, "richspace")  # corrected before
+        self.patcher.remove_callbacks_with_key(
+            CallbacksMP.ON_DEEPCLONE_MULTIGPU, "richspace"
+        )  # of an earlier correction
         self.patcher.add_callback_with_key(CallbacksMP.ON_DEEPCLONE_MULTIGPU, "richspace", _patch_deep_clone)
         self.handles_tiling = True
         network = self.first_stage_model
@@ -132,15 +134,15 @@ class PublishedVAE(VAE):
 
 
 def decode_in_groups(network: AutoencoderKLCogVideoX, latents: Tensor, step_done: Callable[[], None]) -> Tensor:
-    """Decode latents two frames at a time, and what is left over with the first two.
+    """Decode latents two frames at a time; a remainder goes with the first two.
 
     Args:
         network: ComfyUI's network of the VAE.
         latents: ``[b, c, f, h, w]`` on the network's device.
-        step_done: Called after each group; what it raises ends the decoding.
+        step_done: Function called after each group; an exception in it ends the decoding.
 
     Returns:
-        ``[b, 3, frames, height, width]`` in -1..1 where ComfyUI keeps results, so that only a group is on the device.
+        ``[b, 3, frames, height, width]`` in -1..1 on ComfyUI's device for results.
     """
     return _in_groups(network.decoder, latents, network.num_latent_frames_batch_size, step_done)
 
@@ -151,16 +153,16 @@ def encode_in_groups(
     step_done: Callable[[], None],
     prepare: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Encode videos eight frames at a time, and what is left over with the first eight.
+    """Encode videos eight frames at a time; a remainder goes with the first eight.
 
     Args:
         network: ComfyUI's network of the VAE.
         videos: ``[b, 3, frames, height, width]``.
-        step_done: Called after each group; what it raises ends the encoding.
-        prepare: Brings a group to the network's device and range, if it is not there yet.
+        step_done: Function called after each group; an exception in it ends the encoding.
+        prepare: Function that moves a group to the network's device and range; None if it is there already.
 
     Returns:
-        The mean of the latents, ``[b, c, f, h, w]``, where ComfyUI keeps results.
+        Mean of the latents, ``[b, c, f, h, w]``, on ComfyUI's device for results.
     """
     moments = _in_groups(network.encoder, videos, network.num_sample_frames_batch_size, step_done, prepare)
     mean, _ = moments.chunk(2, dim=1)
@@ -174,7 +176,7 @@ def _in_groups(
     step_done: Callable[[], None],
     prepare: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Run an encoder or decoder over the groups of frames in order, each with the cache of those before."""
+    """Run an encoder or decoder over the groups of frames in order, each with the cache of the previous ones."""
     cache, parts = None, []
     for start, end in _groups(videos.shape[2], size):
         group = videos[:, :, start:end]
@@ -185,7 +187,7 @@ def _in_groups(
 
 
 def _groups(frames: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each group of `size` frames; what is left over goes with the first."""
+    """Yield start and end of each group of `size` frames; a remainder goes with the first group."""
     ends = [*range(size + frames % size, frames, size), frames]
     return zip([0, *ends], ends, strict=False)
 
@@ -195,12 +197,12 @@ def _group_count(videos: Tensor, size: int) -> int:
 
 
 def _decoded_frames(ratio: int, latent_frames: int) -> int:
-    """Count the frames that latents decode to: the first one of an odd number stands for a single frame."""
+    """Count the frames that latents decode to; with an odd number, the first latent frame is a single frame."""
     return (latent_frames - latent_frames % 2) * ratio + latent_frames % 2
 
 
 def _tiles(videos: Tensor, tile: tuple[int, int], overlap: int) -> int:
-    """Count the tiles of videos ``[b, c, f, h, w]`` as `tiled_scale_multidim` lays them."""
+    """Count the tiles that `tiled_scale_multidim` makes of videos ``[b, c, f, h, w]``."""
     tiles = (
         len(range(0, side - overlap, size - overlap)) if side > size else 1
         for side, size in zip(videos.shape[3:], tile, strict=True)
@@ -209,7 +211,7 @@ def _tiles(videos: Tensor, tile: tuple[int, int], overlap: int) -> int:
 
 
 def _counted(groups: int) -> Callable[[], None]:
-    """Make what is called after each group: it moves the node's progress bar and carries out a cancel."""
+    """Return a function to call after each group, which moves the node's progress bar and checks for a cancel."""
     progress, done = Progress(groups), count(1)
     return lambda: progress.step_done(next(done))
 
@@ -229,12 +231,12 @@ def _patch(patcher: Any) -> None:
 
 
 def _patch_deep_clone(_patcher: Any, clone: Any) -> None:
-    """Patch a clone for another device, which has a network of its own."""
+    """Patch a clone for another device, which has its own network."""
     _patch(clone)
 
 
 def _for_one_group(estimate: Callable[..., float], frames: int) -> Callable[..., float]:
-    """Make ComfyUI's estimate of memory one of at most so many frames, as many as are on the device at a time."""
+    """Limit ComfyUI's estimate of memory to the frames that are on the device at a time."""
 
     def estimated(shape: torch.Size, dtype: torch.dtype) -> float:
         return estimate((*shape[:2], min(shape[2], frames), *shape[3:]), dtype)

@@ -49,8 +49,8 @@ def models(pack):
 
 @pytest.fixture(scope="session")
 def native(pack):
-    """The pack's module that corrects the host's own CogVideoX."""
-    return importlib.import_module(f"{pack.__name__}.nodes.native.model")
+    """The pack's package that corrects the host's own CogVideoX."""
+    return importlib.import_module(f"{pack.__name__}.nodes.native")
 
 
 @pytest.fixture(scope="session")

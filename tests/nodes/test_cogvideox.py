@@ -253,7 +253,7 @@ def latents():
 @pytest.fixture
 def fail_first(monkeypatch, pack):  # noqa: ARG001 - the nodes must be importable first
     """Makes the first decoding fail with an error; returns whether each one was tiled."""
-    import comfyui_richspace.nodes.cogvideox as module
+    import comfyui_richspace.nodes.host.video as module
 
     def fail_first(error, times=1):
         tried, original = [], module.decode_latents

@@ -29,7 +29,7 @@ def change_json(file, **changes):
 
 class TestWhatIsOffered:
     def test_the_bundled_demo_is_always_there_and_first(self, models, diffusers_folder):  # noqa: ARG002
-        (name, folder), *others = models.available().items()
+        (name, folder), *others = models.model_folders().items()
         assert name == models.DEMO
         assert (folder / "model_index.json").is_file()
         assert not others
@@ -38,19 +38,19 @@ class TestWhatIsOffered:
         for name in ("plain", "THUDM/CogVideoX-2b", "hub/models/snapshots/abc"):
             (diffusers_folder / name).parent.mkdir(parents=True, exist_ok=True)
             link_folder(diffusers_folder / name, tiny_folders["2b"])
-        assert list(models.available()) == [models.DEMO, "THUDM/CogVideoX-2b", "hub/models/snapshots/abc", "plain"]
+        assert list(models.model_folders()) == [models.DEMO, "THUDM/CogVideoX-2b", "hub/models/snapshots/abc", "plain"]
 
     def test_no_other_model(self, models, folder):
         change_json(folder / "model_index.json", _class_name="StableDiffusionXLPipeline")
-        assert list(models.available()) == [models.DEMO]
+        assert list(models.model_folders()) == [models.DEMO]
 
     def test_a_broken_one_too_so_that_the_artist_learns_why(self, models, folder):
         (folder / "model_index.json").write_text("{")
-        assert list(models.available()) == [models.DEMO, "mine"]
+        assert list(models.model_folders()) == [models.DEMO, "mine"]
 
     def test_no_part_of_a_model(self, models, folder):
         shutil.copy(folder / "model_index.json", folder / "transformer")
-        assert list(models.available()) == [models.DEMO, "mine"]
+        assert list(models.model_folders()) == [models.DEMO, "mine"]
 
     def test_the_first_folder_wins_where_two_have_the_same_name(self, models, folder, tmp_path, tiny_folders):
         import folder_paths
@@ -60,14 +60,14 @@ class TestWhatIsOffered:
         link_folder(second / "mine", tiny_folders["5b"])
         folder_paths.add_model_folder_path("diffusers", str(second))
         try:
-            assert models.available()["mine"] == folder
+            assert models.model_folders()["mine"] == folder
         finally:
             folder_paths.folder_names_and_paths["diffusers"][0].remove(str(second))
 
     def test_a_folder_that_is_not_there_is_no_error(self, models, diffusers_folder):
         diffusers_folder.rmdir()
         try:
-            assert list(models.available()) == [models.DEMO]
+            assert list(models.model_folders()) == [models.DEMO]
         finally:
             diffusers_folder.mkdir()
 

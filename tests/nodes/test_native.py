@@ -83,7 +83,7 @@ def test_the_cures_go_with_their_clone(stock, native, config):
 
 
 def test_the_schedule_is_the_schedulers(native, config, scheduler):
-    sigmas = native.PublishedSampling(config).sigmas.double()
+    sigmas = native.schedule.PublishedSampling(config).sigmas.double()
     torch.testing.assert_close(1 / (1 + sigmas**2), scheduler.alphas_cumprod.double(), rtol=1e-6, atol=5e-8)
 
 

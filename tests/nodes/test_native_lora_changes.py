@@ -261,7 +261,7 @@ def test_a_bias_for_a_layer_without_is_refused(pack, core):
     settings = import_module(f"{pack.__name__}.nodes.native.lora_settings").Settings({}, Path("mine.safetensors"))
     layer = changes.Layer(settings.file, LAYER, {"diff_b": torch.ones(192)}, (192, 192), None)
     with pytest.raises(core.ModelFolderError, match=rf"the bias of {LAYER} of \[192\], which the model does not have"):
-        changes.changes_of(layer, settings)
+        changes.layer_changes(layer, settings)
 
 
 @pytest.mark.parametrize("kind", KINDS, indirect=True)

@@ -180,11 +180,11 @@ def test_what_changes_nothing_is_drawn(load_model, sample, prompts):
 
 @pytest.mark.parametrize("kind", NO_CHANGES)
 def test_each_that_changes_nothing_is_accepted(pack, host, core, prompts, kind):  # noqa: ARG001 - must be loaded
-    from comfyui_richspace.nodes.host.conditioning import from_conditioning
+    from comfyui_richspace.nodes.host.conditioning import read_prompt
     from comfyui_richspace.nodes.host.prompt_settings import require_plain
 
     dressed = {name: NO_CHANGES[kind]()(prompt) for name, prompt in prompts.items()}
-    require_plain(**{name: from_conditioning(name, prompt) for name, prompt in dressed.items()})
+    require_plain(**{name: read_prompt(name, prompt) for name, prompt in dressed.items()})
 
 
 class TestMixtures:

@@ -271,7 +271,7 @@ def place_files(base: Path) -> None:
     """Everything that the scenes load, below a host's base directory, before it starts."""
     place_weights(base / "models")
     import_host(base)
-    native = importlib.import_module(f"{load_pack().__name__}.nodes.native.model")
+    native = importlib.import_module(f"{load_pack().__name__}.nodes.native")
     converted = native.host_keys(wide_weights())
     save_models(base, {f"diffusion_models/{CONVERTED}": converted, f"loras/{LORA}": demo_lora()})
 

@@ -55,7 +55,7 @@ def stock_model(native: Any, theirs: CogVideoXTransformer3DModel) -> Any:
     """The host's own MODEL of the same weights, as its loader makes it.
 
     Args:
-        native: The pack's module nodes.native.model.
+        native: The pack's package nodes.native.
         theirs: diffusers' model.
     """
     import comfy.sd
@@ -67,7 +67,7 @@ def stock_model(native: Any, theirs: CogVideoXTransformer3DModel) -> Any:
 def config_of(native: Any, theirs: CogVideoXTransformer3DModel) -> Any:
     """The configuration that a MODEL of those weights is corrected to."""
     vae = {"scaling_factor": SCALE, "latent_channels": 16}
-    return native.CogVideoXConfig.parse("tiny", dict(theirs.config), vae, SCHEDULE)
+    return native.model.CogVideoXConfig.parse("tiny", dict(theirs.config), vae, SCHEDULE)
 
 
 def distance(ours: Tensor, reference: Tensor) -> float:
