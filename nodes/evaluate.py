@@ -124,7 +124,7 @@ class RichSpaceCompare(io.ComfyNode):
         cls, videos: Mapping[str, list[Tensor] | None], names: list[str], columns: list[int], frame_width: list[int]
     ) -> io.NodeOutput:
         """Score the videos with every metric whose weights are available, and draw them."""
-        frames = [video for wired in videos.values() for video in wired or []]
+        frames = [video for connected in videos.values() for video in connected or []]
         named = name_videos(names[0], len(frames))
         scores, left_out = _measure(frames)
         picture = draw_comparison(frames, named, scores, frames=columns[0], frame_width=frame_width[0])[None]

@@ -80,6 +80,20 @@ def read_prompt(name: str, conditioning: Conditioning | None, *, if_several: str
     Raises:
         EmbeddingError: If it holds several entries, a batch, or no embedding of shape ``[1, tokens, width]``.
     """
+    values, extras = _read_entry(name, conditioning, if_several)
+    note = extras.get(_KEY)
+    if isinstance(note, _Note) and not note.is_about(values):
+        note = None
+    count = int(note["token_count"]) if note else values.shape[1]
+    try:
+        embedding = TextEmbedding(values[0], count)
+    except EmbeddingError as error:
+        raise error.within(name) from error
+    return Prompt(embedding, note is not None, str(note["text"]) if note else "", extras)
+
+
+def _read_entry(name: str, conditioning: Conditioning | None, if_several: str) -> tuple[Tensor, Mapping[str, Any]]:
+    """Return the embedding, ``[1, tokens, width]``, and the dictionary of a conditioning's only entry."""
     if not isinstance(conditioning, list) or len(conditioning) != 1:
         raise EmbeddingError(
             name,
@@ -102,17 +116,9 @@ def read_prompt(name: str, conditioning: Conditioning | None, *, if_several: str
             name,
             expected="the embedding of one prompt",
             got=f"a batch of {values.shape[0]}",
-            hint="Mix one prompt at a time: batches cannot be matched up.",
+            hint="Mix one prompt at a time. Batches cannot be matched up.",
         )
-    note = extras.get(_KEY)
-    if isinstance(note, _Note) and not note.is_about(values):
-        note = None
-    count = int(note["token_count"]) if note else values.shape[1]
-    try:
-        embedding = TextEmbedding(values[0], count)
-    except EmbeddingError as error:
-        raise error.within(name) from error
-    return Prompt(embedding, note is not None, str(note["text"]) if note else "", extras)
+    return values, extras
 
 
 def _count(conditioning: object) -> str:
@@ -126,7 +132,7 @@ def require_words(**prompts: Prompt) -> None:
     for name, prompt in prompts.items():
         if prompt.counted and prompt.embedding.token_count == 1:
             raise PromptError(
-                name, expected="a prompt with words", got="an empty prompt", hint="Describe what the video should show."
+                name, expected="a prompt with words", got="an empty one", hint="Describe what the video should show."
             )
 
 

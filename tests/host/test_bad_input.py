@@ -115,7 +115,7 @@ FAILURES = {
     several_entries_to_the_sampler: (
         "sample",
         "positive: expected a conditioning with one prompt, got 2 prompts",
-        "This sampler draws one prompt",
+        "This sampler takes one prompt",
     ),
     an_image_s_latents: ("decode", "latent: expected one video's latents with 8 channels", "got [1, 4, 8, 8]"),
     chain_without_a_guide: ("mix", "guide_3: expected a conditioning", "Connect prompts and guides in pairs"),

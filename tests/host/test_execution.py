@@ -163,5 +163,5 @@ class TestTextLength:
         (said,) = long.texts("sample")
         assert said.startswith("Tokens of the prompts: positive 121. This model was trained with 64, so the video")
         assert "positive 121" in server.log.read_text(encoding="utf-8", errors="replace")
-        assert fitting.texts("sample") == ["The prompts have 64 tokens, as this model was trained with."]
+        assert fitting.texts("sample") == ["The prompts have 64 tokens, like those that this model was trained with."]
         assert watch(server, self.prompt("a blue circle")).texts("sample") == []

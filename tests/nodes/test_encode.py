@@ -250,19 +250,19 @@ class TestEncodersThatCogVideoXCannotRead:
     def test_clip_l(self, encode, core):
         from comfy.sd1_clip import SD1Tokenizer
 
-        message = r"^text encoder: expected a T5 alone, as CogVideoX reads it, got clip_l\. In Load CLIP choose a t5xxl"
+        message = r"^text encoder: expected a single T5, the text encoder of CogVideoX, got clip_l\. In Load CLIP, choose"
         with pytest.raises(core.PromptError, match=message):
             results(encode, encoder=clip_without_weights(SD1Tokenizer), text=TIGER)
 
     def test_several_encoders_in_one(self, encode, core):
         from comfy.text_encoders.flux import FluxTokenizer
 
-        with pytest.raises(core.PromptError, match=r"got clip_l and t5xxl\. In Load CLIP choose.*type cogvideox"):
+        with pytest.raises(core.PromptError, match=r"got clip_l and t5xxl\. In Load CLIP, choose.*type cogvideox"):
             results(encode, encoder=clip_without_weights(FluxTokenizer), text=TIGER)
 
     def test_none_at_all(self, encode, core):
         # What the host's checkpoint loader gives where a checkpoint holds no text encoder.
         with pytest.raises(
-            core.PromptError, match=r"^text encoder: expected a text encoder, got none\. The file that was loaded"
+            core.PromptError, match=r"^text encoder: expected a text encoder, got none\. The loaded file"
         ):
             results(encode, encoder=None, text=TIGER)

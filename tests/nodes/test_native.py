@@ -184,7 +184,9 @@ def test_what_it_does_not_know_is_refused(nodes_by_id, native, core, stock, vaes
     with pytest.raises(core.ModelFolderError, match=r"model: expected CogVideoX-2B \(1920 wide\), .* that is 192 wide"):
         run_node(node, model=stock)
     _, pictures = wide_model(native, 30, in_channels=32)
-    with pytest.raises(core.ModelFolderError, match=r"expected a text-to-video model, got one that reads 32 channels"):
+    with pytest.raises(
+        core.ModelFolderError, match=r"expected a text-to-video model, got a model with 32 input channels"
+    ):
         run_node(node, model=pictures)
     other = SimpleNamespace(get_model_object=lambda _: torch.nn.Linear(1, 1))
     with pytest.raises(core.ModelFolderError, match="model: expected a CogVideoX, got Linear"):

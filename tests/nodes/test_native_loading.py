@@ -212,12 +212,16 @@ class TestOneFile:
         output = load(wide_weights())
         model, clip, vae = output.result
         assert clip is vae is None
-        assert output.ui["text"][0].startswith("CogVideoX-2B, without text encoder and VAE: Load CLIP (type cogvideox)")
+        assert output.ui["text"][0].startswith(
+            "CogVideoX-2B without text encoder and VAE: use Load CLIP (type cogvideox)"
+        )
         assert model.get_model_object("diffusion_model.use_rotary_positional_embeddings") is False
         assert len(model.get_model_object("model_sampling").sigmas) == 1000
 
     def test_what_is_no_cogvideox_is_refused(self, load, core):
-        message = r"^model: expected the transformer of a CogVideoX, got odd\.safetensors, which ComfyUI does not know"
+        message = (
+            r"^model: expected the transformer of a CogVideoX, got odd\.safetensors, which ComfyUI does not recognize"
+        )
         with pytest.raises(core.ModelFolderError, match=message):
             load({"some.weight": torch.zeros(4, 4)}, "odd.safetensors")
 

@@ -101,7 +101,7 @@ def test_what_was_made_for_another_model_is_refused(nodes_by_id, core, theirs, o
     with pytest.raises(core.ModelFolderError, match=message):
         put_on(nodes_by_id, ours, "wide.safetensors")
     save_file({"unet.mid.lora_A.weight": torch.ones(4, 4)}, loras / "other.safetensors")
-    with pytest.raises(core.ModelFolderError, match=r"1 layers, none of which it has, such as unet\.mid\."):
+    with pytest.raises(core.ModelFolderError, match=r"1 layers that are not in the model, such as unet\.mid\."):
         put_on(nodes_by_id, ours, "other.safetensors")
 
 

@@ -138,10 +138,10 @@ def test_layers_of_a_text_encoder_are_left_out_with_a_word(nodes_by_id, theirs, 
     save_file(random_lora(theirs) | of_text, loras / "both.safetensors")
     changed, said = put_on(nodes_by_id, ours, "both.safetensors")
     assert warning_of(said).startswith(
-        f"The file's layers of a text encoder are left out (1, such as {name}): this node"
+        f"The file's layers of a text encoder are left out (1, such as {name}), because this node"
     )
     assert distance(forward_of_host(changed, SIZE), merged_forward(theirs, random_lora(theirs))) < 1e-5
-    assert f"bad.safetensors: layers of a text encoder alone (1, such as {name})." in refusal(of_text)
+    assert f"bad.safetensors: only layers of a text encoder (1, such as {name})." in refusal(of_text)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_values_that_are_no_numbers_are_refused(theirs, refusal, part, value):
 @pytest.mark.parametrize("alpha", [torch.tensor(float("nan")), torch.ones(2), torch.ones(0)])
 def test_an_alpha_that_is_not_a_number_is_refused(theirs, refusal, alpha):
     message = refusal(random_lora(theirs) | {f"{LAYER}.alpha": alpha})
-    assert f"{LAYER} with an alpha that is not one number" in message
+    assert f"{LAYER} with an alpha that is not a single number" in message
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_pefts_file_alone_is_taken_with_its_rank_for_alpha_and_a_warning(nodes_b
     save_file(with_prefix(lora, "base_model.model."), loras / "alone.safetensors")
     (loras / "adapter_config.json").write_text(json.dumps({"r": 64, "lora_alpha": 1}))  # another file's
     _, said = put_on(nodes_by_id, ours, "alone.safetensors")
-    assert warning_of(said).startswith("The file does not say its alpha, so the rank was taken for it.")
+    assert warning_of(said).startswith("The file does not contain its alpha, so its rank is used as alpha.")
 
 
 def test_new_settings_load_the_file_again(nodes_by_id, theirs, loras):
@@ -203,9 +203,12 @@ REFUSED = {
     "biases": ({"bias": "all"}, "trained with bias='all'"),
     "whole modules": ({"modules_to_save": ["proj_out"]}, r"trained with modules_to_save=\['proj_out'\]"),
     "a new variant": ({"use_qalora": True}, "trained with use_qalora=True"),
-    "another rank": ({"r": 8}, r"attn1\.to_k of rank 4, where its settings note another"),
-    "another rank of some": ({"rank_pattern": {"to_k": 2}}, r"attn1\.to_k of rank 4, where its settings note another"),
-    "no magnitudes": ({"use_dora": True}, r"to_k without a magnitude, .* note the opposite \(use_dora\)"),
+    "another rank": ({"r": 8}, r"attn1\.to_k of rank 4, but its settings have another rank"),
+    "another rank of some": (
+        {"rank_pattern": {"to_k": 2}},
+        r"attn1\.to_k of rank 4, but its settings have another rank",
+    ),
+    "no magnitudes": ({"use_dora": True}, r"to_k without a magnitude, .* say the opposite \(use_dora\)"),
     "no biases": ({"lora_bias": True}, r"to_k without a bias, .* note the opposite \(lora_bias\)"),
 }
 
@@ -228,7 +231,7 @@ def noted(theirs, loras):
 @pytest.mark.parametrize("kind", ["5b"])
 def test_settings_that_cannot_be_read_are_refused(nodes_by_id, core, ours, noted, settings):
     noted(settings)
-    with pytest.raises(core.ModelFolderError, match=r"noted\.safetensors: a note of its training, lora_adapter_met"):
+    with pytest.raises(core.ModelFolderError, match=r"noted\.safetensors: training settings \(lora_adapter_met"):
         put_on(nodes_by_id, ours, "noted.safetensors")
 
 
@@ -247,7 +250,7 @@ def test_tensors_that_contradict_the_settings_are_refused(nodes_by_id, core, the
     note = json.dumps({"transformer.r": RANK, "transformer.use_rslora": True})
     save_file(with_prefix(lora, "transformer."), loras / "noted.safetensors", metadata={"lora_adapter_metadata": note})
     with pytest.raises(
-        core.ModelFolderError, match=r"to_q with an? (magnitude|bias|alpha of its own), where its settings"
+        core.ModelFolderError, match=r"to_q with an? (magnitude|bias|alpha of its own), but its settings"
     ):
         put_on(nodes_by_id, ours, "noted.safetensors")
 

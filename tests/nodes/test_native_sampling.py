@@ -241,7 +241,8 @@ def test_noise_levels_of_another_sampler_are_refused(load, nodes_by_id, prompts,
     (sampler, _), (_, sigmas) = (results(node, model=model, steps=steps, **settings) for steps in (20, 7))
     (latent,) = results(nodes_by_id["RichSpaceEmptyCogVideoXLatent"], model=model, **SIZE, batch_size=1)
     message = (
-        r"^sigmas: expected those of this sampler's own 20 steps, or a part of them, got 7 steps, one at timestep 856"
+        r"^sigmas: expected the sigmas of this sampler's 20 steps, or a part of them, "
+        r"got 7 steps, one of them at timestep 856"
     )
     with pytest.raises(core.SamplingError, match=message):
         SamplerCustom.execute(model, True, 5, CFG, prompts["positive"], prompts["negative"], sampler, sigmas, latent)

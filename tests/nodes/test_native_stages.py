@@ -113,7 +113,7 @@ def test_dpm_starts_anew_without_the_prediction_before(load_native, runs, caplog
     latent = runs.empty(model)
     noisy = runs.custom(guider, sampler, sigmas[: HALF + 1], latent)
     ours = runs.custom(guider, sampler, sigmas[HALF : HALF + 2], remade(noisy), add_noise=False)["samples"]
-    assert "DPM starts anew" in caplog.text
+    assert "DPM starts again" in caplog.text
 
     # One step of DDIM from the same latents tells what the model predicts there.
     ddim, _ = runs.published(model)
@@ -143,7 +143,7 @@ def test_the_first_frame_takes_the_place_of_the_frame_in_front(load_native, runs
     one, other = (ksampler_in_two(runs, model, latent, between=remade, second_seed=seed)["samples"] for seed in (5, 6))
     torch.testing.assert_close(one, other, rtol=0, atol=0)  # no noise is added where noise is disabled
     assert EXACT < distance(one, whole) < 0.5
-    assert "The video's first frame takes its place" in caplog.text
+    assert "The video's first frame is used in its place" in caplog.text
 
 
 def test_noise_that_was_disabled_is_not_drawn(load_native, runs):
@@ -171,7 +171,7 @@ def test_noise_that_was_disabled_is_not_drawn(load_native, runs):
 def test_steps_that_do_not_follow_one_another_are_refused(load_native, runs, core, choose):
     model = load_native("2b")
     sampler, sigmas = runs.published(model)
-    with pytest.raises(core.SamplingError, match=r"^sigmas: expected those of this sampler's own 10 steps, or a part"):
+    with pytest.raises(core.SamplingError, match=r"^sigmas: expected the sigmas of this sampler's 10 steps, or a part"):
         runs.custom(runs.cfg_guider(model), sampler, choose(sigmas), runs.empty(model))
 
 

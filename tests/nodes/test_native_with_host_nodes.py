@@ -166,7 +166,7 @@ def test_another_noise_schedule_is_named(load_native, runs, core, name):
     other = replaced(name, model)
     message = (
         r"^model: expected tiny-2b with its published noise schedule, got another schedule "
-        r"\(ModelSamplingAdvanced\), which a node behind the loader has put in its place\. "
+        r"\(ModelSamplingAdvanced\), set by a node after the loader\. "
         r"Remove or bypass that node, such as ModelSamplingDiscrete or ModelSamplingSD3\.$"
     )
     with pytest.raises(core.ModelFolderError, match=message):

@@ -111,7 +111,7 @@ def clip_vision(prompt):
 
 
 NATIVE = "use RichSpace Load CogVideoX (native)"
-REMOVE = "Text-to-video CogVideoX models cannot use it, in any sampler."
+REMOVE = "Text-to-video CogVideoX models cannot use it with any sampler."
 
 # What is set, after the host's modules are there: (what it is called, what to do).
 CHANGES = {

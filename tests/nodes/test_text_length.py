@@ -11,7 +11,7 @@ from tiny_models import TEXT_LENGTH
 
 WARNING = (
     "Tokens of the prompts: {}. This model was trained with 40, so the video differs from the published model's. "
-    "Encode each prompt with RichSpace Encode Prompt (T5), and mix prompts in place of concatenating them."
+    "Encode each prompt with RichSpace Encode Prompt (T5), and mix prompts instead of concatenating them."
 )
 
 
@@ -90,7 +90,7 @@ def test_the_text_is_replaced_once_the_prompts_fit(model, shown):
     for rows in (41, 42, TEXT_LENGTH, TEXT_LENGTH):
         sample(model, prompt(rows), prompt())
     assert shown[:2] == [WARNING.format(f"positive {rows}") for rows in (41, 42)]
-    assert shown[2:] == ["The prompts have 40 tokens, as this model was trained with."]
+    assert shown[2:] == ["The prompts have 40 tokens, like those that this model was trained with."]
 
 
 def test_a_text_on_one_node_is_not_replaced_on_another(model, shown, monkeypatch):
