@@ -146,7 +146,7 @@ def twins(twin_folder, host_memory, models, core, tmp_path_factory):
     """The same T5 twice: as this pack's, and as the host's CLIP, which finds an embedding called "striped"."""
     embeddings = tmp_path_factory.mktemp("embeddings")
     save_file({"t5xxl": torch.ones(3, 32)}, embeddings / "striped.safetensors")
-    opened = core.model_folder.CogVideoXFolder.open(twin_folder)
+    opened = core.cogvideox.folder.CogVideoXFolder.open(twin_folder)
     load = partial(opened.load, "text_encoder")
     owned = host_memory.HostOwned("text_encoder", load, stored_dtype=torch.float32, dtype=torch.float32)
     return models.T5Encoder(opened, owned), cogvideox_clip(opened.load("text_encoder", torch.float32), str(embeddings))
@@ -250,7 +250,7 @@ class TestEncodersThatCogVideoXCannotRead:
     def test_clip_l(self, encode, core):
         from comfy.sd1_clip import SD1Tokenizer
 
-        message = r"^text encoder: expected a single T5, the text encoder of CogVideoX, got clip_l\. In Load CLIP, choose"
+        message = r"^text encoder: expected a single T5, the text encoder of CogVideoX, got clip_l\. In Load CLIP, "
         with pytest.raises(core.PromptError, match=message):
             results(encode, encoder=clip_without_weights(SD1Tokenizer), text=TIGER)
 

@@ -6,7 +6,7 @@ from richspace_core.cogvideox.config import CogVideoXConfig
 
 NODES = ("RichSpaceCogVideoXSample", "RichSpaceEmptyCogVideoXLatent")
 # What a configuration leaves out is as in CogVideoX-2B; 1.5 spans two latent frames with a patch.
-PUBLISHED = [CogVideoXConfig(name, more, {}, {}) for name, more in (("2B", {}), ("1.5", {"patch_size_t": 2}))]
+PUBLISHED = [CogVideoXConfig.parse(name, more, {}, {}) for name, more in (("2B", {}), ("1.5", {"patch_size_t": 2}))]
 
 
 @pytest.mark.parametrize("config", PUBLISHED, ids=lambda config: config.name)

@@ -164,7 +164,7 @@ def test_what_would_change_the_video_is_refused(load_model, sample, core, uses, 
     with pytest.raises(core.SamplingError) as caught:
         sample(model=model, **prompts | {name: made()(prompts[name])})
     assert caught.value.argument == name
-    assert caught.value.got == f"one with {called}"
+    assert caught.value.got == f"a prompt with {called}"
     assert advice in caught.value.hint
     assert not uses  # said before anything is loaded
 
