@@ -1,4 +1,4 @@
-"""The nodes' tier: the pack loaded as the host loads it, and its nodes executed in this process."""
+"""Tier of the nodes: the pack loaded as ComfyUI loads it, and its nodes executed in this process."""
 
 import importlib
 
@@ -13,55 +13,55 @@ from tiny_models import KINDS, TEXT_ENCODER, TEXT_LENGTH, save_tiny_folder
 
 @pytest.fixture(scope="session")
 def host(tmp_path_factory):
-    """The host's folder; from here on its modules can be imported, and its files are in a folder of their own."""
+    """Return ComfyUI's folder; from now on its modules can be imported, and its files are in a separate folder."""
     return import_host(tmp_path_factory.mktemp("nodes"))
 
 
 @pytest.fixture(scope="session")
-def pack(host):  # noqa: ARG001 - it imports the host's modules
-    """The pack's root module."""
+def pack(host):  # noqa: ARG001 - it imports ComfyUI's modules
+    """Return the pack's root module."""
     return load_pack()
 
 
 @pytest.fixture(scope="session")
 def nodes_by_id(pack):
-    """{node id: node class}, as the host learns them from the pack's entry point."""
+    """Return {node id: node class}, as ComfyUI gets them from the pack's entry point."""
     return node_classes(pack)
 
 
 @pytest.fixture(scope="session")
 def core(pack):
-    """The pack's own richspace_core, which is another copy than the installed one that other tiers import."""
+    """Return the pack's own richspace_core, a different copy from the installed one that other tiers import."""
     return importlib.import_module(f"{pack.__name__}.richspace_core")
 
 
 @pytest.fixture(scope="session")
 def host_memory(pack):
-    """The pack's module that talks to the host's model management."""
+    """Return the pack's module for ComfyUI's model management."""
     return importlib.import_module(f"{pack.__name__}.nodes.host.memory")
 
 
 @pytest.fixture(scope="session")
 def models(pack):
-    """The pack's module that finds models."""
+    """Return the pack's module that finds models."""
     return importlib.import_module(f"{pack.__name__}.nodes.host.models")
 
 
 @pytest.fixture(scope="session")
 def native(pack):
-    """The pack's package that corrects the host's own CogVideoX."""
+    """Return the pack's package that corrects ComfyUI's own CogVideoX."""
     return importlib.import_module(f"{pack.__name__}.nodes.native")
 
 
 @pytest.fixture(scope="session")
 def native_vae(pack):
-    """The pack's module that corrects the host's VAE of a CogVideoX."""
+    """Return the pack's module that corrects ComfyUI's VAE of a CogVideoX."""
     return importlib.import_module(f"{pack.__name__}.nodes.native.vae")
 
 
 @pytest.fixture(scope="session")
-def vaes(host):  # noqa: ARG001 - the host's modules must be importable first
-    """diffusers' autoencoder of the published size, which is the only one that the host knows, and the host's."""
+def vaes(host):  # noqa: ARG001 - ComfyUI's modules must be importable first
+    """Return diffusers' VAE of the published size, the only size that ComfyUI knows, and ComfyUI's VAE."""
     import comfy.sd
     import torch
     from diffusers import AutoencoderKLCogVideoX
@@ -78,13 +78,13 @@ def vaes(host):  # noqa: ARG001 - the host's modules must be importable first
 
 @pytest.fixture(scope="session")
 def native_frames(pack):
-    """The pack's module that wraps a sampling of the host's own CogVideoX."""
+    """Return the pack's module that wraps a sampling of ComfyUI's own CogVideoX."""
     return importlib.import_module(f"{pack.__name__}.nodes.native.frames")
 
 
 @pytest.fixture
-def models_folder(tmp_path, host):  # noqa: ARG001 - the host's modules must be importable first
-    """Makes an empty folder in which the host looks for models of a kind."""
+def models_folder(tmp_path, host):  # noqa: ARG001 - ComfyUI's modules must be importable first
+    """Return a function that makes an empty folder for ComfyUI's models of a kind."""
     import folder_paths
 
     made = []
@@ -103,20 +103,20 @@ def models_folder(tmp_path, host):  # noqa: ARG001 - the host's modules must be 
 
 @pytest.fixture
 def diffusers_folder(models_folder):
-    """An empty folder in which the host looks for diffusers models."""
+    """Return an empty folder for ComfyUI's diffusers models."""
     return models_folder("diffusers")
 
 
 @pytest.fixture(scope="session")
 def tiny_folders(tmp_path_factory):
-    """Tiny models of every kind on disk, which tests copy or link but never change: {kind: folder}."""
+    """Save tiny models of every kind, which tests copy or link but never change: {kind: folder}."""
     root = tmp_path_factory.mktemp("tiny")
     return {kind: save_tiny_folder(root / kind, kind) for kind in KINDS}
 
 
 @pytest.fixture
 def load_model(diffusers_folder, nodes_by_id, tiny_folders):
-    """Loads a tiny model through the loader node: kind and dtype to (model, text encoder)."""
+    """Return a function that loads a tiny model with the loader node: kind and dtype to (model, text encoder)."""
 
     def load(kind="2b", dtype="float32"):
         link = diffusers_folder / f"tiny-{kind}"
@@ -129,7 +129,7 @@ def load_model(diffusers_folder, nodes_by_id, tiny_folders):
 
 @pytest.fixture
 def load_native(diffusers_folder, nodes_by_id, tiny_folders):
-    """Loads a tiny model for the host's own nodes: kind and dtype to the corrected MODEL."""
+    """Return a function that loads a tiny model for ComfyUI's own nodes: kind and dtype to the corrected MODEL."""
 
     def load(kind, dtype="float32"):
         link = diffusers_folder / f"tiny-{kind}"
@@ -142,20 +142,20 @@ def load_native(diffusers_folder, nodes_by_id, tiny_folders):
 
 @pytest.fixture(scope="session")
 def native_prompts():
-    """{name: conditioning} of random embeddings that the tiny models read: positive, negative and other."""
+    """Return {name: conditioning} of random embeddings for the tiny models: positive, negative and other."""
     names = "positive", "negative", "other"
     return dict(zip(names, random_prompts(count=3, rows=TEXT_LENGTH, width=TEXT_ENCODER["d_model"]), strict=True))
 
 
 @pytest.fixture
 def runs(nodes_by_id, native_prompts):
-    """The host's samplers, on corrected models."""
+    """Return ComfyUI's samplers on corrected models."""
     return NativeRuns(nodes_by_id, native_prompts)
 
 
 @pytest.fixture
-def management(host):  # noqa: ARG001 - the host's modules must be importable first
-    """The host's model management with nothing loaded, before and after."""
+def management(host):  # noqa: ARG001 - ComfyUI's modules must be importable first
+    """Yield ComfyUI's model management with nothing loaded before and after."""
     import comfy.model_management
 
     comfy.model_management.unload_all_models()
@@ -165,7 +165,7 @@ def management(host):  # noqa: ARG001 - the host's modules must be importable fi
 
 @pytest.fixture
 def uses(monkeypatch, host_memory):
-    """The weights that are asked for, in order: nothing is loaded that is not in this list."""
+    """Record the weights that are requested, in order: nothing else is loaded."""
     asked = []
     loaded = host_memory.HostOwned.loaded
 
@@ -178,8 +178,8 @@ def uses(monkeypatch, host_memory):
 
 
 @pytest.fixture
-def progress(host):  # noqa: ARG001 - the host's modules must be importable first
-    """[(value, total, preview)] as the host's progress bar is told; `progress.on_step(value)` is called each time."""
+def progress(host):  # noqa: ARG001 - ComfyUI's modules must be importable first
+    """Record [(value, total, preview)] of ComfyUI's progress bar; `progress.on_step(value)` is called each time."""
     import comfy.utils
 
     events = ProgressEvents()
@@ -190,8 +190,8 @@ def progress(host):  # noqa: ARG001 - the host's modules must be importable firs
 
 
 @pytest.fixture
-def previews(host):  # noqa: ARG001 - the host's modules must be importable first
-    """The user wants previews."""
+def previews(host):  # noqa: ARG001 - ComfyUI's modules must be importable first
+    """Turn previews on."""
     import latent_preview
 
     latent_preview.set_preview_method("auto")

@@ -1,4 +1,4 @@
-"""Loading, sampling and decoding: diffusers' own results, the host's progress bar and cancel, rules said early."""
+"""Loading, sampling and decoding: diffusers' results, ComfyUI's progress bar and cancel, errors before loading."""
 
 import json
 import re
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`torch_dtype` is deprecated:Futu
 
 @pytest.fixture
 def sample(nodes_by_id):
-    """Samples latents: the node's one output."""
+    """Return a function that samples latents."""
 
     def sample(**inputs):
         (latent,) = results(nodes_by_id["RichSpaceCogVideoXSample"], **inputs)
@@ -32,7 +32,7 @@ def sample(nodes_by_id):
 
 @pytest.fixture
 def decode(nodes_by_id):
-    """Decodes latents: a list of videos."""
+    """Return a function that decodes latents to a list of videos."""
 
     def decode(model, samples, **inputs):
         (videos,) = results(nodes_by_id["RichSpaceCogVideoXDecode"], model=model, latent={"samples": samples}, **inputs)
@@ -43,7 +43,7 @@ def decode(nodes_by_id):
 
 @pytest.fixture
 def load(load_model, nodes_by_id):
-    """Loads a tiny model: kind to (model, {positive and negative})."""
+    """Return a function that loads a tiny model: kind to (model, {positive and negative})."""
 
     def load(kind="2b"):
         model, encoder = load_model(kind)
@@ -56,7 +56,7 @@ def load(load_model, nodes_by_id):
 
 @pytest.fixture
 def direct(tiny_folders):
-    """Calls diffusers' pipeline itself, with the text embeddings that the node gets."""
+    """Call diffusers' pipeline itself, with the text embeddings that the node gets."""
     import diffusers
 
     def direct(kind, positive, negative, *, scheduler="DDIM", seed=5, cfg=6.0, steps=2, size=SIZE, **options):
@@ -84,7 +84,7 @@ def direct(tiny_folders):
 
 
 def in_host_layout(latents, model):
-    """Diffusers' [1, f, c, h, w] of the scale of the denoiser as the host's [1, c, f, h, w] of that of the decoder."""
+    """Diffusers' [1, f, c, h, w] of the scale of the denoiser as ComfyUI's [1, c, f, h, w] of that of the decoder."""
     surplus = latents.shape[1] - model.folder.latent_frames(SIZE["frames"])  # CogVideoX 1.5 pads to whole patches
     return latents[:, surplus:].permute(0, 2, 1, 3, 4) / model.folder.scaling_factor
 
@@ -252,7 +252,7 @@ def latents():
 
 @pytest.fixture
 def fail_first(monkeypatch, pack):  # noqa: ARG001 - the nodes must be importable first
-    """Makes the first decoding fail with an error; returns whether each one was tiled."""
+    """Make the first decoding fail with an error; the list says whether each one was tiled."""
     import comfyui_richspace.nodes.host.video as module
 
     def fail_first(error, times=1):

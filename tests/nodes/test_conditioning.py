@@ -1,4 +1,4 @@
-"""CONDITIONING in and out: what is read, what travels on beside the embedding, and that inputs stay as they are."""
+"""Reading and writing of CONDITIONING: what is read, what is passed on with the embedding, and unchanged inputs."""
 
 from copy import deepcopy
 
@@ -13,7 +13,7 @@ MASK_A, MASK_B = torch.tensor([[1, 1, 1, 0, 0, 0, 0, 0]]), torch.tensor([[1, 1, 
 
 @pytest.fixture
 def dressed():
-    """A, B and a guide with everything that a conditioning may carry."""
+    """Return A, B and a guide with everything that a conditioning can hold."""
     a, b, guide = random_prompts()
     extras_of(a).update(pooled_output=POOLED_A, attention_mask=MASK_A, strength=0.5, area=(1, 2, 3, 4))
     extras_of(b).update(pooled_output=POOLED_B, attention_mask=MASK_B, strength=0.9, start_percent=0.1)
@@ -22,7 +22,7 @@ def dressed():
 
 @pytest.fixture
 def mix(nodes_by_id):
-    """One quarter of A and three of B."""
+    """Mix one quarter of A with three quarters of B."""
     node = nodes_by_id["RichSpaceInterpolate"]
 
     def mix(a, b):
@@ -33,7 +33,7 @@ def mix(nodes_by_id):
 
 
 def run_all(nodes_by_id, a, b, guide):
-    """Every node that takes conditionings for mixing."""
+    """Run every node that mixes conditionings."""
     pair, three = {"a": a, "b": b}, {"a": a, "b": b, "guide": guide}
     results(nodes_by_id["RichSpaceInterpolate"], **pair)
     for name in ("RichSpacePerpendicularFoot", "RichSpaceCosineScore", "RichSpaceOptimalInterpolate"):
@@ -44,7 +44,7 @@ def run_all(nodes_by_id, a, b, guide):
 
 class TestInputs:
     def test_are_never_changed(self, nodes_by_id, dressed):
-        # The host caches them: a change would show in the next run and in every other branch of the graph.
+        # ComfyUI caches them: a change would show in the next run and in every other branch of the graph.
         before = frozen(*dressed)
         run_all(nodes_by_id, *dressed)
         assert identical(before, dressed)
@@ -106,7 +106,7 @@ class TestWhatTravelsBeside:
 
 
 def own_prompts(nodes_by_id):
-    """Prompts whose notes this pack has written itself: each mixed with itself, which changes nothing but that."""
+    """Return prompts with this pack's own notes: each is mixed with itself, which changes nothing else."""
     node = nodes_by_id["RichSpaceInterpolate"]
     return [results(node, a=prompt, b=prompt, index=4, steps=4)[0] for prompt in random_prompts()]
 

@@ -1,4 +1,4 @@
-"""What is written about the nodes keeps up with them."""
+"""Help pages and README match the nodes."""
 
 import re
 
@@ -12,7 +12,7 @@ MOST_BYTES_OF_PICTURES = 1e6  # all together
 
 
 def shown_names(schema):
-    """The names of a node's inputs and outputs as an artist sees them."""
+    """Return the names of a node's inputs and outputs as an artist sees them."""
     inputs = [item.display_name or item.id for item in schema.inputs if item.id != "stages"]
     return [*inputs, *(output.display_name for output in schema.outputs)]
 

@@ -1,4 +1,4 @@
-"""Saving and loading conditionings through the host's folders."""
+"""Saving and loading of conditionings in ComfyUI's folders."""
 
 import os
 
@@ -20,8 +20,8 @@ def load(nodes_by_id):
 
 
 @pytest.fixture(autouse=True)
-def folders(tmp_path, host, monkeypatch):  # noqa: ARG001 - the host's modules must be importable first
-    """Empty folders for what is saved and for what other people have made: (output, models)."""
+def folders(tmp_path, host, monkeypatch):  # noqa: ARG001 - ComfyUI's modules must be importable first
+    """Make empty folders for saved files and for files from other people: (output, models)."""
     import folder_paths
 
     output, models = tmp_path / "output", tmp_path / "models"
@@ -113,7 +113,7 @@ class TestNames:
 class TestLoading:
     @pytest.fixture
     def other(self, save, folders):
-        """A file from somebody else, of the name that one's own has."""
+        """Place a file from somebody else that has the same name as one's own."""
         output, models = folders
         results(save, conditioning=random_prompts()[1])
         return (output / "RichSpace_00001_.safetensors").rename(models / "RichSpace_00001_.safetensors")

@@ -1,4 +1,4 @@
-"""Encoding with the pack's T5 and with the host's CLIP: diffusers' ids and embedding either way."""
+"""Encoding with the pack's T5 and with ComfyUI's CLIP: both give diffusers' ids and embedding."""
 
 import logging
 import shutil
@@ -42,14 +42,14 @@ def encode(nodes_by_id):
 
 @pytest.fixture
 def tiny(load_model):
-    """The tiny model's text encoder, as the loader gives it."""
+    """Return the tiny model's text encoder from the loader."""
     _, text_encoder = load_model()
     return text_encoder
 
 
 @pytest.fixture
 def pipeline_encoding(tiny_folders):
-    """What diffusers' pipeline makes of a prompt: (ids, embedding)."""
+    """Encode a prompt with diffusers' pipeline: (ids, embedding)."""
     from diffusers import CogVideoXPipeline
     from transformers import T5EncoderModel
 
@@ -114,7 +114,7 @@ class TestWithThePacksOwnT5:
 class TestWithAClosedVocabulary:
     @pytest.fixture
     def closed(self, diffusers_folder, tiny_folders, nodes_by_id):
-        """The text encoder of a model of few words, as the loader gives it."""
+        """Return the text encoder of a model that knows few words, from the loader."""
         folder = shutil.copytree(tiny_folders["2b"], diffusers_folder / "closed")
         write_closed_tokenizer(folder / "tokenizer", ("a", "red", "circle"))
         _, text_encoder = results(nodes_by_id["RichSpaceLoadCogVideoX"], model="closed", dtype="float32")
@@ -135,7 +135,7 @@ class TestWithAClosedVocabulary:
 
 @pytest.fixture(scope="module")
 def twin_folder(tiny_folders, tmp_path_factory):
-    """A tiny model with the tokenizer that the host has."""
+    """Save a tiny model with ComfyUI's tokenizer."""
     folder = shutil.copytree(tiny_folders["2b"], tmp_path_factory.mktemp("twins") / "twin")
     use_the_host_s_tokenizer(folder)
     return folder
@@ -143,7 +143,7 @@ def twin_folder(tiny_folders, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def twins(twin_folder, host_memory, models, core, tmp_path_factory):
-    """The same T5 twice: as this pack's, and as the host's CLIP, which finds an embedding called "striped"."""
+    """The same T5 twice: as this pack's, and as ComfyUI's CLIP, which finds an embedding called "striped"."""
     embeddings = tmp_path_factory.mktemp("embeddings")
     save_file({"t5xxl": torch.ones(3, 32)}, embeddings / "striped.safetensors")
     opened = core.cogvideox.folder.CogVideoXFolder.open(twin_folder)
@@ -261,7 +261,7 @@ class TestEncodersThatCogVideoXCannotRead:
             results(encode, encoder=clip_without_weights(FluxTokenizer), text=TIGER)
 
     def test_none_at_all(self, encode, core):
-        # What the host's checkpoint loader gives where a checkpoint holds no text encoder.
+        # What ComfyUI's checkpoint loader gives where a checkpoint holds no text encoder.
         with pytest.raises(
             core.PromptError, match=r"^text encoder: expected a text encoder, got none\. The loaded file"
         ):

@@ -1,4 +1,4 @@
-"""The metrics in the graph, on tiny networks in the host's own folders."""
+"""Metrics in the graph, with tiny networks in ComfyUI's own folders."""
 
 import importlib
 import json
@@ -18,8 +18,8 @@ COLUMNS = ["subject consistency", "aesthetic quality", "temporal flickering"]
 
 
 @pytest.fixture
-def folders(tmp_path, host, monkeypatch):  # noqa: ARG001 - the host's modules must be importable first
-    """Empty folders in which the host looks for a kind of weights: {kind: folder}."""
+def folders(tmp_path, host, monkeypatch):  # noqa: ARG001 - ComfyUI's modules must be importable first
+    """Make empty folders in which ComfyUI looks for weights: {kind: folder}."""
     import folder_paths
 
     found = {}
@@ -34,7 +34,7 @@ def folders(tmp_path, host, monkeypatch):  # noqa: ARG001 - the host's modules m
 
 @pytest.fixture
 def weights(folders):
-    """The same, with everything in them."""
+    """Fill the folders with all weights."""
     place_weights(folders["richspace"].parent)
     return folders
 

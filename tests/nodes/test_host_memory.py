@@ -1,4 +1,4 @@
-"""Weights owned by the host's memory manager: loaded on use, evicted one by one, freed, and read again."""
+"""Weights managed by ComfyUI: loaded on use, evicted one by one, freed, and read again."""
 
 import gc
 import weakref
@@ -13,7 +13,7 @@ PROMPT = "A strawberry on a white plate turns slowly in soft daylight."
 
 @pytest.fixture
 def use_both(nodes_by_id):
-    """Encodes and samples: (conditioning, latents)."""
+    """Return a function that encodes and samples: (conditioning, latents)."""
 
     def use_both(model, encoder):
         (prompt, _) = results(nodes_by_id["RichSpaceT5Encode"], encoder=encoder, text=PROMPT)
@@ -25,12 +25,12 @@ def use_both(nodes_by_id):
 
 
 def loaded_classes(management):
-    """The classes of the modules that the host has on their devices."""
+    """Return the classes of the modules that ComfyUI has on their devices."""
     return sorted(type(patcher.model.module).__name__ for patcher in management.loaded_models())
 
 
 def evict(management, owned):
-    """Have the host unload one model, as it does when another needs the room."""
+    """Let ComfyUI unload one model, as it does when another needs the memory."""
     keep = [entry for entry in management.current_loaded_models if entry.model.model.module is not owned]
     management.free_memory(1e30, management.get_torch_device(), keep_loaded=keep)
 
@@ -130,7 +130,7 @@ class TestNumberTypes:
             weights = owned.loaded().named_parameters()
             # transformers keeps these of T5 in float32: in float16 they overflow.
             assert {weight.dtype for name, weight in weights if not name.endswith(".wo.weight")} == {wanted}
-        assert {values.dtype for values in results} == {torch.float32}  # what the host's nodes expect
+        assert {values.dtype for values in results} == {torch.float32}  # what ComfyUI's nodes expect
         assert all(torch.isfinite(values).all() for values in results)
 
 

@@ -1,4 +1,4 @@
-"""Every error of the mixing nodes names an input as the node shows it, and tells what to do."""
+"""Errors of the mixing nodes name an input as the node shows it, and say what to do."""
 
 import pytest
 import torch
@@ -57,7 +57,7 @@ FAULTS = (not_finite, narrower, half_type, empty, combined, batched)
 
 @pytest.fixture
 def prompts():
-    """{a, b and guide}, with pooled outputs."""
+    """Return {a, b and guide} with pooled outputs."""
     made = dict(zip(SHOWN, random_prompts(), strict=True))
     for prompt in made.values():
         extras_of(prompt)["pooled_output"] = torch.ones(1, 5)

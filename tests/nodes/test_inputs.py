@@ -1,4 +1,4 @@
-"""The steps of width, height and frames in the page are the rules of the published models."""
+"""Steps of width, height and frames in the page, which follow the rules of the published models."""
 
 import pytest
 

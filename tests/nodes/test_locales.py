@@ -1,4 +1,4 @@
-"""The node texts in other languages are complete, up to date, and say what the English ones say."""
+"""Node texts in other languages: complete, up to date, and the same in meaning as the English texts."""
 
 import json
 import re
@@ -22,21 +22,21 @@ def schemas(nodes_by_id):
 
 
 def flat(texts, path=()):
-    """{path: text} of nested texts."""
+    """Return {path: text} of nested texts."""
     if isinstance(texts, str):
         return {path: texts}
     return {key: text for name, inner in texts.items() for key, text in flat(inner, (*path, name)).items()}
 
 
 def pairs(schemas, language):
-    """(path, English, translated) of every text that there is to translate."""
+    """Return (path, English, translated) of every text to translate."""
     translated = flat(read(language))
     english = flat({node_id: english_texts(schema) for node_id, schema in schemas.items()})
     return [(path, text, translated[path]) for path, text in english.items()]
 
 
 def short_name(display_name):
-    """What a text calls a node: its name without what stands in parentheses behind it."""
+    """Return a node's name without the parentheses at its end, as texts use it."""
     return re.sub(r"\s*[(（].*[)）]$", "", display_name)
 
 
@@ -45,7 +45,7 @@ def test_the_languages_are_these():
 
 
 def socket_names(schema, texts):
-    """{input: its translated name} of all that has a socket: an input, or each place of one that is a growing list."""
+    """Return {input: its translated name} of each socket: an input, or each place of a growing list."""
     sockets = [name for field in schema.inputs for name in [*growing_slots(field)] or [field.id]]
     return {name: texts["inputs"][name]["name"] for name in sockets}
 

@@ -1,4 +1,4 @@
-"""The finder's nodes against the core library, and what they say about input that cannot be mixed."""
+"""Nodes for finding and mixing against the core library, and their errors for input that cannot be mixed."""
 
 import json
 import math
@@ -19,7 +19,7 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 @pytest.fixture
 def prompts():
-    """The inputs of a finder."""
+    """Return the inputs of a finder."""
     return dict(zip(("a", "b", "guide"), random_prompts(), strict=True))
 
 
@@ -38,17 +38,17 @@ def embedding(core, prompt):
 
 
 def further_guides(*guides):
-    """The growing list of the optimal interpolation."""
+    """Return the growing list of the optimal interpolation."""
     return {f"guide_{number}": guide for number, guide in enumerate(guides, start=2)}
 
 
 def further_guides_of(number, *guides):
-    """A growing list of the chained finder."""
+    """Return a growing list of the chained finder."""
     return {f"guide_{number}_{letter}": guide for letter, guide in zip("bcdefgh", guides, strict=False)}
 
 
 def as_the_host_calls(node, prompt):
-    """The parameters that the host makes of a node's inputs in an API prompt."""
+    """Return the parameters that ComfyUI makes from a node's inputs in an API prompt."""
     from comfy_api.latest import _io
 
     _, _, v3_data = _io.get_finalized_class_inputs(node.INPUT_TYPES(), prompt)
@@ -56,7 +56,7 @@ def as_the_host_calls(node, prompt):
 
 
 def stages_of(*prompts):
-    """The growing list of the chained finder: prompt 2, guide 2, prompt 3, guide 3 and so on."""
+    """Return the growing list of the chained finder: prompt 2, guide 2, prompt 3, guide 3 and so on."""
     names = [f"{kind}_{number}" for number in range(2, 7) for kind in ("prompt", "guide")]
     return dict(zip(names, prompts, strict=False))
 

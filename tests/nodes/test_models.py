@@ -1,4 +1,4 @@
-"""What the loader finds in the host's folders, what it refuses, and what it says about broken models."""
+"""Models that the loader finds in ComfyUI's folders, models that it refuses, and errors for broken models."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ def loader(nodes_by_id):
 
 @pytest.fixture
 def folder(diffusers_folder, tiny_folders):
-    """A model of the host's to be spoilt."""
+    """Copy a model that the test can damage."""
     return shutil.copytree(tiny_folders["2b"], diffusers_folder / "mine")
 
 

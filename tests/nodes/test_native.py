@@ -1,4 +1,4 @@
-"""The host's own CogVideoX against diffusers, before and after the cures."""
+"""ComfyUI's own CogVideoX against diffusers, before and after the corrections."""
 
 import gc
 from types import SimpleNamespace
@@ -88,7 +88,7 @@ def test_the_schedule_is_the_schedulers(native, config, scheduler):
 
 
 def sample_with_host(patcher, steps, *, sampler="euler", seed=3):
-    """What KSampler makes of it: latents in the host's layout, times the scaling factor again."""
+    """Sample with KSampler: latents in ComfyUI's layout, multiplied by the scaling factor again."""
     import comfy.sample
 
     height, width, frames = SIZES[0]
@@ -103,7 +103,7 @@ def sample_with_host(patcher, steps, *, sampler="euler", seed=3):
 
 
 def sample_with_diffusers(model, scheduler, steps, *, seed=3):
-    """The plain loop of diffusers' pipeline."""
+    """Sample with the plain loop of diffusers' pipeline."""
     height, width, frames = SIZES[0]
     noise = torch.randn(1, 16, frames, height, width, generator=torch.Generator().manual_seed(seed))
     _, text, _ = inputs(SIZES[0])
@@ -134,7 +134,7 @@ def test_ksampler_with_the_stock_model_makes_another(theirs, stock, scheduler):
 
 
 def wide_model(native, heads, **changes):
-    """The host's MODEL of a CogVideoX as wide as a published one, with one layer."""
+    """Return ComfyUI's MODEL of a CogVideoX as wide as a published one, with one layer."""
     import comfy.sd
 
     torch.manual_seed(heads)
@@ -201,7 +201,7 @@ def test_what_it_does_not_know_is_refused(nodes_by_id, native, core, stock, vaes
 def test_slow_attention_gives_way_to_pytorchs(corrected, stock):
     from comfy.ldm.modules import attention
 
-    assert attention.optimized_attention is attention.attention_sub_quad  # the host's choice without an accelerator
+    assert attention.optimized_attention is attention.attention_sub_quad  # ComfyUI's choice without an accelerator
     override = corrected.model_options["transformer_options"]["optimized_attention_override"]
     q, k, v = torch.randn(3, 1, 7, 128, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(

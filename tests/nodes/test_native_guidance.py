@@ -1,4 +1,4 @@
-"""Guidance that changes from step to step, with the host's guiders and with its nodes that change the guidance."""
+"""Guidance that changes from step to step, with ComfyUI's guiders and its nodes that change the guidance."""
 
 import math
 
@@ -13,19 +13,19 @@ DYNAMIC = ["off", "cosine", "as diffusers"]
 
 
 def scale(dynamic, step, timestep, cfg=CFG):
-    """The published formulas, written out."""
+    """Compute the published formulas, written out."""
     place = step / STEPS if dynamic == "cosine" else (STEPS - timestep) / STEPS
     return cfg if dynamic == "off" else 1 + cfg * (1 - math.cos(math.pi * place**5)) / 2
 
 
 def scales(dynamic, cfg=CFG):
-    """The formulas at each of the steps, which end at the timesteps 999, 899 and so on."""
+    """Compute the formulas at each of the steps, which end at the timesteps 999, 899 and so on."""
     return [scale(dynamic, step, 999 - 100 * step, cfg) for step in range(STEPS)]
 
 
 @pytest.fixture
 def by_hand(runs):
-    """Samples one step after another, each with a guider of its own: ``make(cfg)`` gives the guider of a cfg."""
+    """Sample one step after another, each with its own guider: ``make(cfg)`` returns the guider of a cfg."""
 
     def by_hand(model, dynamic, make):
         sampler, sigmas = runs.published(model)
@@ -39,7 +39,7 @@ def by_hand(runs):
 
 @pytest.fixture
 def without_negative(tiny_folders, native_prompts):
-    """diffusers' pipeline with a guidance that leaves the negative prompt out."""
+    """Sample with diffusers' pipeline and a guidance that leaves the negative prompt out."""
     import diffusers
 
     def direct(kind, cfg, *, dynamic):
@@ -93,7 +93,7 @@ def test_a_cfg_just_above_one_is_no_other(load_native, runs, dynamic):
 
 
 def patched_by(name, model):
-    """A MODEL with one of the host's nodes that change how the guidance is used."""
+    """Return a MODEL with one of ComfyUI's nodes that change how the guidance is used."""
     from comfy_extras import nodes_cfg, nodes_lumina2, nodes_model_advanced, nodes_video_model
 
     if name == "RescaleCFG":

@@ -1,4 +1,4 @@
-"""A folder as the host's own MODEL, CLIP and VAE: the same video as the pack's other path, and as diffusers."""
+"""Folder as ComfyUI's own MODEL, CLIP and VAE: the same video as on the pack's other path and in diffusers."""
 
 import shutil
 from functools import partial
@@ -28,7 +28,7 @@ def nodes(nodes_by_id):
 
 @pytest.fixture(scope="module")
 def native_demo(nodes):
-    """MODEL, CLIP and VAE of the bundled demo."""
+    """Load MODEL, CLIP and VAE of the bundled demo."""
     return results(nodes["RichSpaceLoadCogVideoXNative"], model=DEMO, dtype="auto")
 
 
@@ -38,7 +38,7 @@ def demo(nodes):
 
 
 def sample_custom(model, sampler, sigmas, positive, negative, latent, *, seed, cfg=6.0):
-    """What the host's SamplerCustom makes."""
+    """Sample with ComfyUI's SamplerCustom."""
     from comfy_extras.nodes_custom_sampler import SamplerCustom
 
     output = SamplerCustom.execute(model, True, seed, cfg, positive, negative, sampler, sigmas, latent)
@@ -46,7 +46,7 @@ def sample_custom(model, sampler, sigmas, positive, negative, latent, *, seed, c
 
 
 def native_video(nodes, native_demo, text, *, scheduler, dynamic="off", steps=20, seed=5):
-    """Latents and frames by the host's own nodes."""
+    """Make latents and frames with ComfyUI's own nodes."""
     import nodes as stock
 
     model, clip, vae = native_demo
@@ -68,7 +68,7 @@ def native_video(nodes, native_demo, text, *, scheduler, dynamic="off", steps=20
 
 
 def own_video(nodes, demo, text, *, scheduler, dynamic="off", steps=20, seed=5):
-    """Latents and frames by this pack's sampler."""
+    """Make latents and frames with this pack's sampler."""
     model, t5 = demo
     encode = nodes["RichSpaceT5Encode"]
     positive, negative = (results(encode, encoder=t5, text=words)[0] for words in (text, ""))
@@ -129,7 +129,7 @@ def test_cancel_stops_within_a_step(nodes, native_demo, progress, host):  # noqa
 
 
 class TestTinyFolder:
-    """A folder in the published form, of every kind."""
+    """Folders in the published form, of every kind."""
 
     @pytest.fixture(params=["2b", "5b", "1.5"])
     def kind(self, request):
@@ -142,7 +142,7 @@ class TestTinyFolder:
 
     @pytest.fixture
     def twin(self, kind, loaded, nodes):  # noqa: ARG002 - the folder must be there
-        """This pack's own T5 of the same folder."""
+        """Return this pack's own T5 of the same folder."""
         return results(nodes["RichSpaceLoadCogVideoX"], model="tiny", dtype="float32")[1]
 
     @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ class TestTinyFolder:
 
 
 class TestOneFile:
-    """A transformer alone, as diffusers or as converters name its weights."""
+    """Transformer in a single file, with diffusers' or a converter's names of the weights."""
 
     @pytest.fixture
     def diffusion_models(self, models_folder):

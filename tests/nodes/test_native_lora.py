@@ -1,4 +1,4 @@
-"""LoRA of a CogVideoX on the host's own model, as diffusers writes them and as others do."""
+"""LoRAs of a CogVideoX on ComfyUI's own model, written by diffusers and by other trainers."""
 
 from types import SimpleNamespace
 
@@ -33,7 +33,7 @@ def theirs(kind):
 
 @pytest.fixture
 def ours(theirs, native):
-    """The host's MODEL of the same weights, corrected."""
+    """Return ComfyUI's MODEL of the same weights, corrected."""
     return native.correct_model(stock_model(native, theirs), config_of(native, theirs))
 
 

@@ -1,4 +1,4 @@
-"""Changes that a LoRA makes of a layer: against the definition of each kind, and refused where one is not whole."""
+"""Changes of a layer by a LoRA: against the definition of each kind, and refused if incomplete."""
 
 from importlib import import_module
 from pathlib import Path
@@ -30,7 +30,7 @@ def theirs(kind):
 
 @pytest.fixture(scope="module")
 def ours(theirs, native):
-    """The host's MODEL of the same weights, corrected."""
+    """Return ComfyUI's MODEL of the same weights, corrected."""
     return native.correct_model(stock_model(native, theirs), config_of(native, theirs))
 
 
@@ -41,7 +41,7 @@ def loras(models_folder):
 
 @pytest.fixture
 def patched(nodes_by_id, native, ours, loras):
-    """{diffusers' name: value} of what a file of these tensors changes."""
+    """Return {diffusers' name: value} of the weights that a file with these tensors changes."""
 
     def of(tensors, strength=1.0):
         save_file({name: value.contiguous() for name, value in tensors.items()}, loras / "mine.safetensors")
@@ -58,7 +58,7 @@ def patched(nodes_by_id, native, ours, loras):
 
 @pytest.fixture
 def refusal(core, ours, patched):
-    """What the node says of a file that it refuses."""
+    """Return the node's error for a file that it refuses."""
 
     def of(tensors):
         with pytest.raises(core.ModelFolderError) as caught:
@@ -74,7 +74,7 @@ def changed_by(weight, delta, strength):
 
 
 def decomposed(weight, delta, scale, strength, axis):
-    """DoRA, column by column."""
+    """Compute DoRA column by column."""
     whole = (weight + delta).double().movedim(axis, 0)
     magnitudes = zip(scale.flatten(), whole, strict=True)
     columns = [magnitude * column / column.square().sum().sqrt() for magnitude, column in magnitudes]

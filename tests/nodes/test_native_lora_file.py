@@ -1,4 +1,4 @@
-"""A LoRA file's names: every trainer's give the same, and what has no place or no sense is refused."""
+"""Names in a LoRA file: every trainer's names give the same result, and tensors without a meaning are refused."""
 
 import copy
 
@@ -34,7 +34,7 @@ PEFTS = ("base_model.model.", "unet.base_model.model.")
 
 
 def names_of(native, lora):
-    """The same LoRA under every naming scheme."""
+    """Return the same LoRA in every naming scheme."""
     before_peft = as_before_peft(lora)
     alphas = {f"{name.partition('.lora.')[0]}.alpha": torch.tensor(float(RANK)) for name in before_peft}
     named = {name.replace(".weight", ".default.weight"): value for name, value in lora.items()}
@@ -56,7 +56,7 @@ def names_of(native, lora):
 
 
 def merged_forward(model, lora):
-    """What diffusers' model makes with a LoRA in its weights; the model stays as it is."""
+    """Run diffusers' model with a LoRA in its weights; the model stays unchanged."""
     model = copy.deepcopy(model)
     merge(model, lora, 1.0)
     return forward_of_diffusers(model, SIZE)
@@ -74,7 +74,7 @@ def theirs(kind):
 
 @pytest.fixture(scope="module")
 def ours(theirs, native):
-    """The host's MODEL of the same weights, corrected."""
+    """Return ComfyUI's MODEL of the same weights, corrected."""
     return native.correct_model(stock_model(native, theirs), config_of(native, theirs))
 
 
@@ -85,7 +85,7 @@ def loras(models_folder):
 
 @pytest.fixture
 def refusal(nodes_by_id, core, ours, loras):
-    """What the node says of a file that it refuses."""
+    """Return the node's error for a file that it refuses."""
 
     def of(tensors, **metadata):
         save_file(tensors, loras / "bad.safetensors", metadata=metadata or None)

@@ -1,4 +1,4 @@
-"""Settings of a LoRA's training: the host's model computes with it as PEFT does in diffusers' model."""
+"""Training settings of a LoRA: ComfyUI's model computes the same as PEFT in diffusers' model."""
 
 import json
 from pathlib import Path
@@ -71,7 +71,7 @@ def theirs(kind):
 
 @pytest.fixture
 def ours(theirs, native):
-    """The host's MODEL of the same weights, corrected."""
+    """Return ComfyUI's MODEL of the same weights, corrected."""
     return native.correct_model(stock_model(native, theirs), config_of(native, theirs))
 
 
@@ -155,7 +155,7 @@ def test_every_layer_of_1_5_is_there(nodes_by_id, native, loras, settings):
 
 
 def test_a_weight_that_stays_on_the_cpu_is_changed_alike(nodes_by_id, theirs, ours, loras):
-    """Where memory is short, the host patches a weight each time that it is used."""
+    """Where memory is short, ComfyUI patches a weight each time that it is used."""
     from comfy.model_patcher import LowVramPatch
 
     save_as_diffusers(theirs, train(theirs, use_dora=True), loras, "mine.safetensors")

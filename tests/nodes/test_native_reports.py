@@ -1,4 +1,4 @@
-"""docs/NATIVE_COGVIDEOX.md: its scripts run against the real host, and print the figures that it names."""
+"""Scripts in docs/NATIVE_COGVIDEOX.md, which run against the real ComfyUI and print the figures in the text."""
 
 import os
 import re
@@ -13,7 +13,7 @@ CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 @pytest.fixture(scope="module")
 def sections(root):
-    """{heading: its text} of every section, the set-up under an empty heading."""
+    """Return {heading: its text} of every section, with the set-up under an empty heading."""
     text = (root / "docs" / "NATIVE_COGVIDEOX.md").read_text(encoding="utf-8")
     first, *rest = text.split("\n## ")
     return {"": first} | {part.partition("\n")[0]: part for part in rest}
@@ -21,7 +21,7 @@ def sections(root):
 
 @pytest.fixture(scope="module")
 def printed(sections, host, tmp_path_factory):
-    """{heading: the last line that its script prints}; one process runs them all, one after the other."""
+    """Return {heading: last line that its script prints}; one process runs all scripts in order."""
     code = "\n".join(
         f'{CODE.search(text)[1]}\nprint("## {heading}")' for heading, text in sections.items() if CODE.search(text)
     )

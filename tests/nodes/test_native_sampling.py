@@ -1,4 +1,4 @@
-"""SAMPLER and SIGMAS of the host for CogVideoX: diffusers' own pipeline, with the same weights, noise and settings."""
+"""ComfyUI's SAMPLER and SIGMAS for CogVideoX against diffusers' pipeline with the same weights, noise and settings."""
 
 import pytest
 import torch
@@ -15,19 +15,19 @@ pytestmark = pytest.mark.filterwarnings("ignore:`torch_dtype` is deprecated:Futu
 
 @pytest.fixture
 def prompts(native_prompts):
-    """{name: conditioning} of random embeddings."""
+    """Return {name: conditioning} of random embeddings."""
     return native_prompts
 
 
 @pytest.fixture
 def load(load_native):
-    """Loads a tiny model's MODEL: kind and dtype to the corrected one."""
+    """Return a function that loads a tiny model: kind and dtype to the corrected MODEL."""
     return load_native
 
 
 @pytest.fixture
 def native(nodes_by_id, prompts):
-    """Samples with the host's SamplerCustom: the samples of its LATENT."""
+    """Return a function that samples with ComfyUI's SamplerCustom."""
 
     def native(model, *, steps, scheduler="DDIM", dynamic="off", noise="diffusers", seed=5, cfg=CFG, videos=1):
         from comfy_extras.nodes_custom_sampler import SamplerCustom
@@ -47,7 +47,7 @@ def native(nodes_by_id, prompts):
 
 @pytest.fixture
 def direct(tiny_folders, prompts):
-    """diffusers' pipeline itself: latents in the host's layout and scale."""
+    """Sample with diffusers' pipeline itself: latents in ComfyUI's layout and scale."""
     import diffusers
 
     def direct(kind, *, steps, scheduler="DDIM", dynamic="off", dtype=torch.float32, seed=5, noise=None):
@@ -98,7 +98,7 @@ def test_any_number_of_steps(load, native, direct, steps):
 @pytest.mark.parametrize("kind", KINDS)
 def test_half_types(load, native, direct, kind, dtype, tolerance):
     model = load(kind, dtype)
-    model.set_model_compute_dtype(getattr(torch, dtype))  # where the device cannot, the host computes in float32
+    model.set_model_compute_dtype(getattr(torch, dtype))  # where the device cannot, ComfyUI computes in float32
     exact = direct(kind, steps=20)
     theirs = distance(direct(kind, steps=20, dtype=getattr(torch, dtype)), exact)
     assert distance(native(model, steps=20), exact) < min(tolerance, 1.5 * theirs)
@@ -134,13 +134,13 @@ def test_dynamic_guidance_changes_the_video_and_needs_a_negative_prompt(load, na
 
 @pytest.fixture
 def noise():
-    """The host's noise for a seed of 5: ``[1, 16, 3, 6, 8]``."""
+    """Return ComfyUI's noise for a seed of 5: ``[1, 16, 3, 6, 8]``."""
     return torch.randn(1, 16, 3, 6, 8, generator=torch.Generator().manual_seed(5))
 
 
 @pytest.fixture
 def ksampler(prompts):
-    """Samples as the host's KSampler does, with euler."""
+    """Sample as ComfyUI's KSampler does, with euler."""
 
     def ksampler(model, noise, *, steps):
         import comfy.sample
@@ -167,7 +167,7 @@ def test_ksampler_makes_the_same_video(load, ksampler, direct, noise, kind):
     ours = ksampler(load(kind), noise, steps=20)
     first = torch.randn(1, 16, 1, 6, 8, generator=torch.Generator().manual_seed(6))
     whole = torch.cat([first, noise], dim=2) if kind == "1.5" else noise  # whole patches of two frames
-    # What is left is the last alpha, which is zero in diffusers and has no sigma in the host.
+    # What is left is the last alpha, which is zero in diffusers and has no sigma in ComfyUI.
     assert distance(ours, direct(kind, steps=20, noise=whole.movedim(1, 2))) < 5e-4
 
 
@@ -209,7 +209,7 @@ def test_video_to_video_is_diffusers(load, nodes_by_id, prompts, tiny_folders, s
     pipeline.scheduler = kind_of_scheduler.from_config(pipeline.scheduler.config)
     pipeline.scheduler.set_timesteps(20)
     pipeline.set_progress_bar_config(disable=True)
-    noise = torch.randn(1, 16, 3, 6, 8, generator=torch.Generator().manual_seed(5)).movedim(2, 1)  # the host's own
+    noise = torch.randn(1, 16, 3, 6, 8, generator=torch.Generator().manual_seed(5)).movedim(2, 1)  # ComfyUI's own
     generator = torch.Generator().manual_seed(5)
     torch.randn(1, 3, 16, 6, 8, generator=generator)  # DPM's noise comes after that which a whole video starts from
     with torch.inference_mode():

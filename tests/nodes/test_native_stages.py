@@ -1,4 +1,4 @@
-"""A denoising of the native path in two stages is the denoising in one; a video of a batch is itself, alone, too."""
+"""Native denoising in several stages equals denoising in one; a video of a batch equals the same video alone."""
 
 import pytest
 import torch
@@ -13,13 +13,13 @@ EXACT = 1e-5
 
 
 def ksampler_in_two(runs, model, latent, *, between=lambda latent: latent, second_seed=5):
-    """Both halves with KSampler Advanced; `between` is what nodes between them do."""
+    """Sample both halves with KSampler Advanced; `between` is the work of nodes between them."""
     noisy = runs.ksampler(model, latent, end_at_step=HALF, return_with_leftover_noise="enable")
     return runs.ksampler(model, between(noisy), seed=second_seed, add_noise="disable", start_at_step=HALF)
 
 
 def published_in_two(runs, model, latent, *, cut=HALF, between=lambda latent: latent, **settings):
-    """Both parts with SplitSigmas, SamplerCustomAdvanced and DisableNoise, as in the host's own examples."""
+    """Sample both parts with SplitSigmas, SamplerCustomAdvanced and DisableNoise, as in ComfyUI's own examples."""
     from comfy_extras.nodes_custom_sampler import SplitSigmas
 
     sampler, sigmas = runs.published(model, **settings)
@@ -88,7 +88,7 @@ def test_nodes_that_pass_the_latents_on_do_not_matter(load_native, runs):
 
 
 def remade(latent):
-    """As a node that computes, such as LoadLatent or an upscaler, gives it on."""
+    """Return a copy, as a node that makes a new tensor does, such as LoadLatent or an upscaler."""
     return latent | {"samples": latent["samples"].clone()}
 
 

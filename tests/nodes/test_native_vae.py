@@ -1,4 +1,4 @@
-"""The host's VAE of a CogVideoX against diffusers, before and after it is corrected, whole and in tiles."""
+"""ComfyUI's VAE of a CogVideoX against diffusers, before and after the correction, whole and in tiles."""
 
 import importlib
 
@@ -35,8 +35,8 @@ def test_the_vae_encodes_as_diffusers(vaes, native_vae, frames):
 
 
 @pytest.fixture(scope="module")
-def tiny(host, pack, tiny_folders):  # noqa: ARG001 - the host's modules must be importable first
-    """Tiny VAEs of every kind: {kind: (diffusers', the host's)}."""
+def tiny(host, pack, tiny_folders):  # noqa: ARG001 - ComfyUI's modules must be importable first
+    """Make tiny VAEs of every kind: {kind: (diffusers' VAE, ComfyUI's VAE)}."""
     loading = importlib.import_module(f"{pack.__name__}.nodes.native.loading")
     folders = importlib.import_module(f"{pack.__name__}.richspace_core.cogvideox.folder")
     return {
@@ -73,7 +73,7 @@ def random_video(frames, height=16, width=24):
 
 @torch.inference_mode()
 def decoded(theirs, latents):
-    """What diffusers decodes, as the host has frames: ``[b, frames, height, width, 3]`` in 0..1."""
+    """Decode with diffusers, in ComfyUI's layout of frames: ``[b, frames, height, width, 3]`` in 0..1."""
     return (theirs.decode(latents).sample / 2 + 0.5).clamp(0, 1).movedim(1, -1)
 
 
@@ -83,7 +83,7 @@ def encoded(theirs, video):
 
 
 def decode_in_tiles(vae, latents, size=512, overlap=64, temporal_size=8, temporal_overlap=4):
-    """Run the host's VAE Decode (Tiled)."""
+    """Run ComfyUI's VAE Decode (Tiled)."""
     import nodes
 
     tiles = {"overlap": overlap, "temporal_size": temporal_size, "temporal_overlap": temporal_overlap}
@@ -92,7 +92,7 @@ def decode_in_tiles(vae, latents, size=512, overlap=64, temporal_size=8, tempora
 
 
 def encode_in_tiles(vae, video, size=512, overlap=64, temporal_size=8, temporal_overlap=4):
-    """Run the host's VAE Encode (Tiled)."""
+    """Run ComfyUI's VAE Encode (Tiled)."""
     import nodes
 
     with torch.inference_mode():
@@ -100,7 +100,7 @@ def encode_in_tiles(vae, video, size=512, overlap=64, temporal_size=8, temporal_
 
 
 def blended(theirs, latents, tile, overlap):
-    """Blend what diffusers decodes of tiles that hold all frames, as the host blends tiles."""
+    """Decode tiles that hold all frames with diffusers, and blend them as ComfyUI blends tiles."""
     from comfy.utils import tiled_scale_multidim
 
     frames = theirs.decode(latents[:, :, :, :1, :1]).sample.shape[2]
@@ -172,7 +172,7 @@ class TestOutOfMemory:
 
     @pytest.fixture
     def little_memory(self, stock):
-        """Makes the memory run out for more than 256 pixels; the frames of each group that is tried."""
+        """Make memory run out above 256 pixels; the list has the frames of each group."""
         network, groups = stock.first_stage_model, []
 
         def fail(_, inputs):
@@ -187,7 +187,7 @@ class TestOutOfMemory:
 
     @pytest.fixture
     def enough_memory(self, vae):
-        """What tiles of 256 pixels make where they are asked for."""
+        """Return the result of tiles of 256 pixels that are asked for."""
         return lambda call, values: call(vae, values, size=256, overlap=64)
 
     def test_decoding(self, vae, enough_memory, little_memory):

@@ -1,4 +1,4 @@
-"""Corrected models with the host's nodes that patch a MODEL: context windows, caches, other noise schedules."""
+"""Corrected models with ComfyUI's nodes that patch a MODEL: context windows, caches, other noise schedules."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ FRAMES = 17  # 5 latent frames; 6 with the one in front that CogVideoX 1.5 needs
 
 
 def in_windows(model, length, *, overlap=0, schedule="standard_static", fuse="flat", **changes):
-    """Context Windows (Manual) over the frames."""
+    """Apply Context Windows (Manual) over the frames."""
     from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 
     settings = {
@@ -35,7 +35,7 @@ def in_windows(model, length, *, overlap=0, schedule="standard_static", fuse="fl
 
 @pytest.fixture
 def sample(runs):
-    """Samples a video of five latent frames with KSampler."""
+    """Return a function that samples a video of five latent frames with KSampler."""
 
     def sample(model, frames=FRAMES, **settings):
         return runs.ksampler(model, runs.empty(model, frames=frames), steps=4, **settings)["samples"]
@@ -57,7 +57,7 @@ def test_windows_of_single_frames_stay_as_they_are(load_native, sample):
 
 @pytest.fixture
 def network_lengths(load_native):
-    """CogVideoX 1.5, and the frames that its network is given in each call."""
+    """Return CogVideoX 1.5 and the number of frames in each call of its network."""
     from comfy.patcher_extension import WrappersMP
 
     model, lengths = load_native("1.5").clone(), []

@@ -1,4 +1,4 @@
-"""The finder on what the host's text encoders of other models make: the host's own classes, tiny and random."""
+"""Finder with embeddings of other models' text encoders: ComfyUI's own classes, tiny and random."""
 
 from functools import cache
 
@@ -24,7 +24,7 @@ ROWS = {
     "HunyuanVideo": 4,
 }
 # Of families whose text encoders cannot be made small: width, width of the pooled output, and what else travels beside
-# the embedding, as seen in the host's own encode methods. None of them pads.
+# the embedding, as seen in ComfyUI's own encode methods. None of them pads.
 RECORDED = {
     "LTX-2": (3840, None, {"unprocessed_ltxav_embeds": True}),
     "Kandinsky 5": (3584, 768, {}),
@@ -35,8 +35,8 @@ families = pytest.mark.parametrize("family", FAMILIES)
 
 
 @pytest.fixture(scope="module")
-def encode(host):  # noqa: ARG001 - the host's modules must be importable first
-    """Encodes with the host's own CLIP Text Encode: (family, text) to conditioning."""
+def encode(host):  # noqa: ARG001 - ComfyUI's modules must be importable first
+    """Return a function that encodes with ComfyUI's CLIP Text Encode: (family, text) to conditioning."""
     import nodes
 
     clips = cache(tiny_clip)
@@ -51,7 +51,7 @@ def encode(host):  # noqa: ARG001 - the host's modules must be importable first
 
 @pytest.fixture
 def prompts(encode):
-    """{a, b and guide} of a family."""
+    """Return {a, b and guide} of a family."""
     return lambda family: {name: encode(family, text) for name, text in TEXTS.items()}
 
 

@@ -1,4 +1,4 @@
-"""What the host's own nodes set on a prompt: followed, or refused, or said to be missing; never ignored in silence."""
+"""Settings that ComfyUI's nodes attach to a prompt: supported, refused, or reported as lost; never ignored silently."""
 
 from types import SimpleNamespace
 
@@ -113,7 +113,7 @@ def clip_vision(prompt):
 NATIVE = "use RichSpace Load CogVideoX (native)"
 REMOVE = "Text-to-video CogVideoX models cannot use it with any sampler."
 
-# What is set, after the host's modules are there: (what it is called, what to do).
+# What is set, after ComfyUI's modules are there: (what it is called, what to do).
 CHANGES = {
     "a range of timesteps": (lambda: timestep_range(0.0, 0.5), "a timestep range", NATIVE),
     "a range that starts late": (lambda: timestep_range(0.2, 1.0), "a timestep range", NATIVE),
@@ -133,7 +133,7 @@ CHANGES = {
     "inpainting": (lambda: inpaint, "a start image", REMOVE),
     "a CLIP vision output": (lambda: clip_vision, "a CLIP vision image", REMOVE),
 }
-#: What changes nothing about a prompt that is drawn alone, in the host's own samplers too (0.0 was measured).
+#: What changes nothing about a prompt that is drawn alone, in ComfyUI's own samplers too (0.0 was measured).
 NO_CHANGES = {
     "every timestep": lambda: timestep_range(0.0, 1.0),
     "a mask of everything": lambda: mask(0.5 * torch.ones_like(HALF), 0.5),
@@ -146,13 +146,13 @@ NO_CHANGES = {
 
 @pytest.fixture
 def prompts():
-    """{positive and negative} as the tiny models read them."""
+    """Return {positive and negative} for the tiny models."""
     return dict(zip(("positive", "negative"), random_prompts(count=2, rows=TEXT_LENGTH, width=32), strict=True))
 
 
 @pytest.fixture
 def sample(nodes_by_id):
-    """Samples with the pack's own sampler."""
+    """Return a function that samples with the pack's own sampler."""
     return lambda **inputs: results(nodes_by_id["RichSpaceCogVideoXSample"], **inputs)[0]["samples"]
 
 

@@ -1,7 +1,8 @@
-"""The rules that hold for every node; what saved workflows rely on is in test_surface.py."""
+"""Rules for every node; test_surface.py tests what saved workflows rely on."""
 
 import ast
 import inspect
+import statistics
 
 import pytest
 from checkout import ROOT
@@ -11,7 +12,7 @@ every_node = pytest.mark.parametrize("node_id", read_surface()["nodes"])
 
 
 def all_inputs(schema):
-    """The inputs, and those that a growing list adds."""
+    """Return the inputs, and the inputs that a growing list adds."""
     grown = [field.template.input for field in schema.inputs if field.io_type == "COMFY_AUTOGROW_V3"]
     return [*schema.inputs, *grown]
 
@@ -65,7 +66,7 @@ def node_classes():
 
 
 def test_node_ids_can_be_read_without_running_the_code(nodes_by_id):
-    # The host's package manager reads them from the source: a literal, in a class that subclasses ComfyNode directly.
+    # ComfyUI's package manager reads them from the source: a literal, in a class that subclasses ComfyNode directly.
     found = []
     for item in node_classes():
         assert [ast.unparse(base) for base in item.bases] == ["io.ComfyNode"], item.name
@@ -79,8 +80,25 @@ def test_node_ids_can_be_read_without_running_the_code(nodes_by_id):
     assert sorted(found) == sorted(nodes_by_id)
 
 
+def test_every_file_in_nodes_holds_nodes():
+    for file in sorted((ROOT / "nodes").glob("*.py")):
+        if file.name not in ("__init__.py", "inputs.py"):
+            assert "\nNODES: list[type[io.ComfyNode]] = [" in file.read_text(encoding="utf-8"), file.name
+
+
+def test_schemas_are_short():
+    """What several nodes share is in inputs.py."""
+    lengths = [
+        part.end_lineno - part.lineno + 1
+        for item in node_classes()
+        for part in item.body
+        if isinstance(part, ast.FunctionDef) and part.name == "define_schema"
+    ]
+    assert statistics.median(lengths) <= 20
+
+
 @every_node
 def test_what_a_node_says_is_shown_on_it(nodes_by_id, node_id):
-    """The page's script has a view for each node whose words the host keeps."""
+    """The page's script has a view for each node with a report."""
     if nodes_by_id[node_id].GET_SCHEMA().has_intermediate_output:
         assert f"\n  {node_id}: " in (ROOT / "web" / "richspace.js").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A T5 as one file, in float16 and in float8, as the host reads it: what the finder makes of it.
+"""A T5 as one file, in float16 and in float8, as ComfyUI reads it: what the finder makes of it.
 
 The host's loader tells a t5xxl by its full width, so that only what it does after that can be done at a small size: the
 steps of `comfy.sd.load_text_encoder_state_dicts` for the type cogvideox.
@@ -18,7 +18,7 @@ SCENE = "moves gracefully through the forest in the breeze"
 
 
 def clip_of(file):
-    """What Load CLIP makes of a file, type cogvideox."""
+    """Load a file with Load CLIP, type cogvideox."""
     import comfy.sd
     import comfy.utils
     from comfy.text_encoders.cogvideo import CogVideoXTokenizer, cogvideo_te
@@ -31,8 +31,8 @@ def clip_of(file):
 
 
 @pytest.fixture(scope="module")
-def indices(nodes_by_id, host, tmp_path_factory):  # noqa: ARG001 - the host's modules must be importable first
-    """{form: the finder's index for each pair of subjects}."""
+def indices(nodes_by_id, host, tmp_path_factory):  # noqa: ARG001 - ComfyUI's modules must be importable first
+    """Return {form: the finder's index for each pair of subjects}."""
     weights, folder = random_t5(SIZES), tmp_path_factory.mktemp("t5")
     found = {}
     for form, change in FORMS.items():

@@ -1,4 +1,4 @@
-"""Prompts that the host's own text-encode node has encoded: its tokens are not counted, and the finder says so."""
+"""Prompts from ComfyUI's own text-encode node: their tokens are not counted, and the finder says so."""
 
 import pytest
 import torch
@@ -11,8 +11,8 @@ UNCOUNTED = "scored on the full embedding (no token counts)"
 
 
 @pytest.fixture(scope="module")
-def stock(host):  # noqa: ARG001 - the host's modules must be importable first
-    """The host's module of stock nodes."""
+def stock(host):  # noqa: ARG001 - ComfyUI's modules must be importable first
+    """Return ComfyUI's module of stock nodes."""
     import nodes
 
     return nodes
@@ -20,7 +20,7 @@ def stock(host):  # noqa: ARG001 - the host's modules must be importable first
 
 @pytest.fixture(scope="module")
 def prompts(stock):
-    """Three prompts as Load CLIP (type cogvideox) and CLIP Text Encode make them."""
+    """Encode three prompts with Load CLIP (type cogvideox) and CLIP Text Encode."""
     clip = cogvideox_clip(t5_with_the_host_s_vocabulary())
     with torch.inference_mode():
         return {name: stock.CLIPTextEncode().encode(clip, text)[0] for name, text in TEXTS.items()}

@@ -1,4 +1,4 @@
-"""What saved workflows rely on stays: the nodes' ids, inputs and outputs, compared with tests/surface.json."""
+"""Surface that saved workflows rely on: the nodes' ids, inputs and outputs, compared with tests/surface.json."""
 
 import copy
 import json
@@ -15,7 +15,7 @@ FINDER = "RichSpaceOptimalInterpolate"
 
 @pytest.fixture(scope="module")
 def surface(pack):
-    """The surface that the pack has, as it would be read from a file."""
+    """Return the pack's surface, as it would be read from a file."""
     return json.loads(json.dumps(surface_of(pack)))
 
 

@@ -1,4 +1,4 @@
-"""Prompts of another length than a corrected model was trained with: drawn, and said on the sampling node."""
+"""Prompts of another length than in a corrected model's training: sampled, with a warning on the sampling node."""
 
 import logging
 
@@ -17,14 +17,14 @@ WARNING = (
 
 @pytest.fixture
 def model(diffusers_folder, nodes_by_id, tiny_folders):
-    """The tiny 2B's corrected MODEL."""
+    """Return the corrected MODEL of the tiny 2B."""
     link_folder(diffusers_folder / "tiny-2b", tiny_folders["2b"])
     return results(nodes_by_id["RichSpaceLoadCogVideoXNative"], model="tiny-2b", dtype="float32")[0]
 
 
 @pytest.fixture
 def shown(monkeypatch, pack):  # noqa: ARG001 - the nodes must be importable first
-    """The texts that the running node is told to show; there is no page here."""
+    """Record the texts to show on the running node; there is no page here."""
     import comfyui_richspace.nodes.native.text_length as module
 
     texts = []

@@ -1,4 +1,4 @@
-"""The score plot and the contact sheet as an IMAGE."""
+"""Score plot and contact sheet as an IMAGE."""
 
 from pathlib import Path
 
