@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ..errors import RichSpaceError
-from ..tables import markdown_table
+from ..markdown import markdown_table
 from . import theme
 from .contact_sheet import MARGIN, letter_size, paint_contact_sheet, pixels_of
 from .lettering import Lettering

@@ -2,7 +2,7 @@
 
 import pytest
 
-from richspace_core.words import find_unknown_words, split_words
+from richspace_core.cogvideox.unknown_words import find_unknown_words, split_words
 
 TEXTS = {
     "": [],
