@@ -13,7 +13,6 @@ Example:
 from __future__ import annotations
 
 import re
-from functools import reduce
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -96,5 +95,8 @@ class SamplingError(RichSpaceError):
 
 def _rebuild(module: str, name: str, argument: str, expected: str, got: str, hint: str) -> RichSpaceError:
     """Return the error of the class `name` of a module, as pickle finds a class."""
-    kind: type[RichSpaceError] = reduce(getattr, name.split("."), import_module(module))  # type: ignore[arg-type]
-    return kind(argument, expected=expected, got=got, hint=hint)
+    kind: Any = import_module(module)
+    for part in name.split("."):
+        kind = getattr(kind, part)
+    error: RichSpaceError = kind(argument, expected=expected, got=got, hint=hint)
+    return error

@@ -141,6 +141,31 @@ def encode_videos(vae: Any, videos: Tensor) -> Tensor:
     return latents * float(vae.config.scaling_factor)
 
 
+def false_colour_preview(latents: Tensor) -> Tensor:
+    """A small picture of latents: their three principal components as red, green and blue.
+
+    Needs nothing of the model, so it works for any of them; the colours mean nothing, shapes and motion do.
+
+    Args:
+        latents: ``[1, c, f, h, w]`` with at least three channels; the middle frame is shown.
+
+    Returns:
+        float32 ``[h, w, 3]`` in 0..1 on the CPU; plain grey if the frame is not finite, which has no components.
+    """
+    frame = latents[0, :, latents.shape[2] // 2].float().cpu()  # [c, h, w]
+    if not bool(torch.isfinite(frame).all()):
+        return torch.full((*frame.shape[1:], 3), 0.5)
+    pixels = frame.flatten(1).T  # [h * w, c]
+    pixels = pixels - pixels.mean(dim=0)
+    _, axes = torch.linalg.eigh(pixels.T @ pixels)  # columns, the largest component last
+    axes = axes[:, -3:].flip(1)
+    # An axis and its opposite are the same component: fix the sign, or colours would flip from step to step.
+    axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()
+    picture: Tensor = (pixels @ axes).unflatten(0, frame.shape[1:])  # [h, w, 3]
+    spread = picture.flatten(0, 1).std(dim=0).clamp(min=1e-6)
+    return (picture / (4 * spread) + 0.5).clamp(0, 1)
+
+
 def _not_colours(file: Path, channels: int, got: str) -> ModelFolderError:
     return ModelFolderError(
         f"{file.parent.name}/{file.name}",

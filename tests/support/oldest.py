@@ -18,6 +18,8 @@ COMPANIONS = ("huggingface-hub==0.34.4", "peft==0.17.0", "tokenizers==0.21.4")
 
 #: The tests that call those libraries.
 TESTS = (
+    "core/cogvideox/test_config.py",
+    "core/cogvideox/test_decoding.py",
     "core/cogvideox/test_folder.py",
     "core/cogvideox/test_sampling.py",
     "core/cogvideox/test_t5.py",
