@@ -178,7 +178,7 @@ def test_a_panel_in_plain_json(counted):
 
 @pytest.mark.parametrize("chosen", [0, -1, 31, 2.0, True, "3"])
 def test_chosen_must_be_a_candidate(chosen):
-    with pytest.raises(RichSpaceError, match=r"index: expected a candidate between 1 and 30, got .*Candidates count"):
+    with pytest.raises(RichSpaceError, match=r"index: expected a candidate between 1 .* and 30 .*Candidates count"):
         choice_of(found(), chosen=chosen)
 
 
