@@ -1,4 +1,4 @@
-"""Rows of texts as a table in Markdown."""
+"""Markdown tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; every column but the first is aligned to the right.
+    """Return a Markdown table with all columns except the first aligned to the right.
 
     Example:
         >>> print(markdown_table(["name", "index"], [["Tiger+Zebra", "14"]]))

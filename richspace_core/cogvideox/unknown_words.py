@@ -1,7 +1,7 @@
-"""Words of a prompt, and which of them a text encoder does not know.
+"""Words of a prompt that a text encoder does not know.
 
-T5 was trained on English, German, French and Romanian. A character that its vocabulary does not have becomes the
-unknown token, which is the same for all of them: two different prompts in Chinese give the same embedding.
+T5 was trained on English, German, French and Romanian. Every character that is not in its vocabulary becomes the same
+unknown token, so two different prompts in Chinese have the same embedding.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-#: Scripts without spaces between words, as the names of their characters in Unicode begin.
+#: Scripts without spaces between words, by the first words of their characters' names in Unicode.
 _WITHOUT_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
-_JOINER = "\u200d"  # makes one emoji of several
+_JOINER = "\u200d"  # joins several emoji into one
 _INSIDE_A_WORD = "'\u2019-"
 _SHOWN = 5
 
 
 @dataclass(frozen=True)
 class UnknownWords:
-    """The words of a prompt that hold a character unknown to a text encoder.
+    """Words of a prompt with a character that a text encoder does not know.
 
     Args:
-        count: How many there are.
-        total: How many words the prompt has.
-        runs: The words as they are written, each once; unknown words with nothing between them are one run.
+        count: Number of unknown words.
+        total: Number of words of the prompt.
+        runs: Unknown words as they are written, each once; adjacent words without a space are one run.
     """
 
     count: int
@@ -32,7 +32,7 @@ class UnknownWords:
     runs: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Say it in a sentence, or nothing where every word is known."""
+        """Name the unknown words in a sentence; empty if every word is known."""
         if not self.count:
             return ""
         shown = ", ".join(f'"{run}"' for run in self.runs[:_SHOWN])
@@ -46,10 +46,10 @@ def find_unknown_words(text: str, is_unknown: Callable[[str], bool]) -> UnknownW
 
     Args:
         text: Any prompt.
-        is_unknown: Returns whether a word holds a character that the encoder's vocabulary does not have.
+        is_unknown: Returns True for a word with a character that is not in the encoder's vocabulary.
 
     Returns:
-        The unknown words, in the order of the text.
+        Unknown words, in the order of the text.
 
     Example:
         >>> print(find_unknown_words("the red \u864e\u864e", lambda word: not word.isascii()))
@@ -71,7 +71,7 @@ def split_words(text: str) -> list[str]:
     """Split a text into words as word processors count them.
 
     A word is a run of letters and digits. In scripts without spaces between words, such as Chinese, Japanese and
-    Thai, each character is a word of its own; so is each emoji. Punctuation belongs to no word.
+    Thai, each character is a word, and so is each emoji. Punctuation is not part of a word.
 
     Example:
         >>> split_words("It's a red, round \u864e\u5b50!")
@@ -81,27 +81,27 @@ def split_words(text: str) -> list[str]:
 
 
 def _word_spans(text: str) -> list[tuple[int, int]]:
-    """Where each word of a text starts and ends."""
+    """Return the start and the end of each word of a text."""
     spans: list[tuple[int, int]] = []
-    is_open = False  # whether another letter goes on with the last word
+    is_open = False  # True while another letter would continue the last word
     for place, char in enumerate(text):
         follows = bool(spans) and spans[-1][1] == place
-        if follows and (_is_mark(char) or text[place - 1] == _JOINER or (is_open and _goes_on(text, place))):
+        if follows and (_is_mark(char) or text[place - 1] == _JOINER or (is_open and _continues_word(text, place))):
             spans[-1] = spans[-1][0], place + 1
             continue
-        stands_alone = _stands_alone(char)
-        is_open = _is_letter(char) and not stands_alone
-        if is_open or stands_alone:
+        is_word = _is_word(char)
+        is_open = _is_letter(char) and not is_word
+        if is_open or is_word:
             spans.append((place, place + 1))
     return spans
 
 
-def _goes_on(text: str, place: int) -> bool:
-    """Whether a word of letters goes on here: with a letter, or with an apostrophe or a hyphen between two."""
+def _continues_word(text: str, place: int) -> bool:
+    """Return True if a word of letters continues here, with a letter or with a hyphen or apostrophe before one."""
     char, after = text[place], text[place + 1 : place + 2]
     if char in _INSIDE_A_WORD:
-        return bool(after) and _is_letter(after) and not _stands_alone(after)
-    return _is_letter(char) and not _stands_alone(char)
+        return bool(after) and _is_letter(after) and not _is_word(after)
+    return _is_letter(char) and not _is_word(char)
 
 
 def _is_letter(char: str) -> bool:
@@ -109,12 +109,12 @@ def _is_letter(char: str) -> bool:
 
 
 def _is_mark(char: str) -> bool:
-    """Whether a character changes the one before: an accent, a skin tone, the joiner of emoji."""
+    """Return True if a character modifies the one before: an accent, a skin tone, the joiner of emoji."""
     return char == _JOINER or unicodedata.category(char)[0] == "M" or "\U0001f3fb" <= char <= "\U0001f3ff"
 
 
-def _stands_alone(char: str) -> bool:
-    """Whether a character is a word of its own."""
+def _is_word(char: str) -> bool:
+    """Return True if a character is a word of its own."""
     if unicodedata.category(char) == "So":
         return True
     return _is_letter(char) and unicodedata.name(char, "").startswith(_WITHOUT_SPACES)

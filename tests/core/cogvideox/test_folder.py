@@ -338,7 +338,7 @@ class TestBadFolder:
         content = file.read_bytes()[:kept]
         file.write_bytes(content)
         assert refused(folder) == (
-            f"{part}/{WEIGHTS[part]}: expected a whole safetensors file, got a damaged or truncated one of "
+            f"{part}/{WEIGHTS[part]}: expected a complete safetensors file, got a damaged or truncated file of "
             f"{len(content):,} bytes. Delete it and download it again."
         )
 
@@ -347,7 +347,7 @@ class TestBadFolder:
         shard(folder, part)
         second = next((folder / part).glob("*-00002-of-00002.safetensors"))
         second.write_bytes(second.read_bytes()[:-10])
-        assert refused(folder).startswith(f"{part}/{second.name}: expected a whole safetensors file, got a damaged")
+        assert refused(folder).startswith(f"{part}/{second.name}: expected a complete safetensors file, got a damaged")
 
     @every_part
     def test_missing_shard(self, part, folder):
@@ -419,7 +419,7 @@ class TestPickles:
     @every_part
     def test_are_not_opened_under_another_name(self, part, folder, marker):
         (folder / part / WEIGHTS[part]).write_bytes(pickle.dumps(Trap(marker)))
-        assert "expected a whole safetensors file" in refused(folder)
+        assert "expected a complete safetensors file" in refused(folder)
         assert not marker.exists()
 
     @every_part

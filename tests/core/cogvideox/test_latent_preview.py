@@ -70,7 +70,7 @@ def test_a_file_keeps_them(known, tmp_path):
 )
 def test_another_file_is_refused_with_what_to_do(tmp_path, content):
     (tmp_path / "colours.json").write_text(content)
-    with pytest.raises(ModelFolderError, match=r"expected weights of 4 channels by 3 colours, .* Delete the file"):
+    with pytest.raises(ModelFolderError, match=r"expected weights of 4 channels by 3 colors, .* Delete the file"):
         LatentColours.read(tmp_path / "colours.json", channels=4)
 
 
