@@ -70,7 +70,7 @@ class TestLinearInterpolation:
 
     def test_shapes_that_differ(self):
         with pytest.raises(
-            EmbeddingError, match=r"y: expected what x is, torch.float32 \[2\], got torch.float32 \[3\]"
+            EmbeddingError, match=r"y: expected the same kind as x, torch.float32 \[2\], got torch.float32 \[3\]"
         ):
             linear_interpolation(torch.ones(2), torch.ones(3), 1, 2)
 
