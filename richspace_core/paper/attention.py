@@ -82,7 +82,7 @@ class Attention3D(nn.Module):
 
         Raises:
             EmbeddingError: E_t is not a matrix.
-            RichSpaceError: A shape does not fit, the patches do not tile the video, or the attention's D has no inverse.
+            RichSpaceError: A shape does not fit, the patches do not tile the video, or D has no inverse.
         """
         self._require_shapes(E_t, E_v)
         n = E_t.shape[0]
