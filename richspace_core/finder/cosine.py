@@ -313,7 +313,7 @@ def _describe_guide(share: float, foot_coefficient: float, guide_count: int) -> 
     """Describe what is unusual about the guide in one line: each line of a plot's header takes room from the curves."""
     beyond = "A" if foot_coefficient < 0 else "B" if foot_coefficient > 1 else ""
     pure = "A" if share > 1 - _LEAST_SHARE else "B" if share < _LEAST_SHARE else ""
-    guide = f"the mean of {guide_count} guides" if guide_count > 1 else "the guide"
+    guide = f"the average of {guide_count} guides" if guide_count > 1 else "the guide"
     if beyond:
         return f"{guide} points beyond {beyond}" + (f": nearly pure {pure} is best" if pure else "")
     if pure:
