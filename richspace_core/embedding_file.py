@@ -173,14 +173,14 @@ def load_embedding(file: Path) -> SavedEmbedding:
             metadata = content.metadata() or {}
             _require_format(file, metadata, list(content.keys()))
             tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a mapping
-        return _put_together(tensors, json.loads(metadata[_ABOUT]))
+        return _parse_content(tensors, json.loads(metadata[_ABOUT]))
     except EmbeddingError as error:
         raise (error if error.argument == file.name else error.within(file.name)) from error
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise EmbeddingError(
             file.name,
-            expected="a whole file of RichSpace Save Embedding",
-            got=f"a damaged one ({error})",
+            expected="a complete file of RichSpace Save Embedding",
+            got=f"a damaged file ({error})",
             hint="Delete it, and save or download it again.",
         ) from error
 
@@ -193,18 +193,18 @@ def _require_format(file: Path, metadata: Mapping[str, str], names: list[str]) -
             file.name,
             expected="a file of RichSpace Save Embedding",
             got=f"another kind of safetensors file, with {shown or 'nothing in it'}",
-            hint="Models, LoRAs and textual inversions have loaders of their own.",
+            hint="Models, LoRAs and textual inversions have their own loaders.",
         )
     if int(version) > FORMAT_VERSION:
         raise EmbeddingError(
             file.name,
             expected=f"a file of format {FORMAT_VERSION}",
-            got=f"one of format {version}, which a newer version of ComfyUI-RichSpace has saved",
+            got=f"a file of format {version}, saved by a newer version of ComfyUI-RichSpace",
             hint="Update ComfyUI-RichSpace.",
         )
 
 
-def _put_together(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> SavedEmbedding:
+def _parse_content(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> SavedEmbedding:
     """Return the content of a file; missing or malformed parts raise plain Python exceptions."""
     count = about["token_count"]
     return SavedEmbedding(

@@ -57,7 +57,7 @@ def paint_contact_sheet(videos: Sequence[Tensor], labels: Sequence[str], *, colu
     if columns < 1:
         raise RichSpaceError("columns", expected="at least 1 frame of each video", got=str(columns))
     _require_videos(videos)
-    rows = [_row_of_frames(video, columns, frame_width) for video in videos]
+    rows = [_scale_frames(video, columns, frame_width) for video in videos]
     width = 2 * MARGIN + columns * frame_width + (columns - 1) * _GAP
     size = letter_size(width)
     font, lettering = theme.picture_font(size), Lettering(size)
@@ -66,7 +66,7 @@ def paint_contact_sheet(videos: Sequence[Tensor], labels: Sequence[str], *, colu
     sheet = Image.new("RGB", (width, height), theme.GROUND)
     draw = ImageDraw.Draw(sheet)
     top = MARGIN
-    for number, (row, text) in enumerate(zip(rows, _labels_of(labels, len(videos)), strict=True), start=1):
+    for number, (row, text) in enumerate(zip(rows, _label_videos(labels, len(videos)), strict=True), start=1):
         label = lettering.elide(lettering.drawable(text) or f"video {number}", width - 2 * MARGIN)
         draw.text((MARGIN, top), label, theme.TEXT, font)
         top += line
@@ -95,7 +95,7 @@ def _require_videos(videos: Sequence[Tensor]) -> None:
             )
 
 
-def _labels_of(labels: Sequence[str], count: int) -> list[str]:
+def _label_videos(labels: Sequence[str], count: int) -> list[str]:
     """Return a label for each of `count` videos."""
     if not labels:
         return [f"video {number}" for number in range(1, count + 1)]
@@ -112,7 +112,7 @@ def _labels_of(labels: Sequence[str], count: int) -> list[str]:
     return [f"{label} ({number})" for label in labels for number in range(1, each + 1)]
 
 
-def _row_of_frames(video: Tensor, columns: int, width: int) -> list[Image]:
+def _scale_frames(video: Tensor, columns: int, width: int) -> list[Image]:
     """Return frames at equal distances, from the first to the last."""
     from PIL import Image
 
