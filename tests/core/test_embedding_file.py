@@ -1,4 +1,4 @@
-"""Embeddings in files: what goes in comes out to the last bit, and nothing else is taken for one."""
+"""Embeddings in files: exact to the last bit, and errors for every other file."""
 
 import json
 
@@ -21,7 +21,7 @@ def values(dtype=torch.float32, rows=8, width=6):
 
 
 def full(dtype=torch.float32):
-    """An embedding with everything that may belong to it."""
+    """Return an embedding with all optional parts."""
     mask = torch.tensor([[1, 1, 1, 0, 0, 0, 0, 0]])
     return SavedEmbedding(values(dtype), 3, "a 虎\nin „words“", values(dtype)[:1], mask, MIXTURES, "0.1.0")
 
@@ -33,7 +33,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def rewrite(file):
-    """Writes a whole file again with some tensors and metadata changed; None takes one away."""
+    """Return a function that rewrites a file with some tensors and metadata changed; None removes them."""
     save_embedding(file, full())
 
     def rewrite(tensors=None, **metadata):
@@ -169,6 +169,6 @@ class TestWhatIsRefused:
 
 
 def changed_about(file, **changes):
-    """The words of a file, changed."""
+    """Return the metadata of a file, changed."""
     with safe_open(file, framework="pt") as content:
         return json.dumps(json.loads(content.metadata()["about"]) | changes)

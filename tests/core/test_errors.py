@@ -1,4 +1,4 @@
-"""The one exception type: what its message says, and that one `except` catches every child."""
+"""Exceptions: their messages, their way between processes, and one `except` for all of them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ CHILDREN = (EmbeddingError, ModelFolderError, PromptError, SamplingError)
 
 
 class CallersError(PromptError):
-    """A child that another module defines."""
+    """Child that another module defines."""
 
     class InnerError(EmbeddingError):
-        """A child inside a class."""
+        """Child inside a class."""
 
 
 def test_message_has_argument_expected_got_and_hint():

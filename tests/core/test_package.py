@@ -1,4 +1,4 @@
-"""The package as a whole: what it exports, what importing it costs, and that its examples and requirements are true."""
+"""The package as a whole: its public names, the cost of its import, its examples and its requirements."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class TestPublicNames:
 
 
 class TestImport:
-    """In a fresh interpreter, from a neutral folder: nothing that is heavy, nothing of a host."""
+    """Import in a fresh interpreter, from a neutral folder: nothing heavy, and nothing of ComfyUI."""
 
     @staticmethod
     def loaded_by(statement: str, folder: Path) -> set[str]:

@@ -15,7 +15,7 @@ from richspace_core.cogvideox.folder import CogVideoXFolder
 
 @pytest.fixture(scope="module")
 def model_of(tiny_folder):
-    """Gives a kind of tiny model, loaded once, with a positive and a negative embedding that it reads."""
+    """Return a function from a kind to its tiny model, loaded once, with a positive and a negative embedding."""
 
     @cache
     def model(kind):
@@ -34,5 +34,5 @@ def model_of(tiny_folder):
 
 @pytest.fixture
 def model(model_of):
-    """The 2B-like one."""
+    """Return the 2B-like model."""
     return model_of("2b")

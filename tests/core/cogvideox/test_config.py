@@ -1,4 +1,4 @@
-"""Configuration of a CogVideoX: the rules that follow from it, its defaults, and values of another type."""
+"""CogVideoX configuration: the rules that follow from it, its defaults, and values of the wrong type."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from richspace_core.cogvideox.config import (
 
 
 def rules(transformer=None, vae=None, scheduler=None):
-    """A folder of which only the configurations matter."""
+    """Return the configuration of a folder."""
     transformer = {"sample_width": 90, "sample_height": 60, "sample_frames": 49, "patch_size": 2} | (transformer or {})
     vae = {"block_out_channels": [128, 256, 256, 512], "temporal_compression_ratio": 4} | (vae or {})
     return CogVideoXConfig.parse("rules", transformer, vae, scheduler or {})
@@ -103,7 +103,7 @@ TABLE_OF_1_5 = {"patch_size_t": 2, "sample_width": 300, "sample_height": 300, "s
 
 
 class TestSizeOf15:
-    """CogVideoX 1.5 notes its largest table of positions where 1.0 notes its own size."""
+    """CogVideoX 1.5 has its largest table of positions where 1.0 has its own size."""
 
     def test_own_size_is_the_published_one(self):
         assert rules(TABLE_OF_1_5).video_size() == VideoSize(1360, 768, 81)

@@ -1,4 +1,4 @@
-"""Decoding against diffusers' own pipeline, bit for bit, and what is said when it cannot be done."""
+"""Decoding against diffusers' own pipeline, bit for bit, and its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A CogVideoX folder: its rules come from its own configuration, and a bad one is named before a weight is read."""
+"""CogVideoX folder: what it loads, and the errors of a bad folder before a weight is read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ every_part = pytest.mark.parametrize("part", WEIGHTS)
 
 @pytest.fixture
 def folder(tiny_folder, tmp_path) -> Path:
-    """A 2B-like folder to be spoilt."""
+    """Return a copy of the 2B-like folder that a test may damage."""
     return Path(shutil.copytree(tiny_folder("2b"), tmp_path / "model"))
 
 
@@ -46,7 +46,7 @@ def change_json(file: Path, **changes):
 
 
 def shard(folder: Path, part: str) -> Path:
-    """Split a part's weights in two files and an index, as the published 5B has them."""
+    """Split the weights of a part into two files and an index, as in the published 5B."""
     single = folder / part / WEIGHTS[part]
     weights = load_file(single)
     single.unlink()
@@ -389,7 +389,7 @@ class TestBadFolder:
 
 
 class Trap:
-    """Unpickling it makes a file."""
+    """Object that creates a file when it is unpickled."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker

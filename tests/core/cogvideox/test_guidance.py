@@ -1,4 +1,4 @@
-"""Schedules of guidance against the formulas written out."""
+"""Schedules of guidance against the formulas, written out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colours of latents: what a fit finds, what a file keeps, and the demo's own."""
+"""Preview colors of latents: the fit, the file, and the demo's own."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def known():
 
 
 def video_of(colours, latents):
-    """Pixels twice as high and wide and frames four times as many, of the very colours that latents have."""
+    """Return a video in the exact colors of its latents, twice as high and wide and with four times as many frames."""
     each = latents.movedim(1, -1) @ colours.weights + colours.bias  # [b, f, h, w, 3]
     large = each.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
     return torch.cat([large[:, :1], large[:, 1:].repeat_interleave(4, dim=1)], dim=1)

@@ -1,4 +1,4 @@
-"""Sampling against diffusers' own pipeline, bit for bit, and what is said when it cannot be done."""
+"""Sampling against diffusers' own pipeline, bit for bit, and its errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SCHEDULERS = {"DDIM": "CogVideoXDDIMScheduler", "DPM": "CogVideoXDPMScheduler"}
 
 @pytest.fixture
 def calls(model):
-    """Counts how often the denoiser of the 2B-like model runs during a test."""
+    """Count how often the denoiser of the 2B-like model runs during a test."""
     seen = []
     hook = model.transformer.register_forward_pre_hook(lambda *_: seen.append(1))
     yield seen
@@ -125,7 +125,7 @@ class TestSeeds:
 
 class TestCosineGuidance:
     def literal_loop(self, model, scale, steps):
-        """Algorithm 3 by hand: noise, then the denoiser and the scheduler, guided by CogVideoX's cosine of the step."""
+        """Run Algorithm 3 by hand: noise, then denoiser and scheduler, guided by CogVideoX's cosine of the step."""
         scheduler = model.folder.make_scheduler("DDIM")
         scheduler.set_timesteps(steps)
         latents = torch.randn(1, 3, 16, 4, 6, generator=torch.Generator().manual_seed(3))
@@ -157,7 +157,7 @@ class TestCosineGuidance:
 
 @pytest.fixture
 def clean_predictions(monkeypatch):
-    """DDIM's own predictions of the clean video, [1, f, c, h, w] for every step."""
+    """Collect DDIM's own predictions of the clean video, [1, f, c, h, w] for every step."""
     seen = []
     original = diffusers.CogVideoXDDIMScheduler.step
 

@@ -1,4 +1,4 @@
-"""Prompts to embeddings: the very ids and numbers of `CogVideoXPipeline.encode_prompt`, and what else is said."""
+"""Text encoding against `CogVideoXPipeline.encode_prompt`: ids, embeddings, lost words and errors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def text_encoder():
 
 @pytest.fixture
 def passes(text_encoder):
-    """Every batch of ids that the text encoder reads during the test."""
+    """Collect every batch of ids that the text encoder reads during the test."""
     seen = []
     hook = text_encoder.register_forward_hook(lambda _module, args, _output: seen.append(args[0].clone()))
     yield seen
@@ -186,7 +186,7 @@ SENTENCES = ("the tiger moves through the forest", "a zebra runs in the breeze",
 
 @pytest.fixture(scope="module")
 def pieces():
-    """A SentencePiece model with T5's special ids: padding 0, end of sequence 1, unknown 2."""
+    """Train a SentencePiece model with T5's special ids: padding 0, end of sequence 1, unknown 2."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(SENTENCES * 20),
@@ -204,7 +204,7 @@ def pieces():
 
 @pytest.fixture(scope="module")
 def published_tokenizer(pieces, tmp_path_factory):
-    """A tokenizer from a folder as CogVideoX is published: `spiece.model`, 100 sentinels, no `tokenizer.json`."""
+    """Load a tokenizer from a folder in the published form: `spiece.model`, 100 sentinels, no `tokenizer.json`."""
     path = tmp_path_factory.mktemp("published")
     folder = path / "tokenizer"
     folder.mkdir()
@@ -259,7 +259,7 @@ UNKNOWN_WORDS = {
 
 @pytest.fixture(scope="module")
 def closed_tokenizer(tmp_path_factory):
-    """A tokenizer that knows a few words and says so, loaded as the loader loads it."""
+    """Load a tokenizer with a closed vocabulary of a few words."""
     folder = tmp_path_factory.mktemp("closed")
     write_closed_tokenizer(folder / "tokenizer", WORDS)
     return CogVideoXFolder("folder", {}, {}, {}, folder).load_tokenizer()

@@ -1,4 +1,4 @@
-"""What a word is in every script, and which words a text encoder does not know."""
+"""Words in every script, and the words that a text encoder does not know."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One palette for everything that is drawn: no module has colors of its own, and the page has the same hues."""
+"""Palette of all pictures: no other module has its own colors, and the page has the same hues."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The choice of any finder: its rules, and its way to the plot, the page and the file under any name of its curves."""
+"""Choice of any finder: its rules, and its way to the plot, the page and the file."""
 
 import json
 
@@ -17,7 +17,7 @@ def values(*numbers):
 
 
 def find_brightest(brightness: torch.Tensor, *, parts: int = 0) -> Choice:
-    """A third finder: it has no guide, and curves that no other finder has."""
+    """Return the choice of a third finder, without a guide and with curves that no other finder has."""
     best = int(brightness.argmax()) + 1
     shares = tuple(Curve(f"third {number}", brightness / 3, derived=number > 1) for number in range(1, parts + 1))
     return Choice(
