@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _no_host_comes_in() -> Iterator[None]:
-    """Fail if a test of the core makes it import ComfyUI, which the tests of the nodes import in the same process later."""
+    """Fail if a test of the core makes it import ComfyUI. The tests of the nodes do so later in the same process."""
     before = "comfy" in sys.modules
     yield
     assert before or "comfy" not in sys.modules, "the core has imported the host"
@@ -24,7 +24,7 @@ def _no_host_comes_in() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kind], Path]:
-    """Return a function from a kind to the folder of its tiny model, saved once in the published form; copy it to change it."""
+    """Return a function from a kind to its tiny model in the published form, saved once. Copy it to change it."""
 
     @cache
     def folder(kind: Kind) -> Path:

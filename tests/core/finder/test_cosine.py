@@ -91,7 +91,7 @@ def total_score(a, b, guide, weights):
 
 
 def best_weight(a, b, guide):
-    """Return the share of A with the highest literal total score, to about 1e-7, by a dense grid narrowed four times."""
+    """Return the share of A with the highest literal total score, to about 1e-7, by a grid narrowed four times."""
     low, high = 0.0, 1.0
     for _ in range(5):
         weights = torch.linspace(low, high, 401, dtype=torch.float64)

@@ -48,7 +48,7 @@ def attention_in_loops(x, w_q, w_k, w_v):
 
 
 def convolution_in_loops(x, kernels, p, s):
-    """Compute the triple sum of Definition 5.5 with the paper's indices, which count from 1, on X bordered by p zeros."""
+    """Compute the triple sum of Definition 5.5 with indices that count from 1, on X bordered by p zeros."""
     h, w, c_in = x.shape
 
     def bordered(i, j, c):
