@@ -18,7 +18,7 @@ import pytest
 
 import richspace_core
 from richspace_core import metrics
-from richspace_core.cogvideox import sampling
+from richspace_core.cogvideox import decoding, sampling
 from richspace_core.cogvideox import t5 as encoding
 
 PACKAGE = Path(richspace_core.__file__).parent
@@ -114,7 +114,7 @@ FUNCTIONS = [
     encoding.encode_prompts,
     encoding.fit_tokens,
     sampling.sample_latents,
-    sampling.decode_latents,
+    decoding.decode_latents,
     *(getattr(metrics, name) for name in metrics.__all__ if name[0].islower()),
 ]
 
