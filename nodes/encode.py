@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from typing import Any, TypeAlias
 
 from ..richspace_core import PromptError, TextEmbedding
 from ..richspace_core.cogvideox.t5 import (
-    PromptCutWarning,
     TokenizedPrompt,
     encode_prompts,
     fit_tokens,
@@ -81,9 +79,7 @@ class RichSpaceT5Encode(io.ComfyNode):
 def _encode_with_t5(encoder: T5Encoder, text: str) -> _Encoded:
     require_known_words("text", text, encoder.tokenizer)
     module = encoder.text_encoder.loaded()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PromptCutWarning)  # the node's own warning says it
-        (encoded,) = encode_prompts([text], encoder.tokenizer, module, max_length=encoder.folder.text_length)
+    (encoded,) = encode_prompts([text], encoder.tokenizer, module, max_length=encoder.folder.text_length)
     embedding = TextEmbedding(host_memory.to_host(encoded.embedding.values), encoded.tokens.token_count)
     return make_conditioning(Prompt.encoded(embedding, text)), encoded.tokens, _unknown_words(text, encoder.tokenizer)
 

@@ -1,8 +1,8 @@
-"""RichSpace: find the text embedding between plain prompts that a text-to-video model can actually draw.
+"""RichSpace: the text embedding between plain prompts that a text-to-video model can actually draw.
 
-The library knows no ComfyUI. Importing it loads torch and nothing heavier; encoding prompts and sampling videos
-(`richspace_core.cogvideox`) import transformers and diffusers when they are used. `richspace_core.paper` has the
-paper's algorithms line by line.
+The library does not depend on ComfyUI. Importing it loads torch and nothing heavier: `richspace_core.cogvideox`, which
+encodes prompts and samples videos, imports transformers and diffusers when they are used. `richspace_core.paper` has
+the algorithms of the paper line by line.
 """
 
 from .embedding import TextEmbedding

@@ -1,4 +1,4 @@
-"""The text embedding: what every other part of the library takes and gives."""
+"""Text embedding: the type that every part of the library takes and returns."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .errors import EmbeddingError
 
 @dataclass(frozen=True, eq=False)
 class TextEmbedding:
-    """A prompt's embedding, padded to the encoder's length, and how many of its rows are the prompt's own.
+    """Embedding of a prompt, padded to the encoder's length, with the number of its real tokens.
 
     Args:
-        values: Floating point ``[n, d]``, finite; n tokens of width d. Kept as it is, never copied or changed.
-        token_count: Real tokens, end of sequence included; ``1 <= token_count <= n``.
+        values: Floating point ``[n, d]``, finite: n tokens of width d. It is neither copied nor changed.
+        token_count: Number of real tokens, end of sequence included; ``1 <= token_count <= n``.
 
     Raises:
-        EmbeddingError: If `values` is no floating point matrix, or `token_count` does not fit it.
+        EmbeddingError: If `values` is not a floating point matrix, or `token_count` does not fit it.
 
     Reference:
         RichSpace, Algorithm 1: ``E_t`` in R^{n x d} with ``n_ids`` real tokens.
@@ -54,7 +54,7 @@ class TextEmbedding:
 
 
 def describe(value: object) -> str:
-    """What a value is, in the words of an error message: dtype and shape of a tensor, else the type's name."""
+    """Describe a value for an error message: a tensor by its dtype and shape, anything else by its type."""
     if isinstance(value, Tensor):
         return f"{str(value.dtype).removeprefix('torch.')} of shape {list(value.shape)}"
     return type(value).__name__

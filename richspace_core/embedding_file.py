@@ -1,8 +1,8 @@
-"""An embedding in a file, with where it came from: a look that can be shared without its text encoder.
+"""Embeddings in files, with their origin: a look that can be shared without its text encoder.
 
-The file is plain safetensors. Its tensors are `embedding` and, where there are such, `pooled_output` and
-`attention_mask`, all to the last bit. Its metadata are the version of this format under `richspace_embedding`, and
-under `about` a JSON object with the rest of `SavedEmbedding`.
+The file is plain safetensors. Its tensors are `embedding` and, if there are any, `pooled_output` and `attention_mask`,
+exact to the last bit. Its metadata hold the version of the format under `richspace_embedding`, and the rest of
+`SavedEmbedding` as a JSON object under `about`.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from .finder.candidates import label
 from .finder.choice import Choice
 from .finder.geometry import require_index
 
-#: The newest version of the format that is known here, and the one that is written.
+#: Newest version of the format that can be read, and the version that is written.
 FORMAT_VERSION = 1
 
 _VERSION, _ABOUT = "richspace_embedding", "about"
 _EMBEDDING, _POOLED, _MASK = "embedding", "pooled_output", "attention_mask"
-_MIXTURE_KEYS = ("a", "b", "index", "steps")  # every other key of a mixture is the name of a curve
+_MIXTURE_KEYS = ("a", "b", "index", "steps")  # in the file, every other key of a mixture is the name of a curve
 
 
 @dataclass(frozen=True)
 class MixtureRecord:
-    """How two prompts were mixed: what a finder, or one stage of a chain, saw and took.
+    """Record of a mixture of two prompts, by a finder or by one stage of a chain.
 
     Args:
-        a: What the first prompt says.
-        b: What the second prompt says.
-        index: The candidate taken, 1..steps.
+        a: Text of the first prompt.
+        b: Text of the second prompt.
+        index: Candidate taken, 1..steps.
         steps: Number of candidates.
-        curves: What the finder saw: each curve's values, one for each candidate, by the curve's name.
+        curves: Curves of the finder by their names, with one value for each candidate.
 
     Raises:
-        EmbeddingError: If `index` is not one of the candidates.
+        EmbeddingError: If `index` is not one of the candidates, or a curve has the name of another part of the record.
     """
 
     a: str
@@ -61,28 +61,36 @@ class MixtureRecord:
             require_index(self.index, self.steps)
         except RichSpaceError as error:
             raise EmbeddingError(error.argument, expected=error.expected, got=error.got, hint=error.hint) from error
+        for name in self.curves:
+            if name in _MIXTURE_KEYS:
+                raise EmbeddingError(
+                    "curves",
+                    expected=f"names other than {', '.join(_MIXTURE_KEYS)}",
+                    got=name,
+                    hint="The file has other values under these names.",
+                )
 
     @property
     def summary(self) -> str:
-        """One line."""
+        """Candidate taken and texts of the prompts, in one line."""
         return f"{label(self.index, self.steps)} (A: {self.a}, B: {self.b})"
 
 
 @dataclass(frozen=True, eq=False)
 class SavedEmbedding:
-    """An embedding, what belongs to it, and where it came from.
+    """Content of an embedding's file.
 
     Args:
         values: Floating point ``[n, d]``, finite.
-        token_count: Real tokens, end of sequence included; None where they were not counted.
-        text: The prompt or the mixture in words, if it is known.
-        pooled_output: What some text encoders give beside the embedding; floating point, finite.
-        attention_mask: Which tokens count, ``[..., n]``.
-        mixtures: How it was mixed, one for each finder in order; none where that is not known.
-        pack_version: Version of this pack that saved it.
+        token_count: Number of real tokens, end of sequence included; None if they were not counted.
+        text: Prompt or mixture in words; empty if it is not known.
+        pooled_output: Second output of some text encoders; floating point, finite.
+        attention_mask: Mask of the tokens that count, ``[..., n]``.
+        mixtures: Records of the mixtures that made it, in order; empty if they are not known.
+        pack_version: Version of this pack that saved the file.
 
     Raises:
-        EmbeddingError: If a part has another form, does not fit the others, or is not finite.
+        EmbeddingError: If a part has the wrong form, does not fit the others, or is not finite.
     """
 
     values: Tensor
@@ -105,12 +113,12 @@ class SavedEmbedding:
 
     @property
     def embedding(self) -> TextEmbedding:
-        """The values with their token count; every row counts where tokens were not counted."""
+        """Values with their token count, which is the number of rows if tokens were not counted."""
         return TextEmbedding(self.values, len(self.values) if self.token_count is None else self.token_count)
 
     @property
     def summary(self) -> str:
-        """What it is and where it came from, a few lines for people."""
+        """Description for people, a few lines: text, mixtures, size and version."""
         rows, width = self.values.shape
         count = "" if self.token_count is None else f", {self.token_count} of them the prompt's own"
         lines = [
@@ -123,11 +131,11 @@ class SavedEmbedding:
 
 
 def save_embedding(file: Path, saved: SavedEmbedding) -> None:
-    """Write an embedding to a file, whose folder exists.
+    """Write an embedding to a file.
 
     Args:
-        file: Where to; a file of that name is replaced.
-        saved: What to write.
+        file: File to write, in a folder that exists; a file of that name is replaced.
+        saved: Content to write.
     """
     from safetensors.torch import save_file
 
@@ -149,14 +157,14 @@ def load_embedding(file: Path) -> SavedEmbedding:
     """Read an embedding that `save_embedding` has written.
 
     Args:
-        file: The file.
+        file: File to read.
 
     Returns:
-        What was saved, to the last bit, on the CPU.
+        The saved content, exact to the last bit, on the CPU.
 
     Raises:
-        EmbeddingError: If the file is damaged, is something else, was written by a newer version of this pack, or
-            holds values that are not finite; the message names the file.
+        EmbeddingError: If the file is damaged, of another kind, written by a newer version of this pack, or holds
+            values that are not finite; the message names the file.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -165,14 +173,14 @@ def load_embedding(file: Path) -> SavedEmbedding:
             metadata = content.metadata() or {}
             _require_format(file, metadata, list(content.keys()))
             tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a mapping
-        return _put_together(tensors, json.loads(metadata[_ABOUT]))
+        return _parse_content(tensors, json.loads(metadata[_ABOUT]))
     except EmbeddingError as error:
         raise (error if error.argument == file.name else error.within(file.name)) from error
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise EmbeddingError(
             file.name,
-            expected="a whole file of RichSpace Save Embedding",
-            got=f"a damaged one ({error})",
+            expected="a complete file of RichSpace Save Embedding",
+            got=f"a damaged file ({error})",
             hint="Delete it, and save or download it again.",
         ) from error
 
@@ -185,19 +193,19 @@ def _require_format(file: Path, metadata: Mapping[str, str], names: list[str]) -
             file.name,
             expected="a file of RichSpace Save Embedding",
             got=f"another kind of safetensors file, with {shown or 'nothing in it'}",
-            hint="Models, LoRAs and textual inversions have loaders of their own.",
+            hint="Models, LoRAs and textual inversions have their own loaders.",
         )
     if int(version) > FORMAT_VERSION:
         raise EmbeddingError(
             file.name,
             expected=f"a file of format {FORMAT_VERSION}",
-            got=f"one of format {version}, which a newer version of ComfyUI-RichSpace has saved",
+            got=f"a file of format {version}, saved by a newer version of ComfyUI-RichSpace",
             hint="Update ComfyUI-RichSpace.",
         )
 
 
-def _put_together(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> SavedEmbedding:
-    """What a file says; whatever is missing or has another form raises the errors of plain Python."""
+def _parse_content(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> SavedEmbedding:
+    """Return the content of a file; missing or malformed parts raise plain Python exceptions."""
     count = about["token_count"]
     return SavedEmbedding(
         values=tensors[_EMBEDDING],

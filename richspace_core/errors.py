@@ -1,7 +1,7 @@
-"""The one exception type of the library, and its few children.
+"""Exceptions of the library: one root, and a child for each kind of input.
 
-Every message has the same four parts, so that a person can act on it: which argument, what was expected,
-what came, and (where there is something to do) what to do.
+Every message has the same four parts, so that a person can act on it: the argument, what was expected, what came, and,
+where something can be done, what to do.
 
 Example:
     >>> raise RichSpaceError("steps", expected="an integer >= 1", got="0", hint="Use 30, as the paper does.")
@@ -13,7 +13,8 @@ Example:
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,18 +28,21 @@ class RichSpaceError(ValueError):
     """An input that cannot be used.
 
     Args:
-        argument: Name of the offending argument or input, as the caller knows it.
-        expected: What would have been accepted. Here and below, another argument's name stands in backticks.
+        argument: Name of the argument or input, as the caller knows it.
+        expected: What would have been accepted. Here and below, the name of another argument is in backticks.
         got: What came instead.
         hint: What to do about it; may be empty.
     """
 
-    # Python and ComfyUI write a class's module before its name, unless it is this one. ComfyUI's module names are
-    # paths on the user's disk, and a person who reads a message wants neither.
+    # Python and ComfyUI print a class's module before its name, except for this one. In ComfyUI the module's name is a
+    # path on the user's disk, which would stand before every message.
     __module__ = "builtins"
 
+    #: Name of the module that defines the class, for pickle.
+    _home: ClassVar[str] = __name__
+
     def __init_subclass__(cls) -> None:
-        cls.__module__ = RichSpaceError.__module__
+        cls._home, cls.__module__ = cls.__module__, RichSpaceError.__module__
 
     def __init__(self, argument: str, *, expected: str, got: str, hint: str = "") -> None:
         self.argument = argument
@@ -48,18 +52,18 @@ class RichSpaceError(ValueError):
         super().__init__(f"{argument}: expected {expected}, got {got}." + (f" {hint}" if hint else ""))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """The error travels between processes with its four parts."""
-        return _rebuild, (type(self).__name__, self.argument, self.expected, self.got, self.hint)
+        """Pickle the four parts, and the class by the module that defines it."""
+        return _rebuild, (self._home, type(self).__qualname__, self.argument, self.expected, self.got, self.hint)
 
     def within(self, where: str) -> Self:
-        """The same error, saying also in which part of a larger whole it occurred."""
+        """Return the same error, which also names the part of a larger whole where it occurred."""
         return type(self)(f"{where}, {self.argument}", expected=self.expected, got=self.got, hint=self.hint)
 
     def renamed(self, names: Mapping[str, str]) -> Self:
-        """Return the same error with its arguments under the names that the caller knows them by.
+        """Return the same error with its arguments under the names that the caller knows.
 
         Args:
-            names: An argument's name to the caller's; an argument that is not among them keeps its own.
+            names: The caller's name of each argument. An argument that is not among them keeps its name.
 
         Example:
             >>> error = RichSpaceError("stage 2, b", expected="an embedding unlike `a`", got="the same")
@@ -74,7 +78,7 @@ class RichSpaceError(ValueError):
 
 
 class EmbeddingError(RichSpaceError):
-    """Embeddings that cannot be mixed: shapes, token counts, values, or two prompts that are the same."""
+    """Embeddings that cannot be mixed: their shapes, token counts or values, or two prompts that are equal."""
 
 
 class PromptError(RichSpaceError):
@@ -86,9 +90,13 @@ class ModelFolderError(RichSpaceError):
 
 
 class SamplingError(RichSpaceError):
-    """A video that the model cannot make: size, frames, steps, guidance."""
+    """A video that the model cannot make: its size, frames, steps or guidance."""
 
 
-def _rebuild(kind: str, argument: str, expected: str, got: str, hint: str) -> RichSpaceError:
-    error: type[RichSpaceError] = globals()[kind]  # their `__module__` says nothing of where they are
-    return error(argument, expected=expected, got=got, hint=hint)
+def _rebuild(module: str, name: str, argument: str, expected: str, got: str, hint: str) -> RichSpaceError:
+    """Return the error of the class `name` of a module, as pickle finds a class."""
+    kind: Any = import_module(module)
+    for part in name.split("."):
+        kind = getattr(kind, part)
+    error: RichSpaceError = kind(argument, expected=expected, got=got, hint=hint)
+    return error

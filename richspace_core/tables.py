@@ -1,19 +1,5 @@
-"""Rows of texts as a table in Markdown."""
+"""The former name of `richspace_core.markdown`."""
 
-from __future__ import annotations
+from .markdown import markdown_table
 
-from collections.abc import Iterable, Sequence
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; every column but the first is aligned to the right.
-
-    Example:
-        >>> print(markdown_table(["name", "index"], [["Tiger+Zebra", "14"]]))
-        | name | index |
-        | :--- | ---: |
-        | Tiger+Zebra | 14 |
-    """
-    rule = [":---", *["---:"] * (len(header) - 1)]
-    escaped = ([cell.replace("|", r"\|").replace("\n", " ") for cell in row] for row in rows)
-    return "\n".join(f"| {' | '.join(row)} |" for row in [header, rule, *escaped])
+__all__ = ["markdown_table"]

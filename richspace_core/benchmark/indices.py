@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..cogvideox.t5 import PromptCutWarning
 from ..embedding import TextEmbedding
 from ..errors import RichSpaceError
 from ..finder.cosine import ChainedInterpolation, OptimalInterpolation, find_optimal_chain
@@ -17,7 +16,7 @@ from ..tables import markdown_table
 from .mixtures import Mixture
 from .outputs import write_output
 from .tables import write_csv
-from .text_encoder import TextEncoder
+from .text_encoder import PromptCutWarning, TextEncoder
 
 INDEX_TABLE, INDEX_CSV = "index.md", "index.csv"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,10 @@ _HINT = (
 )
 
 
+class PromptCutWarning(UserWarning):
+    """A prompt that was longer than the model reads; the message names the lost words."""
+
+
 @dataclass(frozen=True, eq=False)
 class TextEncoder:
     """A T5 that is loaded, and its tokenizer.
@@ -44,6 +49,8 @@ class TextEncoder:
     def encode(self, prompt: str) -> TextEmbedding:
         """Encode one prompt, alone, so that its last bits do not depend on others; ``[length, d]`` on the CPU."""
         (encoded,) = encode_prompts([prompt], self.tokenizer, self.model, max_length=self.length)
+        if notice := encoded.tokens.cut_notice:
+            warnings.warn(notice, PromptCutWarning, stacklevel=2)
         return TextEmbedding(encoded.embedding.values.cpu(), encoded.embedding.token_count)
 
 

@@ -1,1 +1,1 @@
-"""CogVideoX as one model family: configuration, folders, text encoding, sampling and previews."""
+"""CogVideoX model family: configuration, folders, text encoding, sampling, decoding and previews."""

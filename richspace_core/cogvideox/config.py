@@ -1,8 +1,8 @@
-"""CogVideoX configuration, and the rules of size, frames, text length and noise schedule that follow from it.
+"""CogVideoX configuration, and the rules for size, frames, text length and noise schedule that follow from it.
 
 References:
-    `config.json` and `scheduler_config.json` as diffusers writes them. A value that a file leaves out has diffusers'
-    own default, which is the default of the field here.
+    `config.json` and `scheduler_config.json` as diffusers writes them. A value that is missing in a file has diffusers'
+    default, which is the default of the field.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ class VAEConfig:
 
 @dataclass(frozen=True)
 class SchedulerConfig:
-    """Configuration of the noise schedule, of either of CogVideoX's schedulers.
+    """Configuration of the noise schedule, for both schedulers of CogVideoX.
 
     Args:
-        class_name: Scheduler that the file names, or an empty text.
+        class_name: Class of the scheduler that the file names, or an empty text.
     """
 
     class_name: str = ""
@@ -98,7 +98,7 @@ class SchedulerConfig:
 
 @dataclass(frozen=True)
 class VideoSize:
-    """Pixels and frames of a video that a model can make."""
+    """Size of a video in pixels and frames."""
 
     width: int
     height: int
@@ -107,10 +107,10 @@ class VideoSize:
 
 @dataclass(frozen=True, eq=False)
 class CogVideoXConfig:
-    """A text-to-video CogVideoX's configurations, as diffusers writes them.
+    """Configuration of a text-to-video CogVideoX, as diffusers writes it.
 
     Args:
-        name: What to call it in messages.
+        name: Name of the model in messages.
         transformer: Configuration of the denoiser.
         vae: Configuration of the video autoencoder.
         scheduler: Configuration of the noise schedule.
@@ -128,7 +128,7 @@ class CogVideoXConfig:
         """Parse the contents of the three files.
 
         Raises:
-            ModelFolderError: If a value has another type than diffusers writes; the message names the file.
+            ModelFolderError: If a value does not have the type that diffusers writes; the message names the file.
         """
         return cls(
             name,
@@ -139,7 +139,7 @@ class CogVideoXConfig:
 
     @property
     def text_length(self) -> int:
-        """Tokens that the model reads, padding included (226 for the published models)."""
+        """Number of tokens that the model reads, padding included (226 for the published models)."""
         return self.transformer.max_text_seq_length
 
     @property
@@ -149,47 +149,47 @@ class CogVideoXConfig:
 
     @property
     def scaling_factor(self) -> float:
-        """What the denoiser's latents are divided by before the autoencoder reads them."""
+        """Divisor of the denoiser's latents before the autoencoder reads them."""
         return self.vae.scaling_factor
 
     @property
     def spatial_ratio(self) -> int:
-        """Pixels for each latent element, along width and height."""
+        """Number of pixels for each latent element, along width and height."""
         return int(2 ** (len(self.vae.block_out_channels) - 1))
 
     @property
     def temporal_ratio(self) -> int:
-        """Frames for each latent frame."""
+        """Number of frames for each latent frame."""
         return self.vae.temporal_compression_ratio
 
     @property
     def patch_frames(self) -> int:
-        """Latent frames that one patch spans: 1 for CogVideoX 1.0, 2 for 1.5."""
+        """Number of latent frames in one patch: 1 for CogVideoX 1.0, 2 for 1.5."""
         return self.transformer.patch_size_t or 1
 
     @property
     def rotary(self) -> bool:
-        """Whether attention turns queries and keys by their positions (5B, 1.5), or sines are added to patches (2B)."""
+        """True for rotary position embeddings in attention (5B, 1.5), False for sines added to the patches (2B)."""
         return self.transformer.use_rotary_positional_embeddings
 
     @property
     def size_step(self) -> int:
-        """Width and height are multiples of this (16 for the published models)."""
+        """Number that width and height are multiples of (16 for the published models)."""
         return self.spatial_ratio * self.transformer.patch_size
 
     @property
     def frame_step(self) -> int:
-        """Frame counts are one more than a multiple of this (8 for the published models).
+        """Number that frame counts are one more than a multiple of (8 for the published models).
 
-        The autoencoder decodes latent frames two at a time and the first one alone, so their number is odd.
+        The autoencoder decodes the first latent frame alone and the others two at a time, so their number is odd.
         """
         return 2 * self.temporal_ratio
 
     def video_size(self, *, width: int = 0, height: int = 0, frames: int = 0) -> VideoSize:
-        """The size to make: 0 means the model's own.
+        """Return the size of a video, where 0 means the model's own.
 
         Raises:
-            SamplingError: If the model cannot make a video of this size; the message names the nearest ones.
+            SamplingError: If the model cannot make a video of this size; the message names the nearest sizes.
         """
         own_width, own_height = self._own_size
         size = VideoSize(width or own_width, height or own_height, frames or self.transformer.sample_frames)
@@ -210,41 +210,41 @@ class CogVideoXConfig:
     def _own_size(self) -> tuple[int, int]:
         if self.patch_frames == 1:
             return self._sample_size
-        # CogVideoX 1.5 notes the largest table of positions there (2400 x 2400), not the size that it was made for.
+        # In CogVideoX 1.5 this is the largest table of positions (2400 x 2400), not the size of the training videos.
         return min(self._sample_size[0], _SIZE_OF_1_5[0]), min(self._sample_size[1], _SIZE_OF_1_5[1])
 
     def latent_frames(self, frames: int) -> int:
-        """Latent frames of a video of `frames` frames."""
+        """Return the number of latent frames of a video with `frames` frames."""
         return (frames - 1) // self.temporal_ratio + 1
 
     def sampling_memory(self, size: VideoSize, dtype: torch.dtype) -> int:
-        """Bytes that a denoising step needs beside the weights, roughly: sixteen times the hidden states.
+        """Estimate the bytes that a denoising step needs in addition to the weights: sixteen times the hidden states.
 
-        The hidden states, their normalised copy, queries, keys, values, and the feed-forward's four and four times
-        wider ones stand side by side, for the positive and the negative prompt at once.
+        In memory at the same time are the hidden states, their normalized copy, queries, keys and values, and the two
+        feed-forward activations, which are four times wider; all of them for the positive and the negative prompt.
         """
         patch = self.size_step
         patches = (size.width // patch) * (size.height // patch) * self.latent_frames(size.frames) // self.patch_frames
         return 2 * 16 * (patches + self.text_length) * self.transformer.width * dtype.itemsize
 
     def decoding_memory(self, width: int, height: int, dtype: torch.dtype, *, tiled: bool) -> int:
-        """Bytes that decoding needs beside the weights, roughly.
+        """Estimate the bytes that decoding needs in addition to the weights.
 
-        Twenty-four convolutions' inputs at full resolution for one group of frames, as diffusers' own comment in
-        `AutoencoderKLCogVideoX.tiled_decode` counts them; tiles are half as wide and half as high.
+        They are the inputs of twenty-four convolutions at full resolution for one group of frames, as diffusers' own
+        comment in `AutoencoderKLCogVideoX.tiled_decode` counts them. Tiles are half as wide and half as high.
         """
         channels = self.vae.block_out_channels[0]
         whole = 24 * channels * (self.frame_step + 1) * width * height * dtype.itemsize
         return whole // 4 if tiled else whole
 
     def make_scheduler(self, name: SchedulerName = "auto") -> Any:
-        """Make a fresh scheduler from the folder's own noise schedule.
+        """Make a scheduler from the folder's own noise schedule.
 
         Args:
-            name: DDIM, DPM, or auto for the one that the folder names.
+            name: DDIM, DPM, or auto for the scheduler that the folder names.
 
         Raises:
-            SamplingError: If the name is unknown, or the folder names a scheduler that is neither.
+            SamplingError: If the name is unknown, or the folder names a scheduler of another kind.
         """
         import diffusers
 
@@ -262,15 +262,15 @@ class CogVideoXConfig:
 
 
 def parse_part(kind: type[PartConfig], where: str, content: Mapping[str, Any]) -> PartConfig:
-    """Parse a part's configuration, of which keys without a field here are ignored.
+    """Parse the configuration of a part; keys without a field are ignored.
 
     Args:
         kind: Dataclass of the part's configuration.
-        where: Name of the part for error messages.
+        where: Name of the part in error messages.
         content: Content of the JSON file.
 
     Raises:
-        ModelFolderError: If a value has another type than diffusers writes.
+        ModelFolderError: If a value does not have the type that diffusers writes.
     """
     types = get_type_hints(kind)
     values = {"class_name" if key == "_class_name" else key: value for key, value in content.items()}
@@ -279,7 +279,7 @@ def parse_part(kind: type[PartConfig], where: str, content: Mapping[str, Any]) -
 
 
 def _parse_value(where: str, name: str, kind: Any, value: Any) -> Any:
-    """Return a value as `kind` says: a plain type, a tuple of one, or either of those or None."""
+    """Return a value in the type `kind`: a plain type, a tuple of a plain type, or either of these or None."""
     choices = get_args(kind) if type(None) in get_args(kind) else (kind,)
     for choice in choices:
         if (item := next(iter(get_args(choice)), None)) is not None:

@@ -1,6 +1,6 @@
-"""Fit how a live preview draws a model's latents, and keep that in the model's folder.
+"""Command that fits the preview colors of a CogVideoX folder's latents and saves them in the folder.
 
-From the command line: `python -m richspace_core.cogvideox.fit_latent_preview ComfyUI/models/diffusers/CogVideoX-2b`
+Example: `python -m richspace_core.cogvideox.fit_latent_preview ComfyUI/models/diffusers/CogVideoX-2b`
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from .latent_preview import encode_videos, fit_to_calibration_picture
 
 
 def main() -> None:
-    """Fit the colours of the folder that the command line names, and write them there."""
-    parser = argparse.ArgumentParser(description="Fit how a live preview draws a CogVideoX folder's latents.")
-    parser.add_argument("folder", type=Path, help="with model_index.json")
+    """Fit the preview colors of the folder that the command line names, and save them in it."""
+    parser = argparse.ArgumentParser(
+        description="Fit the colors of the live preview to a CogVideoX folder, and save them in it."
+    )
+    parser.add_argument("folder", type=Path, help="folder with model_index.json")
     try:
         folder = CogVideoXFolder.open(parser.parse_args().folder)
         encode = partial(encode_videos, folder.load("vae", torch.float32))

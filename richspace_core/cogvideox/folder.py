@@ -1,7 +1,7 @@
-"""A CogVideoX folder as diffusers saves it: what it holds, checked before a byte of its weights is read.
+"""CogVideoX folder as diffusers saves it, which is checked before any of its weights are read.
 
-Only safetensors are ever opened. Every rule about size, frames, text length and number type is read from the
-folder's own configuration, never guessed from its name.
+Only safetensors are opened. The rules for size, frames, text length and floating point type come from the folder's own
+configuration and are never guessed from its name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .latent_preview import LatentColours
 
 Part = Literal["transformer", "vae", "text_encoder"]
 
-#: Beside the autoencoder's weights: how to draw its latents.
+#: File next to the autoencoder's weights, with the colors that a preview draws its latents in.
 LATENT_PREVIEW = "latent_preview.json"
 
 _PIPELINE = "CogVideoXPipeline"
@@ -34,10 +34,10 @@ _PUBLISHED = "Download the whole repository of a text-to-video CogVideoX, such a
 
 @dataclass(frozen=True, eq=False)
 class CogVideoXFolder(CogVideoXConfig):
-    """A complete text-to-video CogVideoX in safetensors. Open one with `CogVideoXFolder.open`.
+    """Complete text-to-video CogVideoX in safetensors, opened with `CogVideoXFolder.open`.
 
     Args:
-        path: The folder, with `model_index.json` in it.
+        path: Folder that holds `model_index.json`.
     """
 
     path: Path
@@ -47,14 +47,14 @@ class CogVideoXFolder(CogVideoXConfig):
         """Check a folder and read its configurations; no weights are loaded.
 
         Args:
-            path: The folder that holds `model_index.json`.
+            path: Folder that holds `model_index.json`.
 
         Returns:
             The checked folder.
 
         Raises:
-            ModelFolderError: If it is no text-to-video CogVideoX, a part is missing, a weight file is missing,
-                truncated or pickled.
+            ModelFolderError: If the folder is not a text-to-video CogVideoX, a part is missing, or a weight file is
+                missing, truncated or pickled.
         """
         index = _read_json(path / "model_index.json")
         if index.get("_class_name") != _PIPELINE:
@@ -66,7 +66,7 @@ class CogVideoXFolder(CogVideoXConfig):
             )
         configs = {part: _read_json(path / part / "config.json") for part in _CLASSES}
         for part, config in configs.items():
-            # diffusers names a part's class in one way, transformers in the other.
+            # diffusers writes the class of a part under the first key, transformers under the second.
             named = config.get("_class_name") or next(iter(config.get("architectures") or []), None)
             if named != _CLASSES[part]:
                 raise ModelFolderError(f"{path.name}/{part}", expected=_CLASSES[part], got=str(named), hint=_PUBLISHED)
@@ -78,22 +78,22 @@ class CogVideoXFolder(CogVideoXConfig):
         return cls(parsed.name, parsed.transformer, parsed.vae, parsed.scheduler, path)
 
     def weight_files(self, part: Part) -> list[Path]:
-        """The safetensors files of a part, every shard of them."""
+        """Return the safetensors files of a part, with all shards."""
         return _weight_files(self.path / part)
 
     def stored_dtype(self, part: Part) -> torch.dtype:
-        """The floating point type that the part's weights were saved in, which is the one it was made for."""
+        """Return the floating point type of a part's saved weights."""
         return _stored_dtype(self.weight_files(part)[0])
 
     def load(self, part: Part, dtype: torch.dtype) -> torch.nn.Module:
-        """Load one part's weights on the CPU, ready for inference.
+        """Load the weights of a part on the CPU, ready for inference.
 
         Args:
-            part: Which part.
-            dtype: Floating point type to hold the weights in.
+            part: Part to load.
+            dtype: Floating point type of the loaded weights.
 
         Raises:
-            ModelFolderError: If the file lacks weights that the model needs, or holds some of another shape.
+            ModelFolderError: If a weight that the model needs is missing or has the wrong shape.
         """
         if part == "text_encoder":
             import transformers as library
@@ -107,7 +107,7 @@ class CogVideoXFolder(CogVideoXConfig):
                 use_safetensors=True,
                 output_loading_info=True,
             )
-        except (RuntimeError, ValueError) as error:  # what the two libraries raise at a weight of another shape
+        except (RuntimeError, ValueError) as error:  # what the two libraries raise for a weight of the wrong shape
             raise self.misfit(part, f"an error when loading them ({str(error)[:200]})") from error
         missing = sorted(report["missing_keys"])
         if missing:
@@ -117,7 +117,7 @@ class CogVideoXFolder(CogVideoXConfig):
         return module
 
     def misfit(self, part: Part, got: str) -> ModelFolderError:
-        """The error to raise when a part's weights are not those of its model."""
+        """Return the error for weights of a part that do not fit its configuration."""
         return ModelFolderError(
             f"{self.path.name}/{part}",
             expected="weights that fit the part's config.json",
@@ -126,15 +126,15 @@ class CogVideoXFolder(CogVideoXConfig):
         )
 
     def latent_colours(self) -> LatentColours | None:
-        """How to draw the model's latents in a preview, if the folder keeps it.
+        """Return the colors of the model's latents in a preview, or None if the folder does not have them.
 
         Raises:
-            ModelFolderError: If the file holds something else.
+            ModelFolderError: If the file has the wrong content.
         """
         return LatentColours.read(self.path / "vae" / LATENT_PREVIEW, channels=self.vae.latent_channels)
 
     def load_tokenizer(self) -> Any:
-        """Load the T5 tokenizer, from `tokenizer.json` or from the published folders' `spiece.model`.
+        """Load the T5 tokenizer from `tokenizer.json`, or from `spiece.model` as in the published folders.
 
         Raises:
             ModelFolderError: If its files are damaged.
@@ -143,7 +143,7 @@ class CogVideoXFolder(CogVideoXConfig):
 
         try:
             return AutoTokenizer.from_pretrained(self.path / "tokenizer", local_files_only=True)
-        except Exception as error:  # sentencepiece's, protobuf's and tokenizers' errors share no base
+        except Exception as error:  # the errors of sentencepiece, protobuf and tokenizers have no common base
             raise ModelFolderError(
                 f"{self.path.name}/tokenizer",
                 expected="a T5 tokenizer",
@@ -153,9 +153,9 @@ class CogVideoXFolder(CogVideoXConfig):
 
 
 def may_be_cogvideox(path: Path) -> bool:
-    """Whether a folder's `model_index.json` names a CogVideoX of any kind, or cannot be read.
+    """Return True if a folder's `model_index.json` names a CogVideoX of any kind, or cannot be read.
 
-    A true answer does not promise a folder that can be used: `CogVideoXFolder.open` says what is wrong with it.
+    Such a folder may still be unusable; `CogVideoXFolder.open` says what is wrong with it.
     """
     try:
         return str(_read_json(path / "model_index.json").get("_class_name")).startswith("CogVideoX")
@@ -179,7 +179,7 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 
 def _weight_files(part: Path) -> list[Path]:
-    """The safetensors files of a part, every shard that its index names."""
+    """Return the safetensors files of a part, with every shard that its index names."""
     stem = "model" if part.name == "text_encoder" else "diffusion_pytorch_model"
     single, index = part / f"{stem}.safetensors", part / f"{stem}.safetensors.index.json"
     if single.is_file():
@@ -209,7 +209,7 @@ def _weight_files(part: Path) -> list[Path]:
 
 
 def _stored_dtype(file: Path) -> torch.dtype:
-    """The number type of a safetensors file's weights; opening it also checks that it is whole."""
+    """Return the floating point type of a safetensors file's weights, and raise if the file is not complete."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -218,8 +218,8 @@ def _stored_dtype(file: Path) -> torch.dtype:
     except (SafetensorError, OSError) as error:
         raise ModelFolderError(
             f"{file.parent.name}/{file.name}",
-            expected="a whole safetensors file",
-            got=f"a damaged or truncated one of {file.stat().st_size:,} bytes",
+            expected="a complete safetensors file",
+            got=f"a damaged or truncated file of {file.stat().st_size:,} bytes",
             hint="Delete it and download it again.",
         ) from error
     known = [_DTYPES[name] for name in ("BF16", "F16", "F32", "F64") if name in stored]

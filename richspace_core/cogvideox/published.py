@@ -1,8 +1,8 @@
-"""The configurations of the published text-to-video CogVideoX, for weights that come without them.
+"""Configurations of the published text-to-video CogVideoX models, for weights that come without them.
 
 References:
-    The `config.json` and `scheduler_config.json` of CogVideoX-2b, CogVideoX-5b and CogVideoX1.5-5B. What is left out
-    there or here has diffusers' own default.
+    `config.json` and `scheduler_config.json` of CogVideoX-2b, CogVideoX-5b and CogVideoX1.5-5B. A value that is missing
+    there or here has diffusers' default.
 """
 
 from __future__ import annotations
@@ -26,4 +26,4 @@ PUBLISHED = (
     CogVideoXConfig("CogVideoX-5B", _5B, VAEConfig(scaling_factor=0.7), _DPM_OF_5B),
     CogVideoXConfig("CogVideoX1.5-5B", _1_5, VAEConfig(scaling_factor=0.7), _DPM_OF_5B),
 )
-"""Every text-to-video CogVideoX that its authors have published."""
+"""All text-to-video CogVideoX models that their authors have published."""

@@ -1,12 +1,11 @@
-"""Prompts to text embeddings, with a transformers T5 and its tokenizer.
+"""Text encoding of prompts with a transformers T5 and its tokenizer.
 
-The ids and the embedding are those of diffusers' `CogVideoXPipeline.encode_prompt`: padded to the model's length, cut
-to it, no attention mask, parentheses and everything else taken literally.
+The ids and the embedding are those of diffusers' `CogVideoXPipeline.encode_prompt`: padded or cut to the model's
+length, without an attention mask, and with parentheses and everything else taken literally.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,19 +18,15 @@ from ..errors import PromptError
 _WORD_START = "\u2581"  # SentencePiece's mark of a word's first piece, which looks like an underscore
 
 
-class PromptCutWarning(UserWarning):
-    """A prompt was longer than the model reads; the message names the lost words."""
-
-
 @dataclass(frozen=True)
 class TokenizedPrompt:
-    """A prompt's token ids, padded and cut to the model's length.
+    """A prompt's token ids, padded or cut to the model's length.
 
     Args:
-        ids: As many ids as the length asked for, padding included.
-        token_count: How many of them are the prompt's own, end of sequence included.
-        total_tokens: How many the whole prompt has, before it was cut.
-        lost_words: What did not fit, or nothing.
+        ids: Token ids, padding included, as many as the model reads.
+        token_count: Number of ids that are the prompt's own, end of sequence included.
+        total_tokens: Number of tokens of the whole prompt, before it was cut.
+        lost_words: Words that were cut off, or an empty text.
     """
 
     ids: tuple[int, ...]
@@ -39,14 +34,29 @@ class TokenizedPrompt:
     total_tokens: int
     lost_words: str
 
+    @property
+    def cut_notice(self) -> str:
+        """Sentence that names the lost words, or an empty text.
+
+        Example:
+            >>> TokenizedPrompt((5, 6, 1), token_count=3, total_tokens=4, lost_words="zebra").cut_notice
+            'The prompt has 4 tokens and the model reads 3. These words were lost: "zebra". Shorten the prompt.'
+        """
+        if not self.lost_words:
+            return ""
+        return (
+            f"The prompt has {self.total_tokens} tokens and the model reads {self.token_count}. "
+            f'These words were lost: "{self.lost_words}". Shorten the prompt.'
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class EncodedPrompt:
-    """A prompt's embedding, and what became of its words.
+    """A prompt with its token ids and its embedding.
 
     Args:
-        text: The prompt as it was given.
-        tokens: Its token ids.
+        text: Prompt as it was given.
+        tokens: Token ids, and the words that did not fit.
         embedding: ``[n, d]`` in the encoder's dtype on the encoder's device.
     """
 
@@ -61,13 +71,13 @@ def fit_tokens(
     """Pad a prompt's ids to the model's length, or cut them to it and keep the end of sequence.
 
     Args:
-        ids: The whole prompt's ids, the end of sequence last.
-        max_length: Tokens that the model reads, end of sequence included.
+        ids: Ids of the whole prompt, the end of sequence last.
+        max_length: Number of tokens that the model reads, end of sequence included.
         pad_token: Id of the padding.
         decode: Turns ids back into words, to name those that are lost.
 
     Returns:
-        Ids of exactly `max_length`; `lost_words` says what was cut.
+        Exactly `max_length` ids, and the words that were cut off.
 
     Example:
         >>> fit_tokens([5, 6, 7, 1], max_length=3, pad_token=0, decode=str)
@@ -80,31 +90,20 @@ def fit_tokens(
     return TokenizedPrompt((*kept, *padding), len(kept), len(ids), decode(lost).strip() if lost else "")
 
 
-def warn_if_cut(tokens: TokenizedPrompt) -> None:
-    """Warn, with the lost words, if a prompt did not fit."""
-    if tokens.lost_words:
-        warnings.warn(
-            f"The prompt has {tokens.total_tokens} tokens and the model reads {tokens.token_count}. "
-            f'These words were lost: "{tokens.lost_words}". Shorten the prompt.',
-            PromptCutWarning,
-            stacklevel=3,
-        )
-
-
 def require_known_words(name: str, text: str, tokenizer: Any) -> None:
-    """Refuse words that a model of few words does not know.
+    """Raise a PromptError if a model with a closed vocabulary does not know every word.
 
-    A T5 reads any text; what it has no piece for becomes the unknown token, and diffusers goes on. A model that was
-    trained on a handful of words draws nonsense from that. Such a folder says `"closed_vocabulary": true` in its
-    `tokenizer_config.json`, and its pieces are whole words; with every other tokenizer any text is fine.
+    A T5 reads any text: characters without a piece become the unknown token. A model that was trained on a handful of
+    words draws nonsense from that token. The tokenizer of such a model has whole words as pieces and
+    `"closed_vocabulary": true` in its `tokenizer_config.json`. Every other tokenizer takes any text.
 
     Args:
-        name: What the caller calls the text.
-        text: Any prompt, also an empty one.
-        tokenizer: A transformers T5 tokenizer, or another, which then knows every word.
+        name: Name of the text in the error.
+        text: Any prompt, empty ones included.
+        tokenizer: A transformers tokenizer, or any other, which then takes any text.
 
     Raises:
-        PromptError: If a word is unknown; the message names all of them, and the words that are known.
+        PromptError: If a word is unknown; the message names the unknown words and all known words.
     """
     if not getattr(tokenizer, "init_kwargs", {}).get("closed_vocabulary", False):
         return
@@ -129,41 +128,34 @@ def encode_prompts(
     """Encode prompts with a T5 in one forward pass.
 
     Args:
-        prompts: At least one text; an empty one is the end of sequence alone, as a negative prompt often is.
+        prompts: At least one text. An empty text is the end of sequence alone, a usual negative prompt.
         tokenizer: A transformers T5 tokenizer.
-        text_encoder: A transformers `T5EncoderModel`, on the device it shall run on.
-        max_length: Tokens that the model reads (226 for CogVideoX), end of sequence included.
+        text_encoder: A transformers `T5EncoderModel` on the device to run on.
+        max_length: Number of tokens that the model reads (226 for CogVideoX), end of sequence included.
 
     Returns:
-        One result for each prompt, in order; embeddings ``[max_length, d]`` in the encoder's dtype and device.
+        One result for each prompt, in order, with embeddings ``[max_length, d]`` in the encoder's dtype and device.
+        `tokens.lost_words` of each names what did not fit.
 
     Raises:
-        PromptError: If there is no prompt, one is no text, or one has words that a model of few words does not know.
+        PromptError: If there is no prompt, a prompt is not a text, or a model with a closed vocabulary does not know
+            a word.
         EmbeddingError: If the encoder returns NaN or infinity.
 
-    Warns:
-        PromptCutWarning: For each prompt that does not fit, naming the lost words.
-
     Reference:
-        `diffusers.CogVideoXPipeline.encode_prompt`, whose ids and embeddings these are.
+        `diffusers.CogVideoXPipeline.encode_prompt`, which makes the same ids and embeddings.
     """
     if isinstance(prompts, str) or not prompts or not all(isinstance(prompt, str) for prompt in prompts):
         raise PromptError("prompts", expected="a list of at least one text", got=repr(prompts)[:80])
     for index, prompt in enumerate(prompts):
         require_known_words(f"prompts[{index}]", prompt, tokenizer)
     whole = tokenizer(list(prompts), verbose=False)["input_ids"]
-    tokenized = [
-        fit_tokens(ids, max_length=max_length, pad_token=tokenizer.pad_token_id, decode=tokenizer.decode)
-        for ids in whole
-    ]
-    for tokens in tokenized:
-        warn_if_cut(tokens)
+    pad_token, decode = tokenizer.pad_token_id, tokenizer.decode
+    tokenized = [fit_tokens(ids, max_length=max_length, pad_token=pad_token, decode=decode) for ids in whole]
     device = next(text_encoder.parameters()).device
     ids = torch.tensor([tokens.ids for tokens in tokenized], device=device)  # [b, n]
     with torch.inference_mode():
         values = text_encoder(ids)[0].to(text_encoder.dtype)  # [b, n, d]
     require_finite("text encoder output", values)
-    return [
-        EncodedPrompt(prompt, tokens, TextEmbedding(row, tokens.token_count))
-        for prompt, tokens, row in zip(prompts, tokenized, values, strict=True)
-    ]
+    embeddings = [TextEmbedding(row, tokens.token_count) for row, tokens in zip(values, tokenized, strict=True)]
+    return [EncodedPrompt(*each) for each in zip(prompts, tokenized, embeddings, strict=True)]

@@ -1,1 +1,1 @@
-"""Pictures that the pack draws: score plots, metric plots, contact sheets and comparisons."""
+"""Drawing of score plots, metric plots, contact sheets and comparisons."""

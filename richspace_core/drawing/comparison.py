@@ -1,4 +1,4 @@
-"""Several videos side by side with their scores: a contact sheet and the table below it, as a picture and as text."""
+"""Comparison of videos: a contact sheet with a table of their scores, as a picture and as text."""
 
 from __future__ import annotations
 
@@ -9,25 +9,30 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ..errors import RichSpaceError
-from ..tables import markdown_table
+from ..markdown import markdown_table
 from . import theme
-from .contact_sheet import MARGIN, letter_size, paint_contact_sheet, pixels_of
+from .contact_sheet import MARGIN, letter_size, paint_contact_sheet
 from .lettering import Lettering
+from .raster import image_to_tensor
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
-_LINE, _COLUMN, _FIGURES = 1.6, 8.5, 5  # in letters' sizes: a line's height, a column's width, and its figures'
+_LINE, _COLUMN, _FIGURES = (
+    1.6,
+    8.5,
+    5,
+)  # height of a line, width of a column and of its figures, in sizes of the letters
 
 
 @dataclass(frozen=True)
 class ScoreColumn:
-    """One metric of every video.
+    """Scores of every video by one metric.
 
     Args:
-        title: What the metric is called.
-        scores: One for each video.
+        title: Name of the metric.
+        scores: One score for each video.
     """
 
     title: str
@@ -35,23 +40,23 @@ class ScoreColumn:
 
     @property
     def cells(self) -> list[str]:
-        """The scores as they are written, with four decimals as in the paper's Table 1."""
+        """Scores as they are written, with four decimals as in the paper's Table 1."""
         return [f"{score:.4f}" for score in self.scores]
 
     @property
     def highest(self) -> list[bool]:
-        """Whether each is the highest, as written; none is where all are alike."""
+        """Marks of the highest scores, as they are written; no score is marked if all are equal."""
         cells = self.cells
         best = f"{max(self.scores):.4f}"
         return [cell == best and len({*cells}) > 1 for cell in cells]
 
 
 def name_videos(names: str, count: int) -> list[str]:
-    r"""A name for each of `count` videos.
+    r"""Return a name for each of `count` videos.
 
     Args:
-        names: One a line, in the videos' order. A video without one is called by its number; lines left over are not
-            used.
+        names: One name a line, in the order of the videos. A video without a name is called by its number; further
+            lines are ignored.
         count: Number of videos.
 
     Example:
@@ -64,14 +69,14 @@ def name_videos(names: str, count: int) -> list[str]:
 
 
 def score_table(names: Sequence[str], columns: Sequence[ScoreColumn]) -> str:
-    """The scores as a table in Markdown, the highest of each column in bold.
+    """Return the scores as a Markdown table, with the highest of each column in bold.
 
     Args:
-        names: One for each video.
-        columns: The metrics, each with a score for each video.
+        names: One name for each video.
+        columns: Metrics, with one score for each video.
 
     Raises:
-        RichSpaceError: If a metric's scores are not one for each video.
+        RichSpaceError: If a metric does not have one score for each video.
 
     Example:
         >>> print(score_table(["A", "B"], [ScoreColumn("flickering", (0.98, 0.99))]))
@@ -100,16 +105,16 @@ def draw_comparison(
 
     Args:
         videos: Float ``[frames, height, width, 3]`` in [0, 1] each, at least one.
-        names: One for each video.
-        columns: The metrics, each with a score for each video; the highest of each is marked.
-        frames: Frames of each video, at least 1.
+        names: One name for each video.
+        columns: Metrics, with one score for each video; the highest of each is marked.
+        frames: Number of frames of each video, at least 1.
         frame_width: Width of every frame in pixels.
 
     Returns:
         float32 ``[height, width, 3]`` in [0, 1], on the CPU.
 
     Raises:
-        RichSpaceError: If the names or the scores do not go with the videos, or one is no video.
+        RichSpaceError: If there is not one name and one score for each video, or one of them is not a video.
     """
     from PIL import Image
 
@@ -123,7 +128,7 @@ def draw_comparison(
     picture = Image.new("RGB", (width, strip.height + table.height), theme.GROUND)
     picture.paste(strip, (0, 0))
     picture.paste(table, (0, strip.height))
-    return pixels_of(picture)
+    return image_to_tensor(picture)
 
 
 def _paint_table(names: Sequence[str], columns: Sequence[ScoreColumn], width: int, size: int) -> Image:

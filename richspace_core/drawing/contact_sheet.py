@@ -1,8 +1,4 @@
-"""A contact sheet: a few frames of each of several videos, one labelled row a video, to compare them by eye.
-
-It is drawn in the colours and the lettering of the score plot, with the font that matplotlib ships, so every machine
-draws the same picture.
-"""
+"""Contact sheet: a few frames of each of several videos, one labeled row for each, to compare them by eye."""
 
 from __future__ import annotations
 
@@ -16,51 +12,52 @@ from ..embedding import describe
 from ..errors import RichSpaceError
 from . import theme
 from .lettering import Lettering
+from .raster import image_to_tensor
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MARGIN, _GAP = 16, 6
-_LEAST_SIZE = 14  # of the lettering, in pixels
+_LEAST_SIZE = 14  # smallest lettering, in pixels
 
 
 def draw_contact_sheet(
     videos: Sequence[Tensor], labels: Sequence[str] = (), *, columns: int = 5, frame_width: int = 256
 ) -> Tensor:
-    """Draw one row for each video: its label, and below it frames that are evenly far apart in time.
+    """Draw one row for each video: its label, and below it frames at equal distances in time.
 
-    Every frame is scaled to the same width, so videos of different sizes can be compared; each keeps its own shape. A
-    video with fewer frames than `columns` shows all that it has.
+    Every frame is scaled to the same width and keeps its own aspect ratio. A video with fewer frames than `columns`
+    shows all of them.
 
     Args:
-        videos: Float ``[frames, height, width, 3]`` in [0, 1] each, at least one; of a fourth channel nothing is seen.
-        labels: One for each video, or one for several that follow one another, which are then numbered; without any,
-            or where the font has no letters for one, they are called video 1, video 2 and so on.
-        columns: Frames of each video, at least 1.
+        videos: Float ``[frames, height, width, 3]`` in [0, 1] each, at least one; a fourth channel is ignored.
+        labels: One label for each video, or one for each group of equally many videos, which are then numbered. A video
+            without a label, or with one that the font cannot draw, is called video 1, video 2 and so on.
+        columns: Number of frames of each video, at least 1.
         frame_width: Width of every frame in pixels.
 
     Returns:
         float32 ``[height, width, 3]`` in [0, 1], on the CPU.
 
     Raises:
-        RichSpaceError: If there is no video, one is no video, or the labels do not go with them.
+        RichSpaceError: If there is no video, one of them is not a video, or the labels do not fit their number.
 
     Example:
         >>> videos = [torch.zeros(9, 64, 64, 3), torch.ones(9, 32, 64, 3)]
         >>> draw_contact_sheet(videos, ["dark", "bright"], columns=2, frame_width=100).shape
         torch.Size([242, 238, 3])
     """
-    return pixels_of(paint_contact_sheet(videos, labels, columns=columns, frame_width=frame_width))
+    return image_to_tensor(paint_contact_sheet(videos, labels, columns=columns, frame_width=frame_width))
 
 
 def paint_contact_sheet(videos: Sequence[Tensor], labels: Sequence[str], *, columns: int, frame_width: int) -> Image:
-    """What `draw_contact_sheet` draws, for a picture that shows more than that."""
+    """Draw what `draw_contact_sheet` does, as a Pillow image."""
     from PIL import Image, ImageDraw
 
     if columns < 1:
         raise RichSpaceError("columns", expected="at least 1 frame of each video", got=str(columns))
     _require_videos(videos)
-    rows = [_row_of_frames(video, columns, frame_width) for video in videos]
+    rows = [_scale_frames(video, columns, frame_width) for video in videos]
     width = 2 * MARGIN + columns * frame_width + (columns - 1) * _GAP
     size = letter_size(width)
     font, lettering = theme.picture_font(size), Lettering(size)
@@ -69,7 +66,7 @@ def paint_contact_sheet(videos: Sequence[Tensor], labels: Sequence[str], *, colu
     sheet = Image.new("RGB", (width, height), theme.GROUND)
     draw = ImageDraw.Draw(sheet)
     top = MARGIN
-    for number, (row, text) in enumerate(zip(rows, _labels_of(labels, len(videos)), strict=True), start=1):
+    for number, (row, text) in enumerate(zip(rows, _label_videos(labels, len(videos)), strict=True), start=1):
         label = lettering.elide(lettering.drawable(text) or f"video {number}", width - 2 * MARGIN)
         draw.text((MARGIN, top), label, theme.TEXT, font)
         top += line
@@ -80,14 +77,8 @@ def paint_contact_sheet(videos: Sequence[Tensor], labels: Sequence[str], *, colu
 
 
 def letter_size(width: int) -> int:
-    """The lettering's size in pixels, for a picture of a width."""
+    """Return the size of the lettering for a picture of some width, in pixels."""
     return max(_LEAST_SIZE, width // 40)
-
-
-def pixels_of(picture: Image) -> Tensor:
-    """A picture as float32 ``[height, width, 3]`` in [0, 1]."""
-    pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
-    return pixels.reshape(picture.height, picture.width, 3).float() / 255  # [h, w, rgb]
 
 
 def _require_videos(videos: Sequence[Tensor]) -> None:
@@ -104,25 +95,25 @@ def _require_videos(videos: Sequence[Tensor]) -> None:
             )
 
 
-def _labels_of(labels: Sequence[str], count: int) -> list[str]:
-    """A label for each of `count` videos."""
+def _label_videos(labels: Sequence[str], count: int) -> list[str]:
+    """Return a label for each of `count` videos."""
     if not labels:
         return [f"video {number}" for number in range(1, count + 1)]
     each, left_over = divmod(count, len(labels))
     if left_over or not each:
         raise RichSpaceError(
             "labels",
-            expected=f"a label for each of the {count} videos, or for groups of equally many of them",
+            expected=f"a label for each of the {count} videos, or for each group of equally many videos",
             got=str(len(labels)),
-            hint="Connect the labels of the node that made the candidates, or nothing.",
+            hint="Connect the labels of the node that made the candidates, or leave this input unconnected.",
         )
     if each == 1:
         return list(labels)
     return [f"{label} ({number})" for label in labels for number in range(1, each + 1)]
 
 
-def _row_of_frames(video: Tensor, columns: int, width: int) -> list[Image]:
-    """Frames that are evenly far apart, the first and the last among them."""
+def _scale_frames(video: Tensor, columns: int, width: int) -> list[Image]:
+    """Return frames at equal distances, from the first to the last."""
     from PIL import Image
 
     last = len(video) - 1

@@ -1,4 +1,4 @@
-"""Texts in pictures, in the font that matplotlib ships: every machine draws the same."""
+"""Lettering of pictures: the characters that the font has, and the width of texts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from .theme import font_file
 
 
 class Lettering:
-    """Which characters the font has, and how wide a text comes out.
+    """Lettering in the font of `theme` at one size.
 
     Args:
-        size: Of the letters, in the unit in which widths are given.
+        size: Size of the letters, in the unit of the widths.
     """
 
     def __init__(self, size: float) -> None:
@@ -21,27 +21,27 @@ class Lettering:
         self._face.set_size(size, 72)
 
     def drawable(self, text: str) -> str:
-        """What of `text` the font can set, in one line; nothing where most of its letters would be lost."""
+        """Return the part of `text` that the font can draw, in one line; empty if that loses most letters."""
         one_line = " ".join(text.split())
         kept = " ".join("".join(filter(self._has, one_line)).split())
         letters, left = (sum(map(str.isalnum, part)) for part in (one_line, kept))
         return kept if left and 2 * left >= letters else ""
 
     def elide(self, text: str, width: float) -> str:
-        """`text`, cut short with an ellipsis where it is wider than `width`."""
+        """Return `text`, shortened with an ellipsis if it is wider than `width`."""
         if self.width(text) <= width:
             return text
         end = next((end for end in range(len(text), 1, -1) if self.width(text[:end] + "…") <= width), 1)
         space = text.rfind(" ", 0, end + 1)
-        end = space if space > end / 2 else end  # between words, unless that would lose too much
+        end = space if space > end / 2 else end  # between words, unless that loses too much
         return text[:end].rstrip(" ,.;:") + "…"
 
     def width(self, text: str) -> float:
-        """How wide a text is."""
+        """Return the width of a text."""
         self._face.set_text(text)
         return float(self._face.get_width_height()[0]) / 64  # FreeType counts in 1/64
 
     def _has(self, character: str) -> bool:
-        # Older matplotlib sets right-to-left scripts backwards, so they count as not there.
+        # Older versions of matplotlib draw right-to-left scripts backward, so these count as missing.
         leftward = unicodedata.bidirectional(character) in ("R", "AL")
         return character.isprintable() and not leftward and self._face.get_char_index(ord(character)) != 0

@@ -1,4 +1,4 @@
-"""Vertical and horizontal scales of plots: limits, ticks and their labels, by matplotlib's own tick locators."""
+"""Scales of plots: limits, ticks and labels, from matplotlib's own tick locators."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ROUND_STEPS = [1, 2, 5, 10]
 
 @dataclass(frozen=True)
 class ValueScale:
-    """Limits of a vertical axis, its ticks, and their labels written out in full."""
+    """Limits of a vertical axis, its ticks, and their labels with all digits."""
 
     low: float
     high: float
@@ -23,9 +23,9 @@ class ValueScale:
 
     @classmethod
     def fit(cls, values: Tensor, bound: float) -> ValueScale:
-        """Return a scale that shows how `values` differ, without ticks beyond `bound`, which no value can pass."""
+        """Return a scale that shows how `values` differ, without ticks beyond `bound`, the largest absolute value."""
         low, high = float(values.min()), float(values.max())
-        # Differences below what can be written in seven digits are left flat; a single value has no differences.
+        # Differences that seven digits cannot show stay flat; a single value has no differences.
         span = max(high - low, 2e-5) if high > low else 0.1
         middle = (low + high) / 2
         low, high = min(low, middle - span / 2) - 0.1 * span, max(high, middle + span / 2) + 0.16 * span

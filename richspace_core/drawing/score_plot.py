@@ -1,10 +1,10 @@
-"""Plot of the curves that a finder chose by, with the candidate that was taken.
+"""Plot of the curves of a finder, with the candidate that was taken.
 
-The plot is made for a node of a graph editor, some 400 screen pixels wide, so the lettering is large and the panels of
-a chain are stacked. matplotlib is used through its objects only, without pyplot, and no global setting is changed.
+The plot is meant for a node of a graph editor, about 400 screen pixels wide, so the lettering is large and the panels
+of a chain are stacked. It uses matplotlib's objects without pyplot, and changes no global setting.
 
 References:
-    RichSpace, Algorithm 1 (the scores, and the sum that decides) and Algorithm 2 (the foot).
+    RichSpace, Algorithm 1 for the scores and the sum that decides, Algorithm 2 for the foot.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..errors import RichSpaceError
 from ..finder.choice import Choice, Curve
 from . import theme
 from .lettering import Lettering
+from .raster import figure_to_tensor
 from .scale import ValueScale, candidate_ticks
 
 if TYPE_CHECKING:
@@ -28,23 +29,23 @@ if TYPE_CHECKING:
 
 _OPTIMUM: dict[str, Any] = {"color": theme.TEXT, "linewidth": 2, "linestyle": (0, (4, 3)), "marker": ""}
 
-#: All lengths here are in 1/768 of the picture's width; the resolution is set so that one of them is one point.
+#: All lengths are in 1/768 of the picture's width, which the resolution makes equal to one point.
 _UNITS = 768
 _MARGIN, _LINE, _GAP = 22, 29, 10
-#: Share of the room that the curves below the deciding one take.
+#: Share of the height for the curves below the one that decides.
 _LOWER_SHARE = 0.38
-#: Least height of a panel, as a share of its width, that leaves room for the curves below a full header.
+#: Least height of a panel, as a share of its width, that leaves room for curves below a full header.
 _LEAST_ASPECT = 0.5
 
 
 def plot_scores(choices: Sequence[Choice], *, width: int = 768, height: int = 448) -> Tensor:
     """Draw the curves of one finder, or of each stage of a chain from top to bottom.
 
-    Each panel shows the curve that decides, below it the curves that it is made of, the candidate taken, the optimum
-    between candidates, and the guide's foot where there is a guide.
+    Each panel shows the curve that decides and, below it, the other curves, with the candidate taken, the optimum
+    between candidates, and the guide's foot if there is a guide.
 
     Args:
-        choices: One for each finder, at least one.
+        choices: One choice for each finder, at least one.
         width: Width of the picture in pixels, at least 256; the lettering grows with it.
         height: Height of *each* panel in pixels, at least half the width.
 
@@ -65,22 +66,17 @@ def plot_scores(choices: Sequence[Choice], *, width: int = 768, height: int = 44
         >>> plot_scores([choice], width=256, height=144).shape
         torch.Size([144, 256, 3])
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(_make_figure(choices, width=width, height=height))
-    canvas.draw()
-    pixels = torch.frombuffer(bytearray(canvas.buffer_rgba()), dtype=torch.uint8)
-    return pixels.reshape(height * len(choices), width, 4)[..., :3].float() / 255  # [h, w, rgb]
+    return figure_to_tensor(_make_figure(choices, width=width, height=height))
 
 
 def _make_figure(choices: Sequence[Choice], *, width: int, height: int) -> Figure:
-    """Return the picture before it is turned into pixels: one subfigure for each panel."""
+    """Return the matplotlib figure of the plot, with one subfigure for each panel."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     _require_drawable(choices, width, height)
     dpi = 72 * width / _UNITS
-    # Half a pixel more: matplotlib rounds down, and width / dpi * dpi may fall just short of width.
+    # Half a pixel more, since matplotlib rounds down and width / dpi * dpi may be slightly less than width.
     size = (width + 0.5) / dpi, (height * len(choices) + 0.5) / dpi
     figure = Figure(figsize=size, dpi=dpi, facecolor=theme.GROUND, edgecolor="none")
     figure.set_layout_engine("none")
@@ -104,7 +100,7 @@ def _require_drawable(choices: Sequence[Choice], width: int, height: int) -> Non
 
 
 class _Panel:
-    """One panel, drawn into its part of the figure."""
+    """Panel of one choice in its part of the figure."""
 
     def __init__(self, area: SubFigure, choice: Choice, height: float) -> None:
         self.area = area
@@ -121,15 +117,15 @@ class _Panel:
         deciding, *parts = self.choice.curves
         self._draw_curve(fields[0], deciding, theme.TEXT if parts else theme.CURVES[0], width=4.5)
         for number, curve in enumerate(parts):
-            look = number % len(theme.CURVES)
-            self._draw_curve(fields[-1], curve, theme.CURVES[look], style=theme.DASHES[look])
+            color, style = theme.curve_look(number)
+            self._draw_curve(fields[-1], curve, color, style=style)
         self._draw_candidates(fields[0], deciding)
         self._draw_ticks(fields[-1])
         self._draw_guide(fields[-1])
         self._draw_legend(fields, ceiling)
 
     def _draw_header(self, stage: str) -> float:
-        """Write the title and the notes; return where they end."""
+        """Write the title and the notes, and return their lower end."""
         y = self.height - 16
         title: dict[str, Any] = {"size": theme.TITLE_SIZE, "bold": True, "color": theme.CHOSEN}
         self._write(_MARGIN, y, self.choice.in_words, **title, gid="title", va="top")
@@ -141,7 +137,7 @@ class _Panel:
         return y - _LINE - 6  # the legend's line
 
     def _draw_names(self) -> float:
-        """Write the texts of the two prompts below everything else; return where they end."""
+        """Write the texts of the two prompts at the bottom, and return their upper end."""
         name_a = self.lettering.drawable(self.choice.name_a)
         name_b = self.lettering.drawable(self.choice.name_b)
         for letter, name, x, side in (("B", name_b, _MARGIN, "left"), ("A", name_a, _UNITS - _MARGIN, "right")):
@@ -151,7 +147,7 @@ class _Panel:
         return 14 + (_LINE if name_a not in ("", "A") or name_b not in ("", "B") else 0)
 
     def _add_fields(self, floor: float, ceiling: float) -> list[Axes]:
-        """Add a field for the curve that decides and, below it, one for the other curves."""
+        """Add a field for the curve that decides and, if there are other curves, one for them below it."""
         deciding, *parts = self.choice.curves
         lower = round(_LOWER_SHARE * (ceiling - floor - _GAP)) if parts else -_GAP
         scales = [ValueScale.fit(deciding.values, deciding.bound)]
@@ -172,7 +168,7 @@ class _Panel:
         left, bottom, width, height = box
         relative = left / _UNITS, bottom / self.height, width / _UNITS, height / self.height
         axes = self.area.add_axes(relative)
-        axes.set_axis_off()  # frame, ticks and grid are drawn here, whatever the global settings are
+        axes.set_axis_off()  # frame, ticks and grid are drawn below, whatever the global settings are
         axes.add_patch(Rectangle((0, 0), 1, 1, transform=axes.transAxes, color=theme.FIELD, linewidth=0, zorder=0))
         axes.set_xlim(-0.025 * self.choice.steps, 1.025 * self.choice.steps)
         axes.set_ylim(scale.low, scale.high)
@@ -183,7 +179,7 @@ class _Panel:
 
     def _draw_marks(self, axes: Axes) -> None:
         """Draw the candidate taken as a band, and the optimum as a line."""
-        half = self.choice.steps / 60  # of 30 candidates, the width of one
+        half = self.choice.steps / 60  # the band is as wide as one of 30 candidates
         left, right = self.choice.index - half, self.choice.index + half
         axes.axvspan(left, right, color=theme.CHOSEN, alpha=0.3, linewidth=0, zorder=2, gid="chosen band")
         axes.axvline(self.choice.optimum * self.choice.steps, **_OPTIMUM, zorder=3, gid="optimum")
@@ -196,7 +192,7 @@ class _Panel:
         axes.plot(index, curve.values.tolist(), **looks, label=curve.name, gid=curve.name, zorder=4)
 
     def _draw_candidates(self, axes: Axes, curve: Curve) -> None:
-        """Mark the candidate taken on the curve that decides, and the finder's own where it is another one."""
+        """Mark the candidate taken on the curve that decides, and the finder's own if it is another one."""
         shape: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgewidth": 3.5, "clip_on": False}
         chosen, best = self.choice.index, self.choice.best
         if chosen != best:
@@ -206,14 +202,14 @@ class _Panel:
         axes.plot([chosen], [float(curve.values[chosen - 1])], **shape, **dot, zorder=6, gid="chosen")
 
     def _draw_ticks(self, axes: Axes) -> None:
-        """Write candidate numbers, and below each the share of A that it means."""
+        """Write the numbers of candidates, and the share of A below each."""
         last = self.choice.steps
         below: dict[str, Any] = {"va": "top"}
         for tick in candidate_ticks(last):
             share = "exactly A" if tick == last else "nearly B" if tick <= 0.1 * last else f"{tick / last:.0%} A"
             number: dict[str, Any] = {"ha": "center", "color": theme.TEXT, "gid": "candidate"}
             self._annotate(axes, f"{tick}", (tick, 0), (0, -6), **number, **below)
-            # The words at the ends are wider than the room beside their tick.
+            # At the ends, the words are wider than the room next to their tick.
             side, x = ("right", 1) if tick == last else ("left", 0) if tick < 0.1 * last else ("center", tick)
             across = "data" if side == "center" else "axes fraction"
             self._annotate(axes, share, (x, 0), (0, -6 - _LINE), across=across, ha=side, gid="share", **below)
@@ -256,7 +252,7 @@ class _Panel:
     def _write(
         self, x: float, y: float, text: str, *, size: int = theme.SIZE, bold: bool = False, **looks: Any
     ) -> None:
-        """Write text at a place of the panel."""
+        """Write text at a position in the panel."""
         font = theme.plot_font(size, bold=bold)
         self.area.text(x / _UNITS, y / self.height, text, fontproperties=font, usetex=False, parse_math=False, **looks)
 
@@ -270,7 +266,7 @@ class _Panel:
         across: str = "data",
         **looks: Any,
     ) -> None:
-        """Write text next to the axes: below the lower edge, or at a height of the left edge."""
+        """Write text next to the axes: below the lower edge, or left of the left edge."""
         up = "data" if looks.get("va") == "center_baseline" else "axes fraction"
         where: dict[str, Any] = {"xy": place, "xytext": offset, "xycoords": (across, up), "textcoords": "offset points"}
         plain: dict[str, Any] = {"annotation_clip": False, "usetex": False, "parse_math": False}

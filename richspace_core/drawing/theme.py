@@ -1,7 +1,8 @@
-"""Palette and fonts of everything that the pack draws: plots, contact sheets, thumbnails and the curves in the page.
+"""Palette and fonts of every picture: plots, contact sheets, thumbnails and the logo.
 
-The curve colors are Okabe and Ito's, which every kind of color vision can tell apart; line styles differ as well. The
-font is the one that matplotlib ships, so every machine draws the same picture.
+The curves have colors of Okabe and Ito, which every kind of color vision can tell apart, and different line styles. The
+font comes with matplotlib, so that every machine draws the same picture. The curves on ComfyUI's page have the same
+hues; their lightness follows the page's theme.
 
 References:
     Okabe and Ito, Color Universal Design, 2008.
@@ -20,16 +21,22 @@ MUTED = "#b4b4c2"
 CHOSEN = "#f5a81c"
 GUIDE = "#1fc497"
 CURVES = ("#56b4e9", "#dd8dbb")
-"""Colors of curves, in order; a curve that decides over others is drawn in the color of text."""
+"""Colors of curves, in order; a curve that decides over others has the color of text."""
 DASHES: tuple[Any, ...] = ("-", (0, (3, 1.2)))
 """Line styles of curves, in the same order."""
+PROMPTS = ("#ff5d5d", "#3f8cff")
+"""Colors of the prompts A and B in the logo."""
+LINE = "#565664"
+"""Color of the line between the prompts in the logo."""
+NODE, FINDER_NODE = "#3a3a46", "#33335c"
+"""Grounds of ComfyUI's own nodes and of a finder, as in the workflows."""
 
 SIZE, TITLE_SIZE = 22, 31
 """Sizes of text and of titles in plots, in 1/768 of the picture's width."""
 
 
 def font_file(*, bold: bool = False) -> Path:
-    """Return the path of the font."""
+    """Return the path of the font file."""
     import matplotlib
 
     return Path(matplotlib.get_data_path(), "fonts", "ttf", f"DejaVuSans{'-Bold' * bold}.ttf")
@@ -40,6 +47,12 @@ def plot_font(size: float = SIZE, *, bold: bool = False) -> Any:
     from matplotlib.font_manager import FontProperties
 
     return FontProperties(fname=font_file(bold=bold), size=size)
+
+
+def curve_look(number: int) -> tuple[str, Any]:
+    """Return the color and line style of curve `number`, counted from 0; the first four differ."""
+    count = len(CURVES)
+    return CURVES[number % count], DASHES[(number + number // count) % count]
 
 
 def picture_font(size: float, *, bold: bool = False) -> Any:

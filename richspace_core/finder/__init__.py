@@ -1,1 +1,1 @@
-"""Finders: which point between two prompts to take, and the geometry that they share."""
+"""Finders of the best point between two prompts, and the geometry that they share."""

@@ -1,7 +1,7 @@
-"""Which of the candidates between two prompts are meant, and what each is called.
+"""Candidates between two prompts: selections of them, and their names.
 
-Reference:
-    RichSpace, Definition 5.1: candidate i of k is i/k of A and the rest of B.
+References:
+    RichSpace, Definition 5.1: candidate i of k has the share i/k of A and the rest of B.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _FORM = 'numbers and ranges such as "1, 8, 15-18"'
 
 
 def evenly_spread(count: int, steps: int) -> list[int]:
-    """Candidates that are evenly far apart, from the first to the last; a single one lies in the middle.
+    """Return candidates at equal distances from the first to the last, or the middle one if `count` is 1.
 
     Args:
-        count: How many, at least 1; where there are fewer candidates, all of them.
+        count: Number of candidates to return, at least 1; if there are fewer, all are returned.
         steps: Number of candidates k.
 
     Returns:
@@ -45,17 +45,17 @@ def evenly_spread(count: int, steps: int) -> list[int]:
 
 
 def parse_candidates(text: str, steps: int) -> list[int]:
-    """The candidates that a text names.
+    """Return the candidates that a text names.
 
     Args:
-        text: Numbers and ranges with commas between them. A range may run downwards.
+        text: Numbers and ranges, separated by commas. A range may run backward.
         steps: Number of candidates k.
 
     Returns:
         Indices in 1..k in the order of the text, each once.
 
     Raises:
-        RichSpaceError: If the text has another form, or names a candidate that is not there.
+        RichSpaceError: If the text has the wrong form, or names a candidate that does not exist.
 
     Example:
         >>> parse_candidates("30, 1, 15-18", 30)
@@ -88,7 +88,7 @@ def _require_candidates(first: int, last: int, steps: int) -> None:
 
 
 def shares(index: int, steps: int) -> tuple[str, str]:
-    """The shares of A and B in a candidate, in percent; with decimals where there are more than 100 candidates.
+    """Return the shares of A and B in a candidate, in percent; with decimals if there are more than 100 candidates.
 
     Example:
         >>> shares(14, 30), shares(999, 1000)
@@ -100,7 +100,7 @@ def shares(index: int, steps: int) -> tuple[str, str]:
 
 
 def label(index: int, steps: int) -> str:
-    """What a candidate is called below or above its video.
+    """Return the label of a candidate's video.
 
     Example:
         >>> label(15, 30)

@@ -1,7 +1,7 @@
-"""Choice of a candidate: what every finder returns, whatever it judges the candidates by.
+"""Choice of a candidate, which every finder returns, however it judges the candidates.
 
-A finder fills in a `Choice`; the panel in the node, the score plot, the saved embedding and the benchmark show whatever
-curves and remarks it holds. Nothing here knows a particular finder, a model or a drawing.
+A finder fills in a `Choice`. The panel in the node, the score plot and the saved embedding show the curves and remarks
+that it holds. Nothing here depends on a particular finder, on a model or on drawing.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from torch import Tensor
 
 from ..errors import RichSpaceError
 from .candidates import shares
+from .geometry import require_index
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One value for each candidate.
+    """Curve with one value for each candidate.
 
     Args:
         name: Short name for a legend, such as ``full`` or ``share seen``.
         values: float64 ``[steps]`` on the CPU; entry 0 belongs to candidate 1.
-        bound: Largest absolute value that the curve can have, so that an axis needs no numbers beyond it.
-        derived: Whether it follows from the other curves, so that it need not be saved with them.
+        bound: Largest absolute value that the curve can have. An axis shows no numbers beyond it.
+        derived: True if the curve follows from the others, so that it is not saved with them.
     """
 
     name: str
@@ -34,20 +35,20 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A candidate between two prompts, and why it was taken.
+    """Choice of a candidate between two prompts, with the reasons for it.
 
     Args:
         index: Candidate taken, 1..steps; differs from `best` when it was picked by hand.
         best: Candidate that the finder recommends, 1..steps.
         optimum: Share of A in [0, 1] that the finder would take if it were not limited to the candidates.
-        curves: What the finder saw, at least one curve; the first decides.
+        curves: Curves that the finder chose by, at least one, under different names; the first decides.
         guide: Share of A at the guide, below 0 beyond B and above 1 beyond A; None for a finder without a guide.
-        remarks: What else to know about the choice, one line each; often nothing.
+        remarks: Remarks about the choice, one line each; often none.
         name_a: Text of prompt A.
         name_b: Text of prompt B.
 
     Raises:
-        RichSpaceError: If `index` is not one of the candidates.
+        RichSpaceError: If `index` or `best` is not one of the candidates, or the curves do not go together.
     """
 
     index: int
@@ -60,13 +61,18 @@ class Choice:
     name_b: str = "B"
 
     def __post_init__(self) -> None:
-        if isinstance(self.index, bool) or not isinstance(self.index, int) or not 1 <= self.index <= self.steps:
+        sizes = {curve.name: list(curve.values.shape) for curve in self.curves}
+        if not self.curves or len(sizes) < len(self.curves) or any(size != [self.steps] for size in sizes.values()):
             raise RichSpaceError(
-                "index",
-                expected=f"a candidate between 1 and {self.steps}",
-                got=repr(self.index),
-                hint="Candidates count from 1, as in the paper.",
+                "curves",
+                expected="at least one curve, each with a name of its own and one value for each candidate",
+                got=", ".join(f"{curve.name} {list(curve.values.shape)}" for curve in self.curves) or "none",
             )
+        require_index(self.index, self.steps)
+        try:
+            require_index(self.best, self.steps)
+        except RichSpaceError as error:
+            raise error.renamed({"index": "best"}) from error
 
     @property
     def steps(self) -> int:
@@ -85,12 +91,12 @@ class Choice:
 
     @property
     def by_hand(self) -> str:
-        """Note that the candidate was picked by hand, or an empty text."""
+        """Remark that the candidate was picked by hand, or an empty text."""
         return "" if self.index == self.best else f"picked by hand (the finder says {self.best})"
 
     @property
     def verdict(self) -> str:
-        """Choice in words: ``14 of 30: 47% A, 53% B``, and whether it was picked by hand."""
+        """Choice in words: ``14 of 30: 47% A, 53% B``, and the remark if it was picked by hand."""
         return ", ".join(filter(None, (self.in_words, self.by_hand)))
 
     def describe(self, index: int) -> str:
@@ -103,17 +109,17 @@ class Choice:
         return replace(self, index=index)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the choice as plain JSON, for a page that draws it.
+        """Return the choice as plain JSON, for the page that draws it.
 
         Returns:
             steps: Number of candidates k.
             chosen: Candidate taken, 1..k.
             best: Candidate that the finder recommends, 1..k.
             choices: Each candidate in words, ``14 of 30: 47% A, 53% B``; entry 0 belongs to candidate 1.
-            curves: Values by the curve's name, the curve that decides first.
+            curves: Values of each curve by its name; the curve that decides comes first.
             optimum: Share of A, in [0, 1], that the finder would take without steps.
-            guide: Share of A at the guide: below 0 it is beyond B, above 1 beyond A; null without a guide.
-            remarks: As `remarks`.
+            guide: Share of A at the guide, below 0 beyond B and above 1 beyond A; null without a guide.
+            remarks: Remarks about the choice.
             prompts: Texts of A and B.
         """
         return {

@@ -1,7 +1,7 @@
-"""The optimal interpolation finder: which point between two prompts a guide sentence means.
+"""Optimal interpolation finder: the point between two prompts that a guide sentence describes.
 
 References:
-    RichSpace, Algorithm 1 (two prompts) and Section 4.1 with Figure 3 (a third prompt by running it again).
+    RichSpace, Algorithm 1 for two prompts, Section 4.1 and Figure 3 for a third one.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from ..errors import EmbeddingError, RichSpaceError
 from .choice import Choice, Curve
 from .geometry import LineGram, candidate_positions, guide_names, point_on_line, require_steps
 
-#: One guide, or several whose mean guides.
+#: One guide, or several that are averaged.
 Guide: TypeAlias = TextEmbedding | Sequence[TextEmbedding]
 
-#: Points of the grids on which the continuous optimum is looked for, each around the best point of the one before.
+#: Sizes of the grids that find the continuous optimum, each around the best point of the one before.
 _GRIDS = (33, 17, 17)
-#: Prompts whose embeddings differ by less than this share of their length are said to be almost the same.
+#: Difference of two prompts, as a share of their length, below which the choice remarks that they are almost the same.
 _LEAST_CONTRAST = 0.05
-#: A mixture with less than this share of one prompt is said to be nearly pure.
+#: Share of one prompt below which the choice remarks that the mixture is nearly pure.
 _LEAST_SHARE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """How similar each candidate is to the guide's foot. All float64 ``[steps]`` on the CPU.
+    """Similarity of each candidate to the guide's foot; float64 ``[steps]`` on the CPU.
 
     Entry 0 belongs to the paper's index 1.
 
     Args:
-        full: On the whole embeddings, padding included: the global view.
-        truncated: On the rows up to the longest prompt, with a foot of their own: the local view.
+        full: Scores of the whole embeddings, padding included: the global view.
+        truncated: Scores of the rows up to the longest prompt, with a foot of their own: the local view.
     """
 
     full: Tensor
@@ -46,7 +46,7 @@ class Scores:
 
     @property
     def total(self) -> Tensor:
-        """The sum that decides (Algorithm 1, lines 21-24)."""
+        """Sum of both scores, which decides (Algorithm 1, lines 21-24)."""
         return self.full + self.truncated
 
     @property
@@ -56,21 +56,21 @@ class Scores:
 
     @property
     def best_index(self) -> int:
-        """The best candidate, 1..steps; the smallest index of equals (Algorithm 1, line 26)."""
+        """Best candidate, 1..steps; of equal ones the smallest index (Algorithm 1, line 26)."""
         return int(self.total.argmax()) + 1
 
 
 @dataclass(frozen=True, eq=False)
 class OptimalInterpolation:
-    """What the finder found. Made by `find_optimal`.
+    """Result of the finder, made by `find_optimal`.
 
     Args:
-        scores: The curves the choice was made on.
-        a: The first prompt, as it was given.
-        b: The second prompt, as it was given.
-        full: The line through the full embeddings, with the guide's foot on it.
-        truncated: The same line cut to the rows of the longest prompt, with a foot of its own.
-        guide_count: Number of guides whose mean guided.
+        scores: Curves that decided.
+        a: First prompt, as it was given.
+        b: Second prompt, as it was given.
+        full: Line through the full embeddings, with the guide's foot on it.
+        truncated: The same line on the rows of the longest prompt, with a foot of its own.
+        guide_count: Number of guides that were averaged.
     """
 
     scores: Scores
@@ -82,7 +82,7 @@ class OptimalInterpolation:
 
     @property
     def index(self) -> int:
-        """The chosen candidate, 1..steps: 1 is nearly B, steps is exactly A."""
+        """Chosen candidate, 1..steps: 1 is nearly B, steps is exactly A."""
         return self.scores.best_index
 
     @property
@@ -92,32 +92,34 @@ class OptimalInterpolation:
 
     @property
     def weight(self) -> float:
-        """The share of A in the chosen candidate, index / steps."""
+        """Share of A in the chosen candidate, index / steps."""
         return self.index / self.steps
 
     @property
     def foot_coefficient(self) -> float:
-        """Where the guide's foot lies on the line through the full embeddings: 0 is A, 1 is B."""
+        """Position of the guide's foot on the line through the full embeddings: 0 is A, 1 is B."""
         return self.full.foot
 
     @property
     def contrast(self) -> float:
-        """How much the prompts' words differ: the length of B - A, as a share of the longer of A and B."""
+        """Difference of the prompts' own tokens: the length of B - A, as a share of the longer of A and B."""
         return self.truncated.contrast
 
     @cached_property
     def continuous_weight(self) -> float:
-        """The share of A in [0, 1] with the highest total score, were the weight not one of k; found when asked for."""
+        """Share of A in [0, 1] with the highest total score, without steps; computed on first access."""
         return 1 - _best_position(self.full, self.truncated)
 
     @cached_property
     def embedding(self) -> TextEmbedding:
-        """The chosen candidate, dtype and device of the input; formed when first asked for."""
-        return self._mixture(torch.lerp(self.b.values, self.a.values, self.weight))  # `interpolate`, already checked
+        """Chosen candidate, in the dtype and on the device of the input; computed on first access."""
+        return self._mixture(
+            torch.lerp(self.b.values, self.a.values, self.weight)
+        )  # as `interpolate`, whose checks are done
 
     @cached_property
     def foot(self) -> TextEmbedding:
-        """The guide's perpendicular foot on the line through A and B; formed when first asked for."""
+        """Perpendicular foot of the guide on the line through A and B; computed on first access."""
         return self._mixture(point_on_line(self.a.values, self.b.values, self.foot_coefficient))
 
     def choice(
@@ -133,8 +135,8 @@ class OptimalInterpolation:
 
         Args:
             index: Candidate picked by hand, 1..steps; None for the finder's own.
-            counted: False where the prompts' tokens were not counted, so that only the full embedding was scored.
-            remarks: What else to say about the choice, before the finder's own remarks.
+            counted: False if the prompts' tokens were not counted, so that only the full embedding was scored.
+            remarks: Remarks to put before the finder's own.
             name_a: Text of prompt A.
             name_b: Text of prompt B.
 
@@ -160,48 +162,47 @@ class OptimalInterpolation:
 
 @dataclass(frozen=True, eq=False)
 class ChainedInterpolation:
-    """What a chain of finders found. Made by `find_optimal_chain`.
+    """Result of a chain of finders, made by `find_optimal_chain`.
 
     Args:
-        stages: Each stage's result, in order.
+        stages: Result of each stage, in order.
     """
 
     stages: tuple[OptimalInterpolation, ...]
 
     @property
     def embedding(self) -> TextEmbedding:
-        """The last stage's mixture, which holds every prompt."""
+        """Mixture of the last stage, which holds every prompt."""
         return self.stages[-1].embedding
 
 
 def find_optimal(a: TextEmbedding, b: TextEmbedding, guide: Guide, *, steps: int = 30) -> OptimalInterpolation:
-    """Find the interpolation of two prompts that a guide sentence means.
+    """Find the interpolation of two prompts that a guide sentence describes.
 
     Each of the k candidates ``(i / k) A + ((k - i) / k) B`` is scored by its cosine similarity to the guide's
     perpendicular foot on the line through A and B, once on the full embeddings and once on their first
-    ``max(n_a, n_b, n_c)`` rows; the highest sum wins, the smallest index of equals.
+    ``max(n_a, n_b, n_c)`` rows. The highest sum wins; of equal sums, the smallest index.
 
-    The projection onto the line is linear, so several guides have a mean that is a guide, too: its foot is the mean of
-    their feet. With several wordings of one mixture the words count less, and what they have in common counts more.
+    Several guides are averaged: the projection onto the line is linear, so the foot of their average is the average of
+    their feet. With several wordings of one mixture, single words count less and what the wordings share counts more.
 
     Args:
         a: First prompt, ``[n, d]``.
         b: Second prompt, same shape, dtype and device.
-        guide: The sentence that describes the mixture, same shape, dtype and device; or a sequence of such sentences,
-            whose mean guides. Their mean is never rounded to that dtype, and n_c is the largest of their token counts.
+        guide: Sentence that describes the mixture, same shape, dtype and device; or a sequence of such sentences to
+            average. The average is not rounded to that dtype, and n_c is the largest of their token counts.
         steps: Number of candidates k, at least 1; the paper uses 30.
 
     Returns:
-        The chosen index, its weight and embedding, the foot, the score curves and the continuous optimum. The
-        embedding's token count is the larger of A's and B's.
+        The chosen index, its weight and embedding, the foot, the score curves and the continuous optimum. The token
+        count of the embedding is the larger one of A and B.
 
     Raises:
-        RichSpaceError: If `steps` is below 1, there is no guide, they do not match, A equals B, or a value is not
-            finite.
+        RichSpaceError: If `steps` is below 1, there is no guide, the embeddings do not match, A equals B, or a value
+            is not finite.
 
     Reference:
-        RichSpace, Algorithm 1, which has one guide. Its line 28 writes ``E_tc`` where every other place means the
-        first prompt, A.
+        RichSpace, Algorithm 1, which has one guide. Its line 28 has ``E_tc`` where the first prompt, A, is meant.
 
     Example:
         >>> a = TextEmbedding(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), token_count=1)
@@ -234,15 +235,15 @@ def find_optimal_chain(
 
     Args:
         first: First prompt, ``[n, d]``.
-        stages: For each stage the prompt to add, and the guide that describes the mixture so far with it; or several
-            guides, whose mean guides.
+        stages: For each stage, the prompt to add and the guide that describes the mixture so far with that prompt; or
+            several guides to average.
         steps: Number of candidates k of every stage.
 
     Returns:
-        Every stage's result; the last one's embedding is the mixture of all.
+        Result of every stage; the embedding of the last one mixes all prompts.
 
     Raises:
-        RichSpaceError: If there is no stage, or as `find_optimal` does, naming the stage.
+        RichSpaceError: If there is no stage, or a stage fails as in `find_optimal`; the message names the stage.
 
     Reference:
         RichSpace, Section 4.1 and Figure 3: the finder on (E_ab, E_c) after the one on (E_a, E_b).
@@ -280,43 +281,39 @@ def cosine_choice(
         index: Candidate taken, 1..steps.
         continuous_weight: Share of A in [0, 1] with the highest score.
         foot_coefficient: Position of the guide's foot: 0 is A, 1 is B, outside [0, 1] beyond the two prompts.
-        counted: False where the prompts' tokens were not counted, so that only the full embedding was scored.
+        counted: False if the prompts' tokens were not counted, so that only the full embedding was scored.
         guide_count: Number of guides that were averaged.
-        contrast: How much the prompts differ: the length of B - A, as a share of the longer of A and B.
-        remarks: What else to say about the choice, before the remarks made here.
+        contrast: Difference of the prompts: the length of B - A, as a share of the longer of A and B.
+        remarks: Remarks to put before the finder's own.
         name_a: Text of prompt A.
         name_b: Text of prompt B.
 
     Raises:
         RichSpaceError: If `index` is not one of the candidates.
     """
-    if counted:
-        total = Curve("sum", scores.total, bound=2.0, derived=True)
-        curves: tuple[Curve, ...] = (total, Curve("full", scores.full), Curve("truncated", scores.truncated))
-    else:
-        curves = (Curve("similarity", scores.full),)
     own = (
         "" if counted else "scored on the full embedding (no token counts)",
         "A and B are almost the same: every mixture looks alike" if contrast < _LEAST_CONTRAST else "",
         _describe_guide(scores.best_index / scores.steps, foot_coefficient, guide_count),
     )
-    return Choice(
-        index=index,
-        best=scores.best_index,
-        optimum=continuous_weight,
-        curves=curves,
-        guide=1 - foot_coefficient,
-        remarks=tuple(filter(None, (*remarks, *own))),
-        name_a=name_a,
-        name_b=name_b,
-    )
+    said = tuple(filter(None, (*remarks, *own)))
+    curves = _curves(scores, counted=counted)
+    return Choice(index, scores.best_index, continuous_weight, curves, 1 - foot_coefficient, said, name_a, name_b)
+
+
+def _curves(scores: Scores, *, counted: bool) -> tuple[Curve, ...]:
+    """Return the curve that decides, and the curves that it is the sum of."""
+    if not counted:
+        return (Curve("similarity", scores.full),)
+    total = Curve("sum", scores.total, bound=2.0, derived=True)
+    return total, Curve("full", scores.full), Curve("truncated", scores.truncated)
 
 
 def _describe_guide(share: float, foot_coefficient: float, guide_count: int) -> str:
-    """Return what is unusual about the guide in one line, since each line of a plot's header costs the curves room."""
+    """Describe what is unusual about the guide in one line: each line of a plot's header takes room from the curves."""
     beyond = "A" if foot_coefficient < 0 else "B" if foot_coefficient > 1 else ""
     pure = "A" if share > 1 - _LEAST_SHARE else "B" if share < _LEAST_SHARE else ""
-    guide = f"the mean of {guide_count} guides" if guide_count > 1 else "the guide"
+    guide = f"the average of {guide_count} guides" if guide_count > 1 else "the guide"
     if beyond:
         return f"{guide} points beyond {beyond}" + (f": nearly pure {pure} is best" if pure else "")
     if pure:
@@ -325,7 +322,7 @@ def _describe_guide(share: float, foot_coefficient: float, guide_count: int) -> 
 
 
 def _require_guides(guide: object) -> tuple[TextEmbedding, ...]:
-    """The guides, whether one was given or a sequence of them."""
+    """Return the guides as a tuple, whether one was given or a sequence."""
     guides: tuple[Any, ...] = (guide,)
     if isinstance(guide, Sequence) and not isinstance(guide, str):
         guides = tuple(guide)
@@ -339,9 +336,10 @@ def _require_guides(guide: object) -> tuple[TextEmbedding, ...]:
 
 
 def _best_position(full: LineGram, truncated: LineGram) -> float:
-    """The position in [0, 1] (0 is A) with the highest total score.
+    """Return the position in [0, 1] (0 is A) with the highest total score.
 
-    A grid over the segment, narrowed around its best point; the last one's peak is a parabola through three points.
+    Each grid is narrower, around the best point of the one before; the peak of a parabola through the best three points
+    of the last grid is the result.
     """
     low, high = 0.0, 1.0
     for points in _GRIDS:

@@ -1,16 +1,17 @@
-"""Points on the line between two text embeddings, and how similar they are to a guide's foot on it.
+"""Points on the line between two text embeddings, and their similarity to a guide's foot on it.
 
-Every point of the line through A and B is ``A + t (B - A)``: the candidates of Definition 5.1 sit at
-``t = (k - i) / k`` and the perpendicular foot of Algorithm 2 at ``t = l``. So each row's cosine between any two
-points follows from three inner products of that row, ``<a, a>``, ``<a, d>`` and ``<d, d>`` with ``d = b - a``, and
-the foot itself from a fourth, ``<d, c - a>``. `LineGram` measures those in one pass over the three embeddings; no
-candidate is ever formed to be scored. `richspace_core.paper` has the literal loops that this is tested against.
+Every point of the line through A and B is ``A + t (B - A)``: the candidates of Definition 5.1 are at
+``t = (k - i) / k``, the perpendicular foot of Algorithm 2 is at ``t = l``. The cosine between two points of a row
+follows from three inner products of that row, ``<a, a>``, ``<a, d>`` and ``<d, d>`` with ``d = b - a``, and the foot
+from a fourth one, ``<d, c - a>``. `LineGram` computes these four in one pass over the three embeddings, so that no
+candidate has to be formed to score it. The tests compare with the literal loops of `richspace_core.paper`.
 
-That fourth number is linear in the guide, so where several guides are given, the mean of their numbers is that of
-their mean. It is the numbers that are averaged: a mean of bfloat16 matrices would be rounded, and one more copy.
+The fourth number is linear in the guide: the average of several guides' numbers is the number of their average. The
+numbers are averaged and not the matrices, since an average of bfloat16 matrices would be rounded and would be one more
+copy.
 
-Numbers: rows are summed in float32 whatever comes in, everything after the rows is float64. Scores near the optimum
-differ by less than bfloat16 can hold, so the dtype of the encoder must not decide the index.
+Rows are summed in float32 whatever the dtype of the embeddings, and everything after the rows is float64. Scores near
+the optimum differ by less than bfloat16 can hold, and the encoder's dtype must not decide the index.
 
 References:
     RichSpace, Definitions 5.1 and 5.2, Algorithm 2.
@@ -30,20 +31,20 @@ from torch import Tensor
 from ..embedding import describe, require_finite
 from ..errors import EmbeddingError, RichSpaceError
 
-#: Elements of each embedding that are worked on at once: small enough for a core's cache, and for the temporaries
-#: to stay below the size of one embedding.
+#: Elements of each embedding that are processed at once: few enough for a core's cache, and for the temporaries to stay
+#: smaller than one embedding.
 _CHUNK_ELEMENTS = 1 << 16
 _OTHER_ENCODER = "Encode all prompts of a mixture with the same text encoder."
 _OTHER_LENGTH = (
     "Encode all prompts of a mixture with the same text encoder. If it does not pad them to one length, write prompts "
-    "of as many tokens each."
+    "with equally many tokens."
 )
 
 
 def interpolate(a: Tensor, b: Tensor, *, index: int, steps: int) -> Tensor:
-    """The `index`-th of `steps` interpolations: ``z_i = (i / k) a + ((k - i) / k) b``.
+    """Return interpolation `index` of `steps`: ``z_i = (i / k) a + ((k - i) / k) b``.
 
-    So index 1 is nearly B, index `steps` is exactly A, and pure B is not a candidate.
+    Index 1 is nearly B and index `steps` is exactly A; pure B is not a candidate.
 
     Args:
         a: Floating point tensor of any shape.
@@ -73,10 +74,10 @@ def interpolate(a: Tensor, b: Tensor, *, index: int, steps: int) -> Tensor:
 
 
 def perpendicular_foot(a: Tensor, b: Tensor, guide: Tensor) -> Tensor:
-    """The point of the line through A and B that is nearest to the guide: ``a + l (b - a)``.
+    """Return the point of the line through A and B that is nearest to the guide: ``a + l (b - a)``.
 
-    ``l = <b - a, c - a> / <b - a, b - a>``, one number for the whole matrix: the inner products run over all n x d
-    entries, as the paper's "projection length" does.
+    ``l = <b - a, c - a> / <b - a, b - a>`` is one number for the whole matrix: the inner products run over all n x d
+    entries, as in the paper's "projection length".
 
     Args:
         a: Floating point ``[n, d]``.
@@ -101,7 +102,7 @@ def perpendicular_foot(a: Tensor, b: Tensor, guide: Tensor) -> Tensor:
 
 
 def foot_coefficient(a: Tensor, b: Tensor, guide: Tensor) -> float:
-    """Where the guide's perpendicular foot lies on the line: 0 is A, 1 is B, outside [0, 1] beyond them.
+    """Return the position of the guide's perpendicular foot: 0 is A, 1 is B, outside [0, 1] beyond them.
 
     Args:
         a: Floating point ``[n, d]``.
@@ -121,7 +122,7 @@ def foot_coefficient(a: Tensor, b: Tensor, guide: Tensor) -> float:
 
 
 def point_on_line(a: Tensor, b: Tensor, position: float) -> Tensor:
-    """The point ``a + position (b - a)``, in the dtype of `a`; an EmbeddingError if that dtype cannot hold it."""
+    """Return the point ``a + position (b - a)`` in the dtype of `a`, or raise if that dtype cannot hold it."""
     point = torch.lerp(a, b, position)
     if not _is_finite(point):
         raise EmbeddingError(
@@ -134,7 +135,7 @@ def point_on_line(a: Tensor, b: Tensor, position: float) -> Tensor:
 
 
 def matrix_cosine(x: Tensor, y: Tensor) -> Tensor:
-    """Cosine similarity of two matrices: the mean over their rows of the rows' cosine.
+    """Return the cosine similarity of two matrices: the average of the cosines of their rows.
 
     A row of zeros has no direction; its cosine counts as 0.
 
@@ -164,7 +165,7 @@ def matrix_cosine(x: Tensor, y: Tensor) -> Tensor:
 
 
 def cosine_scores(a: Tensor, b: Tensor, guide: Tensor, *, steps: int) -> Tensor:
-    """Similarity of each of the `steps` interpolations of A and B to the guide's perpendicular foot.
+    """Return the similarity of each of `steps` interpolations of A and B to the guide's perpendicular foot.
 
     Args:
         a: Floating point ``[n, d]``.
@@ -173,7 +174,7 @@ def cosine_scores(a: Tensor, b: Tensor, guide: Tensor, *, steps: int) -> Tensor:
         steps: Number of candidates k, at least 1.
 
     Returns:
-        float64 ``[steps]`` on the CPU; the entry at 0 belongs to the paper's index 1.
+        float64 ``[steps]`` on the CPU; entry 0 belongs to the paper's index 1.
 
     Raises:
         RichSpaceError: If `steps` is below 1, the three do not match, A equals B, or a value is not finite.
@@ -187,20 +188,20 @@ def cosine_scores(a: Tensor, b: Tensor, guide: Tensor, *, steps: int) -> Tensor:
 
 
 def candidate_positions(steps: int) -> Tensor:
-    """Where the candidates 1..k sit on the line from A (0) to B (1): ``(k - i) / k``, float64 ``[steps]``."""
+    """Return the positions ``(k - i) / k`` of candidates 1..k on the line from A (0) to B (1): float64 ``[steps]``."""
     index = torch.arange(1, steps + 1, dtype=torch.float64)
     return (steps - index) / steps
 
 
 @dataclass(frozen=True, eq=False)
 class LineGram:
-    """A line's inner products, row by row, from which every score on it follows. All float64 on the CPU.
+    """Inner products of a line, row by row, from which every score on it follows; float64 on the CPU.
 
     Args:
         start: ``<a, a>`` of each row, ``[n]``.
         slope: ``<a, d>`` of each row with ``d = b - a``, ``[n]``.
         direction: ``<d, d>`` of each row, ``[n]``.
-        guide: ``<d, c - a>`` of each row, ``[n]``; of several guides c the mean.
+        guide: ``<d, c - a>`` of each row, ``[n]``, averaged over the guides c.
     """
 
     start: Tensor
@@ -210,7 +211,7 @@ class LineGram:
 
     @classmethod
     def measure(cls, a: Tensor, b: Tensor, *guides: Tensor) -> LineGram:
-        """Measure the line through `a` and `b` (both ``[n, d]``) and the mean of `guides` on it, in one pass."""
+        """Measure the line through `a` and `b`, both ``[n, d]``, and the average of `guides` on it, in one pass."""
         named = {"a": a, "b": b, **dict(zip(guide_names(len(guides)), guides, strict=True))}
         _require_matrices(**named)
         sums = _row_sums(a, b, *guides, products=_line_products)  # [3 + guides, n]
@@ -218,14 +219,14 @@ class LineGram:
             _explain_not_finite(**named)
         start, slope, direction = sums[:3]
         toward_guide = sums[3:].mean(dim=0)
-        # Rounding in the rows must not break Cauchy-Schwarz, or a cosine could pass 1.
+        # Rounding must not break the Cauchy-Schwarz inequality, or a cosine could exceed 1.
         limit = (start * direction).sqrt()
         gram = cls(start, slope.clamp(-limit, limit), direction, toward_guide)
         gram._require_line("every row")
         return gram
 
     def head(self, rows: int) -> LineGram:
-        """The same line cut to its first `rows` rows, which has a foot of its own."""
+        """Return the same line on its first `rows` rows, where the guide has a foot of its own."""
         cut = LineGram(self.start[:rows], self.slope[:rows], self.direction[:rows], self.guide[:rows])
         cut._require_line(f"the first {rows} rows, the tokens of the prompts")
         return cut
@@ -237,17 +238,17 @@ class LineGram:
 
     @property
     def contrast(self) -> float:
-        """The length of B - A, as a share of the longer of A and B: 0 where they are equal, at most 2."""
+        """Length of B - A as a share of the longer of A and B: 0 if they are equal, at most 2."""
         end = self.start + 2 * self.slope + self.direction  # <b, b>
         return float((self.direction.sum() / torch.maximum(self.start.sum(), end.sum())).sqrt())
 
     def scores(self, positions: Tensor) -> Tensor:
-        """Similarity to the foot of the points at `positions`, float64 ``[p]`` -> float64 ``[p]``."""
+        """Return the similarity of the points at `positions` to the foot: float64 ``[p]`` -> float64 ``[p]``."""
         t = positions[:, None]  # [p, 1] against rows [n]
         cosines = _ratio(torch.addcmul(self._at_start, t, self._per_step), self._squared_norm(t).sqrt())  # [p, n]
         return cosines.clamp_(-1, 1).mean(dim=1)
 
-    # <z_t, foot> / |foot| = (<a, foot> + t <d, foot>) / |foot|, row by row: linear in t, and known once and for all.
+    # <z_t, foot> / |foot| = (<a, foot> + t <d, foot>) / |foot|, row by row, is linear in t; both parts are cached.
 
     @cached_property
     def _at_start(self) -> Tensor:
@@ -258,7 +259,7 @@ class LineGram:
         return _ratio(self.slope + self.foot * self.direction, self._squared_norm(self.foot).sqrt())
 
     def _squared_norm(self, position: Tensor | float) -> Tensor:
-        # Horner's form; rounding may leave a row at the origin a hair below zero.
+        # Horner's form; rounding may leave a row at the origin slightly below zero.
         return ((self.direction * position + 2 * self.slope) * position + self.start).clamp(min=0)
 
     def _require_line(self, where: str) -> None:
@@ -273,7 +274,7 @@ class LineGram:
 
 
 def guide_names(count: int) -> list[str]:
-    """What error messages call each of `count` guides: ``guide`` if it is the only one, else ``guide 2 of 3``."""
+    """Return the names of `count` guides in error messages: ``guide`` for a single one, else ``guide 2 of 3``."""
     return ["guide"] if count == 1 else [f"guide {number} of {count}" for number in range(1, count + 1)]
 
 
@@ -296,7 +297,7 @@ def require_index(index: int, steps: int) -> None:
 
 
 def _is_finite(values: Tensor) -> bool:
-    # A sum reads the values once and writes nothing; only a suspicious one is worth a second look.
+    # A sum reads the values once and writes nothing. Only a sum that is not finite needs a second look.
     total = values.sum(dtype=torch.promote_types(values.dtype, torch.float32))
     return bool(torch.isfinite(total)) or bool(torch.isfinite(values).all())
 
@@ -328,7 +329,7 @@ def _row_sums(*matrices: Tensor, products: Callable[..., Iterator[Tensor]]) -> T
 
 
 def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """``numerator / denominator``, and 0 where the denominator is 0: a row of zeros has no direction."""
+    """Return ``numerator / denominator``, and 0 where the denominator is 0: a row of zeros has no direction."""
     return torch.where(denominator > 0, numerator / denominator, 0)
 
 
@@ -352,7 +353,7 @@ def _require_matching(**tensors: Tensor) -> None:
 
 
 def _form(value: object) -> str:
-    """Describe what must match, for an error message: an embedding by its tokens and width."""
+    """Describe a value for an error message by what must match: an embedding by its tokens and width."""
     if not isinstance(value, Tensor) or value.ndim != 2:
         return describe(value)
     tokens, width = value.shape

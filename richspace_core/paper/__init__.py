@@ -1,10 +1,9 @@
-"""The paper beside the code: every algorithm, definition and bound, slow and plain.
+"""Readable reference of the paper: every algorithm, definition and bound, written plainly and without shortcuts.
 
-Cao et al., "RichSpace: Enriching Text-to-Video Prompt Space via Text Embedding Interpolation". Each line of code
-bears the number of the algorithm's line it carries out, and the paper's names, capitals included. Each module begins
-with the paper's slips and how they are read. Everything is computed in the dtype of the tensors that come in, with no
-shortcut: this is what the fast code of the library is tested against, so it shares nothing with it but the error
-types.
+Cao et al., "RichSpace: Enriching Text-to-Video Prompt Space via Text Embedding Interpolation". The code has the names
+of the paper, capitals included, and each line of an algorithm has its number. Each module begins with the paper's slips
+and how they are read here. Everything is computed in the dtype of the given tensors. The fast code of the library is
+tested against this package, which therefore shares nothing with it except the error types.
 
 | piece | here | in the paper |
 | --- | --- | --- |

@@ -1,4 +1,4 @@
-"""What every page of the reference asks of its inputs, so that a step of an algorithm stays one line."""
+"""Input checks of the reference, so that a step of an algorithm stays one line."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 def require_whole_number(argument: str, value: int, *, low: int, high: int | None = None) -> None:
-    """Raise RichSpaceError unless `value` is an integer in `low..high`.
+    """Raise a RichSpaceError unless `value` is an integer in `low..high`.
 
     Args:
-        argument: Name of the number, for the message.
-        value: The number.
-        low: The smallest value allowed.
-        high: The largest value allowed; None for no limit.
+        argument: Name of the number in the message.
+        value: Number to check.
+        low: Smallest allowed value.
+        high: Largest allowed value; None for no limit.
 
     Raises:
-        RichSpaceError: `value` is no integer, or outside the range.
+        RichSpaceError: `value` is not an integer, or outside the range.
 
     Example:
         >>> require_whole_number("i", 31, low=1, high=30)
@@ -35,13 +35,13 @@ def require_whole_number(argument: str, value: int, *, low: int, high: int | Non
 
 
 def require_matrices(**matrices: Tensor) -> None:
-    """Raise EmbeddingError unless all are floating-point matrices `[n, d]` of one shape, dtype and device.
+    """Raise an EmbeddingError unless all are floating-point matrices `[n, d]` of one shape, dtype and device.
 
     Args:
-        **matrices: The tensors, each under the name that the message shall use.
+        **matrices: Tensors to check, each under its name in the message.
 
     Raises:
-        EmbeddingError: One is no floating-point matrix, is empty, or differs from the first.
+        EmbeddingError: A tensor is not a floating-point matrix, is empty, or differs from the first.
     """
     (first_name, first), *_ = matrices.items()
     for name, matrix in matrices.items():
@@ -49,5 +49,5 @@ def require_matrices(**matrices: Tensor) -> None:
         if matrix.ndim != 2 or matrix.numel() == 0 or not matrix.is_floating_point():
             raise EmbeddingError(name, expected="a floating-point matrix [n, d] with n, d >= 1", got=described)
         if (matrix.shape, matrix.dtype, matrix.device) != (first.shape, first.dtype, first.device):
-            expected = f"what {first_name} is, {first.dtype} {list(first.shape)} on {first.device}"
+            expected = f"the same kind as {first_name}, {first.dtype} {list(first.shape)} on {first.device}"
             raise EmbeddingError(name, expected=expected, got=described)

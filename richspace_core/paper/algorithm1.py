@@ -1,14 +1,14 @@
-"""Algorithm 1 of the paper: the optimal interpolation of two prompts' embeddings.
+"""Algorithm 1 of the paper: the optimal interpolation of the embeddings of two prompts.
 
 Slips of the paper, and how they are read here:
 
-- Lines 14-16 write `E[:, n_ids, :]`, one row of a batch; the text and the declared shape `n_ids x d` mean the first
-  n_ids rows. The embeddings here are matrices [n, d], so it is `E[:n_ids, :]`.
-- Line 28 mixes `E_tc` and `E_tb`. Definition 5.1, Algorithm 2 and every figure mix the two prompts, so it is
+- Lines 14-16 have `E[:, n_ids, :]`, one row of a batch. The text and the declared shape `n_ids x d` mean the first
+  n_ids rows. The embeddings here are matrices [n, d], so this is `E[:n_ids, :]`.
+- Line 28 mixes `E_tc` and `E_tb`. Definition 5.1, Algorithm 2 and every figure mix the two prompts, so this is
   `E_opt = (i_opt/k) E_ta + ((k - i_opt)/k) E_tb`.
-- Line 5 says `d in R`; it is a natural number. k is used without being introduced: it is an argument here.
-- Line 26, maxindex, does not say which of several maxima: the smallest index.
-- Section 3.2 gives n = 266; CogVideoX pads to 226. n is whatever the embeddings have.
+- Line 5 says `d in R`; d is a natural number. k is used without being introduced; it is an argument here.
+- Line 26, maxindex, does not say which of several maxima is meant; it is the smallest index here.
+- Section 3.2 gives n = 266; CogVideoX pads to 226. Here n is the number of rows of the embeddings.
 """
 # ruff: noqa: N803, N806 -- the names are the paper's
 
@@ -25,18 +25,18 @@ from .definitions import linear_interpolation
 
 
 class OptimalFinding(NamedTuple):
-    """What Algorithm 1 returns (E_opt), with the steps that led to it."""
+    """Result of Algorithm 1 (E_opt), with the steps that lead to it."""
 
     E_opt: Tensor
-    """The optimal interpolation embedding, [n, d] (line 28)."""
+    """Optimal interpolation embedding, [n, d] (line 28)."""
     i_opt: int
-    """Its index, 1..k as the paper counts (line 26)."""
+    """Index of E_opt, 1..k as the paper counts (line 26)."""
     L_CosTruc: Tensor
-    """Scores on the truncated embeddings, [k] (line 18)."""
+    """Scores of the truncated embeddings, [k] (line 18)."""
     L_CosFull: Tensor
-    """Scores on the full embeddings, [k] (line 19)."""
+    """Scores of the full embeddings, [k] (line 19)."""
     L_CosAdd: Tensor
-    """Their sums, [k] (lines 20-24)."""
+    """Sums of both scores, [k] (lines 20-24)."""
 
 
 def optimal_finder(
@@ -47,19 +47,20 @@ def optimal_finder(
     `i_opt = argmax_i L_CosTruc[i] + L_CosFull[i]`, `E_opt = (i_opt/k) E_ta + ((k - i_opt)/k) E_tb`
 
     Args:
-        E_ta: [n, d], floating point: the first prompt's text embedding, padded to n rows.
-        E_tb: [n, d]: the second prompt's, different from E_ta.
-        E_tc: [n, d]: the guide's.
-        n_a_ids: Number of rows of E_ta that are no padding, in 1..n.
+        E_ta: Text embedding of the first prompt, [n, d], floating point, padded to n rows.
+        E_tb: Text embedding of the second prompt, [n, d], different from E_ta.
+        E_tc: Text embedding of the guide, [n, d].
+        n_a_ids: Number of rows of E_ta that are not padding, in 1..n.
         n_b_ids: The same for E_tb.
         n_c_ids: The same for E_tc.
         k: Number of interpolation steps, >= 1; the paper's experiments use 30.
 
     Returns:
-        E_opt with i_opt and the three lists of scores. For three prompts (Section 4.1) call it again with E_opt first.
+        E_opt with i_opt and the three lists of scores. For a third prompt (Section 4.1), call it again with E_opt as
+        E_ta.
 
     Raises:
-        EmbeddingError: As in `cosine_sim`, on the full or on the truncated embeddings.
+        EmbeddingError: As in `cosine_sim`, for the full or the truncated embeddings.
         RichSpaceError: A number of rows, or k, is out of range.
 
     Reference:
@@ -81,7 +82,7 @@ def optimal_finder(
     E_a_truc = E_ta[:n_ids, :]  # line 14: [n_ids, d]
     E_b_truc = E_tb[:n_ids, :]  # line 15: [n_ids, d]
     E_c_truc = E_tc[:n_ids, :]  # line 16: [n_ids, d]
-    L_CosTruc = cosine_sim(E_a_truc, E_b_truc, E_c_truc, k=k)  # line 18: [k], with the foot of the truncated ones
+    L_CosTruc = cosine_sim(E_a_truc, E_b_truc, E_c_truc, k=k)  # line 18: [k], with the foot of the truncated embeddings
     L_CosFull = cosine_sim(E_ta, E_tb, E_tc, k=k)  # line 19: [k]
     L_CosAdd = torch.empty_like(L_CosFull)  # line 21
     for i in range(1, k + 1):  # line 22: i = 1 -> k
@@ -92,6 +93,6 @@ def optimal_finder(
 
 
 def _maxindex(L: Tensor) -> int:
-    """Return the smallest index, counted from 1, at which L is largest (torch.argmax promises no such order)."""
+    """Return the smallest index, counted from 1, at which L is largest (torch.argmax may return another)."""
     values = L.tolist()
     return int(values.index(max(values))) + 1

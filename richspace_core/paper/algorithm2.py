@@ -1,15 +1,15 @@
-"""Algorithm 2 of the paper: the perpendicular foot, and every candidate's similarity to it.
+"""Algorithm 2 of the paper: the perpendicular foot, and the similarity of every candidate to it.
 
 Slips of the paper, and how they are read here:
 
-- `<.,.>` is defined for vectors (Section 5.1) and used on matrices. Line 13 calls the result "the projection
-  length", one number: the inner product is over all n * d entries.
-- Line 29 mixes `E_t1` and `E_t2`, which are never introduced: they are E_ta and E_tb, the two prompts being mixed.
-  Index k is then exactly E_ta, and E_tb itself is no candidate.
-- k is used without being a member or an argument: it is an argument here.
-- Line 14 divides by `<E_ab, E_ab>`, which is 0 when E_ta = E_tb: no line to project on, so an error.
+- `<.,.>` is defined for vectors (Section 5.1) and used for matrices. Line 13 calls the result "the projection
+  length", one number, so the inner product is over all n * d entries.
+- Line 29 mixes `E_t1` and `E_t2`, which are not introduced. They are E_ta and E_tb, the two prompts to mix. Index k is
+  then exactly E_ta, and E_tb itself is not a candidate.
+- k is used without being a member or an argument; it is an argument here.
+- Line 14 divides by `<E_ab, E_ab>`, which is 0 if E_ta = E_tb. There is then no line to project on, which is an error.
 
-The foot lies on the *line* through E_ta and E_tb: l_proj may be below 0 or above 1.
+The foot is on the *line* through E_ta and E_tb: l_proj may be below 0 or above 1.
 """
 # ruff: noqa: N803, N806 -- the names are the paper's
 
@@ -29,12 +29,12 @@ def perpendicular_foot(E_ta: Tensor, E_tb: Tensor, E_tc: Tensor) -> Tensor:
     `l_proj = <E_tb - E_ta, E_tc - E_ta> / <E_tb - E_ta, E_tb - E_ta>`, `E_foot = E_ta + l_proj (E_tb - E_ta)`
 
     Args:
-        E_ta: [n, d], floating point: the first prompt's text embedding.
-        E_tb: [n, d]: the second prompt's, different from E_ta.
-        E_tc: [n, d]: the guide's.
+        E_ta: Text embedding of the first prompt, [n, d], floating point.
+        E_tb: Text embedding of the second prompt, [n, d], different from E_ta.
+        E_tc: Text embedding of the guide, [n, d].
 
     Returns:
-        E_foot, [n, d], of the inputs' dtype and device.
+        E_foot, [n, d], in the inputs' dtype and device.
 
     Raises:
         EmbeddingError: The matrices do not match, E_ta = E_tb, or a value (or a sum, in this dtype) is not finite.
@@ -63,13 +63,13 @@ def cosine_sim(E_ta: Tensor, E_tb: Tensor, E_tc: Tensor, *, k: int = 30) -> Tens
     `L_CosSim[i] = phi_cos((i/k) E_ta + ((k-i)/k) E_tb, E_foot)`
 
     Args:
-        E_ta: [n, d], floating point: the first prompt's text embedding.
-        E_tb: [n, d]: the second prompt's, different from E_ta.
-        E_tc: [n, d]: the guide's.
+        E_ta: Text embedding of the first prompt, [n, d], floating point.
+        E_tb: Text embedding of the second prompt, [n, d], different from E_ta.
+        E_tc: Text embedding of the guide, [n, d].
         k: Number of interpolation steps, >= 1.
 
     Returns:
-        L_CosSim, [k], of the inputs' dtype and device. The paper counts from 1: its `L_CosSim[i]` is at `[i - 1]`.
+        L_CosSim, [k], in the inputs' dtype and device. The paper counts from 1: its `L_CosSim[i]` is at `[i - 1]`.
 
     Raises:
         EmbeddingError: As in `perpendicular_foot` and `phi_cos`.
@@ -93,7 +93,7 @@ def cosine_sim(E_ta: Tensor, E_tb: Tensor, E_tc: Tensor, *, k: int = 30) -> Tens
 
 
 def _inner_product(X: Tensor, Y: Tensor) -> Tensor:
-    """Return `<X, Y>` over all entries: one number."""
+    """Return `<X, Y>` over all entries, which is one number."""
     return torch.sum(X * Y)
 
 
@@ -112,7 +112,7 @@ def _squared_length(E_ab: Tensor) -> Tensor:
 
 
 def _require_finite(argument: str, value: Tensor) -> None:
-    """Raise EmbeddingError if a sum over an embedding's entries is infinite or not a number."""
+    """Raise an EmbeddingError if a sum over the entries of an embedding is infinite or not a number."""
     if not torch.isfinite(value):
         raise EmbeddingError(
             argument,

@@ -2,11 +2,12 @@
 
 Slips of the paper, and how they are read here:
 
-- Line 10 calls T "the number of inference step", line 21 loops `t = T -> 0`, which is T + 1 values. Here it is T steps,
-  t = T, T - 1, ..., 1: the step at t leads from noise level t to t - 1, and what remains at 0 is the video.
-- Line 18 calls OPTIMALFINDER without the numbers of ids that Algorithm 1 takes: they are arguments here.
-- Line 13 orders the model's arguments `f_theta(z, E_t, t)`, Definition 5.8 has `f_theta(E_t, z)` and no t. Here it is a
-  callable with line 13's order; a `TextToVideoModel` of Definition 5.8 enters as `lambda z, E_t, t: model(E_t, z)`.
+- Line 10 calls T "the number of inference step"; line 21 loops `t = T -> 0`, which has T + 1 values. Here there are T
+  steps, t = T, T - 1, ..., 1: the step at t leads from noise level t to t - 1, and the result at 0 is the video.
+- Line 18 calls OPTIMALFINDER without the numbers of ids that Algorithm 1 takes; they are arguments here.
+- Line 13 has the model's arguments in the order `f_theta(z, E_t, t)`; Definition 5.8 has `f_theta(E_t, z)` and no t.
+  Here f_theta is a callable with the order of line 13. A `TextToVideoModel` of Definition 5.8 is given as
+  `lambda z, E_t, t: model(E_t, z)`.
 """
 # ruff: noqa: N803, N806 -- the names are the paper's
 
@@ -40,25 +41,25 @@ def video_interpolation(
     shape: tuple[int, int, int, int],
     generator: torch.Generator,
 ) -> Tensor:
-    """Return the video that f_theta makes of normal noise in T steps, conditioned on the optimal interpolation.
+    """Return the video that f_theta makes from normal noise in T steps, conditioned on the optimal interpolation.
 
     `z ~ N(0, I)`, then `z <- f_theta(z, E_opt, t)` for t = T, ..., 1
 
     Args:
-        E_ta: [n, d], floating point: the first prompt's text embedding, padded to n rows.
-        E_tb: [n, d]: the second prompt's, different from E_ta.
-        E_tc: [n, d]: the guide's.
-        n_a_ids: Number of rows of E_ta that are no padding, in 1..n.
+        E_ta: Text embedding of the first prompt, [n, d], floating point, padded to n rows.
+        E_tb: Text embedding of the second prompt, [n, d], different from E_ta.
+        E_tc: Text embedding of the guide, [n, d].
+        n_a_ids: Number of rows of E_ta that are not padding, in 1..n.
         n_b_ids: The same for E_tb.
         n_c_ids: The same for E_tc.
         k: Number of interpolation steps, >= 1.
         T: Number of denoising steps, >= 1.
-        f_theta: One denoising step, `(z, E_opt, t) -> z` of the same shape.
+        f_theta: One denoising step, `(z, E_opt, t) -> z`, which keeps the shape.
         shape: (n_f, h, w, c): frames, height, width, channels, each >= 1.
         generator: Source of the noise; the noise is drawn on its device.
 
     Returns:
-        z, [n_f, h, w, c]. The noise has the dtype and device of E_ta; the result has what f_theta returns.
+        z, [n_f, h, w, c]. The noise has the dtype and device of E_ta, the result those of what f_theta returns.
 
     Raises:
         EmbeddingError: As in `optimal_finder`.

@@ -1,23 +1,23 @@
-"""Definition 5.7 with Algorithm 4, and Definition 5.8: the 3D attention layer, and the model that stacks it.
+"""Definitions 5.7 (with Algorithm 4) and 5.8 of the paper: the 3D attention layer, and the model that stacks it.
 
 Slips of the paper, and how they are read here:
 
 - Line 20 convolves with p = 2 and s = 2. With the 3 x 3 kernels of Definition 5.5 that gives
-  `h' = floor((h + 4 - 3)/2) + 1 = h/2 + 1` for even h, and s x s pixels a patch then make h + 2 rows, not h.
-  No stride tiles with p = 2: `floor((h + 2p - 3)/s) + 1 = h/s` needs p <= 1. Here p = 1 unless told otherwise:
-  `h' = h/2` for even h, and an odd h is an error.
+  `h' = floor((h + 4 - 3)/2) + 1 = h/2 + 1` for even h, and patches of s x s pixels then make h + 2 rows instead of h.
+  No stride tiles with p = 2: `floor((h + 2p - 3)/s) + 1 = h/s` needs p <= 1. The default here is p = 1, which gives
+  `h' = h/2` for even h; an odd h is an error.
 - Line 24 stacks E_t [n, d] on E_patch [.., c_patch], which needs d = c_patch; line 9 says `c_patch in R^{n x d}`.
   Here c_patch is the number d.
 - Line 31 is a linear projection that maps n_f h' w' rows of c_patch to n_f h w rows of c_v; Definition 5.6 keeps the
   number of rows. Here each patch is mapped to the s * s * c_v values of its own pixels.
-- Line 33, reshape, does not say where a patch's values go. Here they fill the s x s square that the patch stands for;
-  a reshape in memory order would lay the four pixels of a square side by side in one row of the video.
-- Line 20's convolution is defined on one frame (Definition 5.5), so it is applied to each frame.
+- Line 33, reshape, does not say where the values of a patch go. Here they fill the s x s square of the patch; a reshape
+  in memory order would put the four pixels of a square next to each other in one row of the video.
+- The convolution of line 20 is defined for one frame (Definition 5.5), so it is applied to each frame.
 - Line 29 makes a new E_t and line 34 returns E_v alone, while Definition 5.8 composes the layer with itself, which
-  needs both. Here every layer of the stack receives the same E_t, and the output of the layer before it as E_v.
-  (CogVideoX hands the text on from layer to layer.) Each layer has weights of its own.
+  needs both. Here every layer of the stack receives the same E_t, and the output of the layer before it as E_v. (In
+  CogVideoX, the text goes from layer to layer.) Each layer has its own weights.
 - Definition 5.8 has no time t although Algorithm 3 passes one; this model ignores t.
-- Nothing here knows where a token stands: the paper gives no positions.
+- The layers do not depend on the positions of tokens, since the paper gives none.
 """
 # ruff: noqa: N803, N806 -- the names are the paper's
 
@@ -32,15 +32,15 @@ from .layers import AttentionLayer, ConvolutionLayer, LinearProjection
 
 
 class Attention3D(nn.Module):
-    """The 3D attention layer `phi_3DAttn(E_t, E_v)`: video and text attend to each other, the video is returned.
+    """3D attention layer `phi_3DAttn(E_t, E_v)`: video and text attend to each other, and the video is returned.
 
     Args:
-        d: Columns of the text embedding, and the channels c_patch of a patch, >= 1.
-        c_v: Channels of the video, >= 1.
-        p: Padding of the convolution, >= 0; the paper's 2 cannot be tiled back.
-        s: Stride of the convolution, and the side of a patch, >= 1.
-        generator: Source of the first weights.
-        dtype: Of the weights.
+        d: Number of columns of the text embedding, and of the channels c_patch of a patch, >= 1.
+        c_v: Number of channels of the video, >= 1.
+        p: Padding of the convolution, >= 0; with the paper's 2, patches do not tile the video.
+        s: Stride of the convolution, and side of a patch, >= 1.
+        generator: Source of the initial weights.
+        dtype: Floating point type of the weights.
 
     Reference:
         Definition 5.7, Algorithm 4.
@@ -71,18 +71,18 @@ class Attention3D(nn.Module):
         self.phi_linear = LinearProjection(self.c_patch, s * s * c_v, generator=generator, dtype=dtype)
 
     def forward(self, E_t: Tensor, E_v: Tensor) -> Tensor:
-        """Return the layer's video.
+        """Return the video embedding after this layer.
 
         Args:
-            E_t: [n, d], the text embedding, of the weights' dtype.
-            E_v: [n_f, h, w, c_v], the video embedding, of the weights' dtype.
+            E_t: Text embedding, [n, d], in the weights' dtype.
+            E_v: Video embedding, [n_f, h, w, c_v], in the weights' dtype.
 
         Returns:
             E_v, [n_f, h, w, c_v].
 
         Raises:
-            EmbeddingError: E_t is no matrix.
-            RichSpaceError: A shape does not fit, the patches do not tile the video, or the attention has no inverse D.
+            EmbeddingError: E_t is not a matrix.
+            RichSpaceError: A shape does not fit, the patches do not tile the video, or D has no inverse.
         """
         self._require_shapes(E_t, E_v)
         n = E_t.shape[0]
@@ -106,7 +106,7 @@ class Attention3D(nn.Module):
         return squares.permute(0, 1, 3, 2, 4, 5).reshape(n_f, h, w, self.c_v)  # line 34
 
     def _require_shapes(self, E_t: Tensor, E_v: Tensor) -> None:
-        """Raise unless the text has d columns and the video c_v channels."""
+        """Raise an error unless the text has d columns and the video c_v channels."""
         require_matrices(E_t=E_t)
         if E_t.shape[1] != self.c_patch:
             expected = f"[n, {self.c_patch}], as many columns as a patch has channels"
@@ -115,7 +115,7 @@ class Attention3D(nn.Module):
             raise RichSpaceError("E_v", expected=f"[n_f, h, w, {self.c_v}], not empty", got=str(list(E_v.shape)))
 
     def _require_tiling(self, video: tuple[int, int], patches: tuple[int, int]) -> None:
-        """Raise unless s x s pixels a patch give back the video's height and width."""
+        """Raise an error unless patches of s x s pixels give the height and width of the video."""
         tiled = (patches[0] * self.s, patches[1] * self.s)
         if tiled != video:
             raise RichSpaceError(
@@ -128,16 +128,16 @@ class Attention3D(nn.Module):
 
 
 class TextToVideoModel(nn.Module):
-    """The text-to-video model `f_theta(E_t, z)`: k_3D layers of 3D attention on the same text.
+    """Text-to-video model `f_theta(E_t, z)`: k_3D layers of 3D attention with the same text.
 
     Args:
         k_3d: Number of layers, >= 1.
-        d: Columns of the text embedding, >= 1.
-        c: Channels of the video, >= 1.
+        d: Number of columns of the text embedding, >= 1.
+        c: Number of channels of the video, >= 1.
         p: Padding of the convolutions, >= 0.
         s: Stride of the convolutions, >= 1.
-        generator: Source of the first weights.
-        dtype: Of the weights.
+        generator: Source of the initial weights.
+        dtype: Floating point type of the weights.
 
     Reference:
         Definition 5.8.
@@ -167,14 +167,14 @@ class TextToVideoModel(nn.Module):
         """Return `phi_3DAttn o ... o phi_3DAttn (E_t, z)`.
 
         Args:
-            E_t: [n, d], the text embedding, of the weights' dtype.
-            z: [n_f, h, w, c], the noise, of the weights' dtype.
+            E_t: Text embedding, [n, d], in the weights' dtype.
+            z: Noise, [n_f, h, w, c], in the weights' dtype.
 
         Returns:
             [n_f, h, w, c].
 
         Raises:
-            EmbeddingError: E_t is no matrix.
+            EmbeddingError: E_t is not a matrix.
             RichSpaceError: As in `Attention3D.forward`.
         """
         for layer in self.layers:

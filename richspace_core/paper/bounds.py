@@ -1,29 +1,31 @@
-"""Section 5.4 and Appendix A of the paper: how far some video is from every prompt's video, at least.
+"""Section 5.4 and Appendix A of the paper: lower bounds on the distance of some video from the videos of all prompts.
 
-A vocabulary of V words makes V^n sentences of n words, so a model f makes V^n videos at most, in a space of d
+A vocabulary of V words makes V^n sentences of n words, so a model f makes at most V^n videos in a space of d
 dimensions. Each bound is an epsilon such that some y has `||f(x) - y||_2 >= epsilon` for *every* sentence x. V^n, M^d
-and m^d leave every float's range, so the functions return the natural logarithm of epsilon; `math.exp` gives epsilon.
+and m^d leave the range of every float, so the functions return the natural logarithm of epsilon; `math.exp` gives
+epsilon.
 
-What the statements need beyond what the paper writes, and where they fail:
+Conditions that the statements need in addition to those of the paper, and cases in which they fail:
 
-- **Lemma A.1** needs m < M. For a constant f the only y in [m, M] is f's value, at distance 0.
-- **Lemma A.2**: the proof's y, 0.5 beside an integer point in each coordinate, is at the claimed distance, but the
-  proof does not show `m <= ||y||_2 <= M`, and there need be no such y: `f(x) = (x_1 - x_2, 0, 0, 0, 0)` for V = n = 2
-  has m = 0, M = 1 and takes the value 0, so every y of norm <= 1 is within 1 < 0.5 sqrt(5) of it. The bound holds for
-  y anywhere in R^d. ("f(x_min) = m" is meant as `||f(x_min)||_2 = m`.)
-- **Lemma A.5** and **Theorem 5.9** hold as stated. The proofs rest on a strict inequality of lengths or volumes that
-  can be an equality (the two sides of Eq. 2 are the same number); the conclusion stands, because finitely many open
-  balls whose volumes sum to that of the closed shell still do not cover it. For m = M they say only epsilon >= 0. In
-  one dimension Theorem 5.9's y may have either sign, so its M and m are of |f| and its bound is (M - m)/V^n, not half
-  of that as in Lemma A.5.
-- **Theorem 5.9** counts sentences of exactly n words; shorter ones count if the padding is one of the V words. What
-  the proof calls a ball, of volume proportional to M^d - m^d, is a shell.
+- **Lemma A.1** needs m < M. For a constant f, the only y in [m, M] is the value of f, at distance 0.
+- **Lemma A.2**: the y of the proof, 0.5 away from an integer point in each coordinate, has the claimed distance, but
+  the proof does not show `m <= ||y||_2 <= M`, and there may be no such y: `f(x) = (x_1 - x_2, 0, 0, 0, 0)` for
+  V = n = 2 has m = 0, M = 1 and takes the value 0, so every y of norm <= 1 is within 1 < 0.5 sqrt(5) of it. The bound
+  holds for y anywhere in R^d. ("f(x_min) = m" is read as `||f(x_min)||_2 = m`.)
+- **Lemma A.5** and **Theorem 5.9** hold as stated. The proofs use a strict inequality of lengths or volumes that can be
+  an equality (the two sides of Eq. 2 are the same number). The conclusion holds nevertheless, because finitely many
+  open balls whose volumes sum to that of the closed shell do not cover it. For m = M they only say epsilon >= 0. In one
+  dimension, the y of Theorem 5.9 may have either sign, so its M and m are those of |f| and its bound is (M - m)/V^n,
+  not half of that as in Lemma A.5.
+- **Theorem 5.9** counts sentences of exactly n words; shorter ones are included if the padding is one of the V words.
+  What the proof calls a ball, of volume proportional to M^d - m^d, is a shell.
 - **Theorem A.8**: the proof takes y = f of the midpoint of *any* two words and compares it with one of these two. For
-  the words -1, 0, 1 the midpoint of the outer two is a word. It holds for a *closest* pair: any third word is at
-  least delta_min from either, so at least delta_min / 2 from their midpoint. f takes sentences, not words: let the
-  pair be two sentences that differ in one word. (The step said to follow from Eq. 5 follows from Eq. 4.)
-- **Theorem A.8**: the proof does not show `m <= ||y||_2 <= M`, and there need be no such y: f(x) = x on the words -1
-  and 1 has m = M = 1 and delta_min = 2, and the y of norm 1 are the two values themselves, while the bound says 1.
+  the words -1, 0, 1, the midpoint of the outer two is a word. The proof holds for a *closest* pair: any third word is
+  at least delta_min away from either, so at least delta_min / 2 from their midpoint. f takes sentences, not words: the
+  pair is read as two sentences that differ in one word. (The step that is said to follow from Eq. 5 follows from
+  Eq. 4.)
+- **Theorem A.8**: the proof does not show `m <= ||y||_2 <= M`, and there may be no such y: f(x) = x on the words -1
+  and 1 has m = M = 1 and delta_min = 2, and the only y of norm 1 are the two values themselves, while the bound says 1.
   The half with delta_min holds for y anywhere in R^d. An L-bi-Lipschitz f on R^{nk} needs d >= nk, and L >= 1.
 """
 # ruff: noqa: N803 -- the names are the paper's
@@ -44,13 +46,13 @@ def lemma_a1_log_epsilon(*, m: int, M: int) -> float:
 
     Args:
         m: min_x f(x).
-        M: max_x f(x), above m (the lemma does not say so, and fails without it).
+        M: max_x f(x), above m (the lemma does not say so, but fails otherwise).
 
     Returns:
         log 0.5.
 
     Raises:
-        RichSpaceError: m or M is no integer, or m >= M.
+        RichSpaceError: m or M is not an integer, or m >= M.
 
     Reference:
         Lemma A.1.
@@ -72,7 +74,7 @@ def lemma_a1_log_epsilon(*, m: int, M: int) -> float:
 def lemma_a2_log_epsilon(*, d: int) -> float:
     """Return log epsilon for a linear f with integer weights, [V]^n -> R^d.
 
-    `epsilon = 0.5 sqrt(d)`, with y = f(x_min) + (0.5, ..., 0.5), of any norm (see the module's notes)
+    `epsilon = 0.5 sqrt(d)`, with y = f(x_min) + (0.5, ..., 0.5), of any norm (see the notes of the module)
 
     Args:
         d: Dimension of the video space, >= 1.
@@ -166,17 +168,17 @@ def theorem_5_9_log_epsilon(*, V: int, n: int, d: int, m: float, M: float) -> fl
 def theorem_a8_log_epsilon(*, V: int, n: int, d: int, m: float, M: float, delta_min: float, L: float) -> float:
     """Return log epsilon for an L-bi-Lipschitz f from sentences of V words to videos in R^d.
 
-    `epsilon = max{0.5 delta_min / L, ((M^d - m^d) / V^n)^(1/d)}`; where the first is the larger, y may have any
-    norm (see the module's notes)
+    `epsilon = max{0.5 delta_min / L, ((M^d - m^d) / V^n)^(1/d)}`; if the first one is larger, y may have any norm
+    (see the notes of the module)
 
     Args:
-        V: Size of the vocabulary, >= 2, as delta_min is of two words.
+        V: Size of the vocabulary, >= 2, since delta_min is a distance between two words.
         n: Length of a sentence, >= 1.
         d: Dimension of the video space, >= 1.
         m: min_x ||f(x)||_2, finite, >= 0.
         M: max_x ||f(x)||_2, finite, at least m.
-        delta_min: Least distance of two words' embeddings, finite, >= 0.
-        L: The bi-Lipschitz constant of Definition A.7, finite, >= 1.
+        delta_min: Smallest distance between the embeddings of two words, finite, >= 0.
+        L: Bi-Lipschitz constant of Definition A.7, finite, >= 1.
 
     Returns:
         log epsilon; -inf if m = M and delta_min = 0.
@@ -203,22 +205,22 @@ def theorem_a8_log_epsilon(*, V: int, n: int, d: int, m: float, M: float, delta_
 
 
 def _log_one_minus_power(m: float, M: float, d: int) -> float:
-    """Return `log(1 - (m/M)^d)` for 0 <= m < M: log1p(-exp(power)) with power = d (log m - log M) < 0."""
+    """Return `log(1 - (m/M)^d)` for 0 <= m < M, which is log1p(-exp(power)) with power = d (log m - log M) < 0."""
     if m == 0:
         return 0.0
-    # m near M: log m - log M would cancel, and (m - M)/M is exact to rounding. Elsewhere nothing cancels.
+    # For m near M, log m - log M would cancel, while (m - M)/M is exact to rounding. Elsewhere nothing cancels.
     log_ratio = math.log1p((m - M) / M) if 2 * m > M else math.log(m) - math.log(M)
     power = d * log_ratio
-    # The same number twice: the first keeps its digits where exp(power) is near 1, the second where it is near 0.
+    # Both expressions are equal. The first is precise if exp(power) is near 1, the second if it is near 0.
     return math.log(-math.expm1(power)) if power > -math.log(2) else math.log1p(-math.exp(power))
 
 
 def _require_vocabulary(V: int, n: int) -> None:
-    """Raise RichSpaceError unless V >= 1 and n >= 1."""
+    """Raise a RichSpaceError unless V >= 1 and n >= 1."""
     require_whole_number("V", V, low=1)
     require_whole_number("n", n, low=1)
 
 
 def _is_finite(value: float) -> bool:
-    """Return whether value is a number within a float's range (an int may be outside it)."""
+    """Return True if `value` is a number within the range of a float, which an int may exceed."""
     return abs(value) <= sys.float_info.max

@@ -3,9 +3,9 @@
 Slips of the paper, and how they are read here:
 
 - Definition 5.1 says `z_i in R`; the right-hand side is a vector, so `z_i in R^d`.
-- Definition 5.2 divides by the rows' norms and says nothing of a row of zeros, which has no direction and no cosine.
-  It counts as 0 here: such a row is like no other.
-- Fact 5.3 writes `(d/2)!`; for odd d that is `Gamma(d/2 + 1)`.
+- Definition 5.2 divides by the norms of the rows and does not mention rows of zeros, which have no direction and no
+  cosine. They count as 0 here.
+- Fact 5.3 has `(d/2)!`, which is `Gamma(d/2 + 1)` for odd d.
 """
 # ruff: noqa: N803 -- the names are the paper's
 
@@ -21,21 +21,21 @@ from ._checks import require_matrices, require_whole_number
 
 
 def linear_interpolation(x: Tensor, y: Tensor, i: int, k: int) -> Tensor:
-    """Return the i-th of k interpolations: i = k is exactly x, and y itself is never reached.
+    """Return interpolation i of k: i = k is exactly x, and y itself is not reached.
 
     `z_i := (i/k) * x + ((k-i)/k) * y`
 
     Args:
-        x: Any shape, floating point.
-        y: The same shape and dtype.
+        x: Floating point, of any shape.
+        y: Same shape and dtype.
         i: Index, in 1..k.
         k: Number of interpolation steps, >= 1.
 
     Returns:
-        z_i, of the shape, dtype and device of x.
+        z_i, in the shape, dtype and device of x.
 
     Raises:
-        RichSpaceError: i or k out of range.
+        RichSpaceError: i or k is out of range.
         EmbeddingError: x and y differ in shape or dtype.
 
     Reference:
@@ -49,24 +49,24 @@ def linear_interpolation(x: Tensor, y: Tensor, i: int, k: int) -> Tensor:
     require_whole_number("i", i, low=1, high=k)
     if (x.shape, x.dtype) != (y.shape, y.dtype):
         expected, got = (f"{t.dtype} {list(t.shape)}" for t in (x, y))
-        raise EmbeddingError("y", expected=f"what x is, {expected}", got=got)
+        raise EmbeddingError("y", expected=f"the same kind as x, {expected}", got=got)
     return (i / k) * x + ((k - i) / k) * y
 
 
 def phi_cos(X: Tensor, Y: Tensor) -> Tensor:
-    """Return the cosine similarity of two matrices: the mean of the cosines of their rows.
+    """Return the cosine similarity of two matrices: the average of the cosines of their rows.
 
     `phi_cos(X, Y) := (1/n) sum_{i=1}^n <X_i, Y_i> / (||X_i||_2 ||Y_i||_2)`
 
     Args:
         X: [n, d], floating point.
-        Y: [n, d], the same dtype.
+        Y: [n, d], same dtype.
 
     Returns:
-        A scalar in [-1, 1] up to rounding, of X's dtype and device. A row of zeros counts as 0.
+        Scalar in [-1, 1] up to rounding, in X's dtype and device. A row of zeros counts as 0.
 
     Raises:
-        EmbeddingError: The matrices do not match, or a value (or a row's norm, in this dtype) is not finite.
+        EmbeddingError: The matrices do not match, or a value (or the norm of a row, in this dtype) is not finite.
 
     Reference:
         Definition 5.2.
@@ -95,17 +95,17 @@ def phi_cos(X: Tensor, Y: Tensor) -> Tensor:
 def log_ball_volume(R: float, d: int) -> float:
     """Return the natural logarithm of the volume of the l2-ball of radius R in R^d.
 
-    `volume = pi^(d/2) / (d/2)! * R^d`, in logarithms because it leaves every float's range for large d.
+    `volume = pi^(d/2) / (d/2)! * R^d`, in logarithms because it leaves the range of every float for large d.
 
     Args:
         R: Radius, finite, >= 0.
         d: Dimension, >= 1.
 
     Returns:
-        The logarithm of the volume; -inf for R = 0.
+        Logarithm of the volume; -inf for R = 0.
 
     Raises:
-        RichSpaceError: R or d out of range.
+        RichSpaceError: R or d is out of range.
 
     Reference:
         Fact 5.3, with `(d/2)! = Gamma(d/2 + 1)`.

@@ -1,19 +1,19 @@
 """Section 5.3 of the paper: the attention layer, the convolution layer and the linear projection.
 
-Each definition is a function of its weights, and a small module that holds them.
+Each definition is a function of its weights, with a small module that holds the weights.
 
 Slips of the paper, and how they are read here:
 
 - Definition 5.4 has no exponential, so `A = Q K^T` has entries of both signs. Each row of `D^-1 A` still sums to 1,
-  but its weights can be negative, and a row sum of A can be 0: then D has no inverse, and that is an error here. Only
-  a sum that is 0 in the given dtype can be noticed: one that is 0 in exact arithmetic may round to 1e-17, and the
-  result is then finite and as large as its inverse. (It also follows that a row's output depends on the direction of
-  its query alone, not on the query's length.)
+  but its weights can be negative, and a row sum of A can be 0. D then has no inverse, which is an error here. Only a
+  sum that is 0 in the given dtype can be detected: a sum that is 0 in exact arithmetic may round to 1e-17, and the
+  result is then finite and as large as its inverse. (It also follows that the output of a row depends only on the
+  direction of its query, not on the query's length.)
 - Definition 5.5 takes a stride s and a padding p that its formula does not use, gives the output the size h x w of
-  the input, and reads X up to row h + 2. All of it agrees if X is first bordered by p = 1 rows and columns of zeros
-  and s = 1. The general form here, with X so bordered by p:
+  the input, and reads X up to row h + 2. These agree if X is first bordered by p = 1 rows and columns of zeros and
+  s = 1. The general form here, with X bordered by p in this way, is
   `Y[i,j,l] = sum_{m,n,c} X[(i-1)s + m, (j-1)s + n, c] K^l[m,n,c]`, of height `floor((h + 2p - 3)/s) + 1`.
-- None of these layers has a bias; nothing is added.
+- None of these layers has a bias.
 """
 # ruff: noqa: N803, N806 -- the names are the paper's
 
@@ -27,36 +27,38 @@ from ._checks import require_matrices, require_whole_number
 
 
 def attn(X: Tensor, W_Q: Tensor, W_K: Tensor, W_V: Tensor) -> Tensor:
-    """Return the attention layer's output.
+    """Return the output of the attention layer.
 
     `Attn(X) := D^-1 A X W_V`, `A = Q K^T`, `Q = X W_Q`, `K = X W_K`, `D := diag(A 1_n)`
 
     Args:
         X: [n, d], floating point.
-        W_Q: [d, d], the same dtype.
+        W_Q: [d, d], same dtype.
         W_K: [d, d].
         W_V: [d, d].
 
     Returns:
-        [n, d], of X's dtype and device.
+        [n, d], in X's dtype and device.
 
     Raises:
-        EmbeddingError: X or a weight is no matrix, or the weights differ in shape or dtype.
-        RichSpaceError: The shapes do not fit, or a row of A sums to 0 or to no finite number.
+        EmbeddingError: X or a weight is not a matrix, or the weights differ in shape or dtype.
+        RichSpaceError: The shapes do not fit, or a row of A sums to 0 or to a number that is not finite.
 
     Reference:
         Definition 5.4.
 
     Example:
         >>> X, one = torch.tensor([[4.0], [-2.0]]), torch.eye(1)
-        >>> attn(X, one, one, one).tolist()  # D^-1 A has rows (2, -1): without an exponential, no mean of X's rows
+        >>> attn(X, one, one, one).tolist()  # D^-1 A has rows (2, -1): no average of rows
         [[10.0], [10.0]]
     """
     require_matrices(X=X)
     require_matrices(W_Q=W_Q, W_K=W_K, W_V=W_V)
     d = X.shape[1]
     if W_Q.shape != (d, d):
-        raise RichSpaceError("W_Q", expected=f"[{d}, {d}], d being X's columns", got=str(list(W_Q.shape)))
+        raise RichSpaceError(
+            "W_Q", expected=f"[{d}, {d}], where d is the number of X's columns", got=str(list(W_Q.shape))
+        )
     Q = X @ W_Q  # [n, d]
     K = X @ W_K  # [n, d]
     A = Q @ K.T  # [n, n]
@@ -67,7 +69,7 @@ def attn(X: Tensor, W_Q: Tensor, W_K: Tensor, W_V: Tensor) -> Tensor:
 
 
 def _require_inverse(D_diagonal: Tensor) -> None:
-    """Raise RichSpaceError if diag(D_diagonal) has no inverse in its dtype."""
+    """Raise a RichSpaceError if diag(D_diagonal) has no inverse in its dtype."""
     unusable = ~torch.isfinite(D_diagonal) | ~torch.isfinite(1 / D_diagonal)  # [n]
     if torch.any(unusable):
         row = int(torch.nonzero(unusable)[0])
@@ -80,14 +82,14 @@ def _require_inverse(D_diagonal: Tensor) -> None:
 
 
 def phi_conv(X: Tensor, K: Tensor, *, p: int, s: int) -> Tensor:
-    """Return the convolution layer's output.
+    """Return the output of the convolution layer.
 
-    `Y[i,j,l] := sum_{m=1}^3 sum_{n=1}^3 sum_{c=1}^{c_in} X[(i-1)s + m, (j-1)s + n, c] K^l[m,n,c]`, where X has been
-    bordered by p zeros on every side. For p = s = 1 this is the paper's formula with its output size.
+    `Y[i,j,l] := sum_{m=1}^3 sum_{n=1}^3 sum_{c=1}^{c_in} X[(i-1)s + m, (j-1)s + n, c] K^l[m,n,c]`, where X is bordered
+    by p zeros on every side. For p = s = 1 this is the paper's formula with the paper's output size.
 
     Args:
         X: [h, w, c_in], floating point.
-        K: [c_out, 3, 3, c_in], the same dtype; K[l] is the paper's K^l.
+        K: [c_out, 3, 3, c_in], same dtype; K[l] is the paper's K^l.
         p: Padding, >= 0.
         s: Stride, >= 1.
 
@@ -104,6 +106,22 @@ def phi_conv(X: Tensor, K: Tensor, *, p: int, s: int) -> Tensor:
         >>> phi_conv(torch.ones(4, 4, 2), torch.ones(1, 3, 3, 2), p=1, s=2)[..., 0].tolist()
         [[8.0, 12.0], [12.0, 18.0]]
     """
+    _require_convolution(X, K, p, s)
+    h, w, _ = X.shape
+    h_out = (h + 2 * p - 3) // s + 1
+    w_out = (w + 2 * p - 3) // s + 1
+    bordered = nn.functional.pad(X, (0, 0, p, p, p, p))  # [h + 2p, w + 2p, c_in]
+    Y = X.new_zeros(h_out, w_out, K.shape[0])
+    for m in range(3):
+        for n in range(3):
+            # Row i of this slice is row (i-1)s + m of X as the paper counts, for all output pixels at once.
+            rows, columns = slice(m, m + (h_out - 1) * s + 1, s), slice(n, n + (w_out - 1) * s + 1, s)
+            Y = Y + bordered[rows, columns, :] @ K[:, m, n, :].T  # [h_out, w_out, c_out]: the sum over c
+    return Y
+
+
+def _require_convolution(X: Tensor, K: Tensor, p: int, s: int) -> None:
+    """Raise a RichSpaceError unless the kernels fit X, and X with its border has at least one 3 x 3 window."""
     require_whole_number("p", p, low=0)
     require_whole_number("s", s, low=1)
     if X.ndim != 3 or K.ndim != 4 or K.shape[1:] != (3, 3, X.shape[-1]):
@@ -112,32 +130,22 @@ def phi_conv(X: Tensor, K: Tensor, *, p: int, s: int) -> Tensor:
     h, w, _ = X.shape
     if min(h, w) + 2 * p < 3:
         raise RichSpaceError("X", expected=f"h, w >= {3 - 2 * p} for p = {p}", got=f"h = {h}, w = {w}")
-    h_out = (h + 2 * p - 3) // s + 1
-    w_out = (w + 2 * p - 3) // s + 1
-    bordered = nn.functional.pad(X, (0, 0, p, p, p, p))  # [h + 2p, w + 2p, c_in]
-    Y = X.new_zeros(h_out, w_out, K.shape[0])
-    for m in range(3):
-        for n in range(3):
-            # Row i of this slice is row (i-1)s + m of X as the paper counts, for every output pixel at once.
-            rows, columns = slice(m, m + (h_out - 1) * s + 1, s), slice(n, n + (w_out - 1) * s + 1, s)
-            Y = Y + bordered[rows, columns, :] @ K[:, m, n, :].T  # [h_out, w_out, c_out]: the sum over c
-    return Y
 
 
 def phi_linear(X: Tensor, W: Tensor) -> Tensor:
-    """Return the linear projection of X's rows.
+    """Return the linear projection of the rows of X.
 
     `phi_linear(X) := X W`
 
     Args:
         X: [n, d_1], floating point.
-        W: [d_1, d_2], the same dtype.
+        W: [d_1, d_2], same dtype.
 
     Returns:
         [n, d_2].
 
     Raises:
-        EmbeddingError: X or W is no matrix.
+        EmbeddingError: X or W is not a matrix.
         RichSpaceError: W does not have as many rows as X has columns.
 
     Reference:
@@ -155,17 +163,17 @@ def phi_linear(X: Tensor, W: Tensor) -> Tensor:
 
 
 def _random_weight(*shape: int, fan_in: int, generator: torch.Generator, dtype: torch.dtype) -> nn.Parameter:
-    """Return a weight of independent `N(0, 1/fan_in)` entries: the paper does not say how theta starts."""
+    """Return a weight with independent `N(0, 1/fan_in)` entries; the paper does not say how theta is initialized."""
     return nn.Parameter(torch.randn(*shape, generator=generator, dtype=dtype) / fan_in**0.5)
 
 
 class AttentionLayer(nn.Module):
-    """The attention layer `Attn(X)` with its weights.
+    """Attention layer `Attn(X)` with its weights.
 
     Args:
         d: Hidden dimension, >= 1.
-        generator: Source of the first weights.
-        dtype: Of the weights.
+        generator: Source of the initial weights.
+        dtype: Floating point type of the weights.
 
     Reference:
         Definition 5.4; `attn` is the formula.
@@ -184,15 +192,15 @@ class AttentionLayer(nn.Module):
 
 
 class ConvolutionLayer(nn.Module):
-    """The convolution layer `phi_conv(X, c_in, c_out, p, s)` with its kernels.
+    """Convolution layer `phi_conv(X, c_in, c_out, p, s)` with its kernels.
 
     Args:
-        c_in: Channels in, >= 1.
-        c_out: Channels out, >= 1.
+        c_in: Number of input channels, >= 1.
+        c_out: Number of output channels, >= 1.
         p: Padding, >= 0.
         s: Stride, >= 1.
-        generator: Source of the first kernels.
-        dtype: Of the kernels.
+        generator: Source of the initial kernels.
+        dtype: Floating point type of the kernels.
 
     Reference:
         Definition 5.5; `phi_conv` is the formula.
@@ -214,13 +222,13 @@ class ConvolutionLayer(nn.Module):
 
 
 class LinearProjection(nn.Module):
-    """The linear projection `phi_linear(X)` with its weight.
+    """Linear projection `phi_linear(X)` with its weight.
 
     Args:
-        d_1: Columns in, >= 1.
-        d_2: Columns out, >= 1.
-        generator: Source of the first weight.
-        dtype: Of the weight.
+        d_1: Number of input columns, >= 1.
+        d_2: Number of output columns, >= 1.
+        generator: Source of the initial weight.
+        dtype: Floating point type of the weight.
 
     Reference:
         Definition 5.6; `phi_linear` is the formula.

@@ -1,22 +1,22 @@
-"""What the paper mixed, and the numbers that it printed: the optimal indices of its figures, and its Table 1.
+"""Mixtures and numbers that the paper reports: the optimal indices of its figures, and its Table 1.
 
 How they are read:
 
 - Figure 2(b) is captioned tiger and horse; the text says rabbit and cat. Both are listed: tiger and horse with the
-  index that Figure 5 prints, rabbit and cat without one.
-- Figure 3(b) counts its index on the line between the mixture of the first two prompts and the third one.
-- Only the prompts of Figure 2(a) are printed as text. Those of the other figures are seen as pictures of text only,
-  so whoever repeats the others writes prompts of their own.
+  index of Figure 5, rabbit and cat without an index.
+- The index of Figure 3(b) counts on the line between the mixture of the first two prompts and the third one.
+- Only the prompts of Figure 2(a) are printed as text. Those of the other figures are parts of pictures, so repeating
+  the other mixtures needs prompts of one's own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Candidates on each line, k.
+#: Number of candidates on each line, k.
 STEPS = 30
 
-#: Figure 2(a): prompts A and B, and the guide C.
+#: Prompts A and B and the guide C of Figure 2(a).
 PROMPTS_OF_FIGURE_2A = (
     "The tiger, moves gracefully through the forest, its fur flowing in the breeze.",
     "The zebra, moves gracefully through the forest, its fur flowing in the breeze.",
@@ -27,12 +27,12 @@ PROMPTS_OF_FIGURE_2A = (
 
 @dataclass(frozen=True)
 class ReportedMixture:
-    """A mixture that the paper shows.
+    """Mixture that the paper shows.
 
     Args:
-        parts: What was mixed, two or three, in the paper's order.
-        figure: Number of its figure; empty where it stands in Table 1 or in the text alone.
-        index: The optimal candidate, 1..30, of the last line where there are two; None where the paper does not say.
+        parts: Names of the two or three prompts, in the paper's order.
+        figure: Number of its figure; empty if it is only in Table 1 or in the text.
+        index: Optimal candidate, 1..30, on the last line if there are two; None if the paper does not give it.
     """
 
     parts: tuple[str, ...]
@@ -41,16 +41,16 @@ class ReportedMixture:
 
     @property
     def name(self) -> str:
-        """The parts joined, such as "Tiger+Zebra"."""
+        """Names joined, such as "Tiger+Zebra"."""
         return "+".join(self.parts)
 
 
 @dataclass(frozen=True)
 class ReportedScores:
-    """A row of Table 1: subject consistency (SC) and aesthetic quality (AQ), as VBench computes them.
+    """Row of Table 1: subject consistency (SC) and aesthetic quality (AQ), as VBench computes them.
 
     Args:
-        name: Of the mixture, or "Average".
+        name: Name of the mixture, or "Average".
         optimum: SC and AQ of the video from the optimal embedding.
         direct: SC and AQ of the video from the guide prompt itself.
     """
@@ -102,11 +102,11 @@ MIXTURES: tuple[ReportedMixture, ...] = (
     _pair("Dog", "Frog", "33", 16),
     _pair("Red Panda", "Rabbit", "34", 15),
 )
-"""Every mixture of the paper, by figure."""
+"""All mixtures of the paper, by figure."""
 
 TABLE_1: tuple[ReportedScores, ...] = (
     ReportedScores("Tiger+Zebra", optimum=(0.9751, 0.5472), direct=(0.9739, 0.5424)),
-    # The paper's order of this pair differs from that of Figure 2(b).
+    # The order of this pair differs from that of Figure 2(b).
     ReportedScores("Cat+Rabbit", optimum=(0.9688, 0.4649), direct=(0.9608, 0.4821)),
     ReportedScores("Strawberry+Blueberry", optimum=(0.9920, 0.5957), direct=(0.9910, 0.7256)),
     ReportedScores("Sunflower+Snail", optimum=(0.9790, 0.4573), direct=(0.9734, 0.4575)),

@@ -77,7 +77,7 @@ def test_behind_a_bypassed_finder_comes_its_first_prompt(page):
 def test_a_muted_further_guide_is_left_out(page):
     page.page.evaluate(ADD_GUIDE, [FINDER, SECOND_GUIDE])
     page.settle()
-    assert "guided by the mean of 2 guides" in scores(page.run())["remarks"]
+    assert "guided by the average of 2 guides" in scores(page.run())["remarks"]
     mute(page, SECOND_GUIDE)
     entry = page.run()
     assert entry["status"]["completed"]

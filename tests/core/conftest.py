@@ -1,4 +1,4 @@
-"""What every test of the core library shares. It is tested as a plain Python package, with no host anywhere near."""
+"""Fixtures of the tests of the core library, which is tested as a plain Python package without ComfyUI."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _no_host_comes_in() -> Iterator[None]:
-    """No test of the core may make it import the host (the nodes' tier does so later, in the same process)."""
+    """Fail if a test of the core makes it import ComfyUI. The tests of the nodes do so later in the same process."""
     before = "comfy" in sys.modules
     yield
     assert before or "comfy" not in sys.modules, "the core has imported the host"
@@ -24,7 +24,7 @@ def _no_host_comes_in() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kind], Path]:
-    """Gives the folder of a kind of tiny model, saved once in the published form. Copy it before you change it."""
+    """Return a function from a kind to its tiny model in the published form, saved once. Copy it to change it."""
 
     @cache
     def folder(kind: Kind) -> Path:

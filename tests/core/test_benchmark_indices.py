@@ -11,8 +11,7 @@ from tiny_models import DEMO_MODEL
 from richspace_core import EmbeddingError, PromptError, TextEmbedding, find_optimal_chain
 from richspace_core.benchmark.indices import Finding, distances, find, index_report, write_index
 from richspace_core.benchmark.mixtures import Mixture
-from richspace_core.benchmark.text_encoder import load_text_encoder
-from richspace_core.cogvideox.t5 import PromptCutWarning
+from richspace_core.benchmark.text_encoder import PromptCutWarning, load_text_encoder
 
 
 class Encoder:

@@ -1,4 +1,4 @@
-"""TextEmbedding: what it accepts, that it keeps it as it is, and what it says of the rest."""
+"""TextEmbedding: what it accepts and keeps unchanged, and its errors."""
 
 from __future__ import annotations
 

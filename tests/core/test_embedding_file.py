@@ -1,4 +1,4 @@
-"""Embeddings in files: what goes in comes out to the last bit, and nothing else is taken for one."""
+"""Embeddings in files: exact to the last bit, and errors for every other file."""
 
 import json
 
@@ -21,7 +21,7 @@ def values(dtype=torch.float32, rows=8, width=6):
 
 
 def full(dtype=torch.float32):
-    """An embedding with everything that may belong to it."""
+    """Return an embedding with all optional parts."""
     mask = torch.tensor([[1, 1, 1, 0, 0, 0, 0, 0]])
     return SavedEmbedding(values(dtype), 3, "a 虎\nin „words“", values(dtype)[:1], mask, MIXTURES, "0.1.0")
 
@@ -33,7 +33,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def rewrite(file):
-    """Writes a whole file again with some tensors and metadata changed; None takes one away."""
+    """Return a function that rewrites a file with some tensors and metadata changed; None removes them."""
     save_embedding(file, full())
 
     def rewrite(tensors=None, **metadata):
@@ -99,10 +99,10 @@ class TestWhatIsRefused:
     def test_a_damaged_file(self, file, size):
         save_embedding(file, full())
         file.write_bytes(file.read_bytes()[:size])
-        self.refused(file, r": expected a whole file of RichSpace Save Embedding, got a damaged one \(.*Delete it")
+        self.refused(file, r": expected a complete file of RichSpace Save Embedding, got a damaged file \(.*Delete it")
 
     def test_a_file_that_is_not_there(self, file):
-        self.refused(file, ": expected a whole file")
+        self.refused(file, ": expected a complete file")
 
     def test_another_kind_of_safetensors_file(self, file):
         save_file({name: torch.ones(2) for name in "abcd"}, file)
@@ -110,7 +110,9 @@ class TestWhatIsRefused:
 
     def test_a_newer_format(self, rewrite, file):
         rewrite(richspace_embedding="2")
-        self.refused(file, r": expected a file of format 1, got one of format 2, which a newer .* Update ComfyUI-Rich")
+        self.refused(
+            file, r": expected a file of format 1, got a file of format 2, saved by a newer .* Update ComfyUI-Rich"
+        )
 
     @pytest.mark.parametrize("number", [torch.nan, torch.inf])
     @pytest.mark.parametrize(("name", "said"), [("embedding", "embedding"), ("pooled_output", "pooled_output")])
@@ -131,7 +133,7 @@ class TestWhatIsRefused:
 
     def test_a_missing_embedding(self, rewrite, file):
         rewrite({"embedding": None})
-        self.refused(file, ": expected a whole file")
+        self.refused(file, ": expected a complete file")
 
     @pytest.mark.parametrize("count", [0, 9, -1])
     def test_a_token_count_that_cannot_be(self, rewrite, file, count):
@@ -148,12 +150,12 @@ class TestWhatIsRefused:
         if changes.get("text", "") is None:
             del about["text"]
         rewrite(about=json.dumps(about))
-        self.refused(file, ": expected a whole file")
+        self.refused(file, ": expected a complete file")
 
     @pytest.mark.parametrize("about", [None, "", "no JSON", "[]", "3"])
     def test_no_words_at_all(self, rewrite, file, about):
         rewrite(about=about)
-        self.refused(file, ": expected a whole file")
+        self.refused(file, ": expected a complete file")
 
     def test_a_candidate_that_cannot_be(self, rewrite, file):
         mixture = json.loads(changed_about(file))["mixtures"][0]
@@ -167,6 +169,6 @@ class TestWhatIsRefused:
 
 
 def changed_about(file, **changes):
-    """The words of a file, changed."""
+    """Return the metadata of a file, changed."""
     with safe_open(file, framework="pt") as content:
         return json.dumps(json.loads(content.metadata()["about"]) | changes)

@@ -1,9 +1,11 @@
-"""The one exception type: what its message says, and that one `except` catches every child."""
+"""Exceptions: their messages, their way between processes, and one `except` for all of them."""
 
 from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 import traceback
 from typing import ClassVar
 
@@ -12,6 +14,13 @@ import pytest
 from richspace_core.errors import EmbeddingError, ModelFolderError, PromptError, RichSpaceError, SamplingError
 
 CHILDREN = (EmbeddingError, ModelFolderError, PromptError, SamplingError)
+
+
+class CallersError(PromptError):
+    """Child that another module defines."""
+
+    class InnerError(EmbeddingError):
+        """Child inside a class."""
 
 
 def test_message_has_argument_expected_got_and_hint():
@@ -51,18 +60,26 @@ def test_the_host_may_format_it_across_a_traceback():
     assert caught.value.__cause__ is original
 
 
-@pytest.mark.parametrize("kind", [RichSpaceError, *CHILDREN])
+@pytest.mark.parametrize("kind", [RichSpaceError, *CHILDREN, CallersError])
 def test_no_path_is_read_before_the_message(kind):
     error = kind("steps", expected="1", got="0")
     assert "".join(traceback.format_exception_only(error)) == f"{kind.__name__}: steps: expected 1, got 0.\n"
 
 
-@pytest.mark.parametrize("kind", [RichSpaceError, *CHILDREN])
+@pytest.mark.parametrize("kind", [RichSpaceError, *CHILDREN, CallersError, CallersError.InnerError])
 def test_it_travels_between_processes(kind):
     error = kind("steps", expected="1", got="0", hint="Use 30.")
-    copied = copy.copy(error)  # by the protocol that processes send objects with
-    assert (type(copied), str(copied), copied.argument) == (kind, str(error), "steps")
-    assert pickle.loads(pickle.dumps(error)).hint == "Use 30."
+    for copied in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (type(copied), str(copied)) == (kind, str(error))
+        assert (copied.argument, copied.expected, copied.got, copied.hint) == ("steps", "1", "0", "Use 30.")
+
+
+def test_another_process_needs_no_module_but_that_of_the_class():
+    # The other process has loaded nothing of the library yet.
+    sent = pickle.dumps(SamplingError("steps", expected="1", got="0"))
+    script = f"import pickle; error = pickle.loads({sent!r}); print(type(error).__name__, error, sep='|')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "SamplingError|steps: expected 1, got 0.\n"
 
 
 class TestRenamed:

@@ -1,4 +1,4 @@
-"""The package as a whole: what it exports, what importing it costs, and that its examples and requirements are true."""
+"""The package as a whole: its public names, the cost of its import, its examples and its requirements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 
 import richspace_core
 from richspace_core import metrics
-from richspace_core.cogvideox import sampling
+from richspace_core.cogvideox import decoding, sampling
 from richspace_core.cogvideox import t5 as encoding
 
 PACKAGE = Path(richspace_core.__file__).parent
@@ -59,7 +59,7 @@ class TestPublicNames:
 
 
 class TestImport:
-    """In a fresh interpreter, from a neutral folder: nothing that is heavy, nothing of a host."""
+    """Import in a fresh interpreter, from a neutral folder: nothing heavy, and nothing of ComfyUI."""
 
     @staticmethod
     def loaded_by(statement: str, folder: Path) -> set[str]:
@@ -114,7 +114,7 @@ FUNCTIONS = [
     encoding.encode_prompts,
     encoding.fit_tokens,
     sampling.sample_latents,
-    sampling.decode_latents,
+    decoding.decode_latents,
     *(getattr(metrics, name) for name in metrics.__all__ if name[0].islower()),
 ]
 

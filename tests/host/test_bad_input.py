@@ -212,7 +212,7 @@ def pickled_weights(folder):
 BROKEN = {
     image_to_video: ("spoilt: expected a text-to-video CogVideoXPipeline", "Download the whole repository"),
     missing_weights: ("spoilt/transformer: expected weights in diffusion_pytorch_model.safetensors", "Download"),
-    truncated_weights: ("transformer/diffusion_pytorch_model.safetensors: expected a whole", "download it again"),
+    truncated_weights: ("transformer/diffusion_pytorch_model.safetensors: expected a complete", "download it again"),
     pickled_weights: ("spoilt/transformer: expected weights in", "pickled weights (diffusion_pytorch_model.bin)"),
 }
 

@@ -83,7 +83,7 @@ class TestWhatIsLeftOut:
         prompt = mix_prompt(**{"guides.guide_3": ["other", 0]})  # and no guide_2
         prompt["other"] = node("RichSpaceT5Encode", encoder=["load", 1], text="a blue and red square moves right")
         ((panel,),) = server.run(prompt)["outputs"]["mix"]["richspace"]
-        assert "guided by the mean of 2 guides" in panel["remarks"]
+        assert "guided by the average of 2 guides" in panel["remarks"]
 
     @pytest.mark.parametrize("name", ["a", "b", "guide"])
     def test_what_is_needed_is_named(self, server, name):

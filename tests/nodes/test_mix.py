@@ -262,7 +262,7 @@ class TestFurtherGuides:
         assert (index, weight) == (expected.index, expected.weight)
         assert torch.equal(curves_of(panel)["sum"], expected.scores.total)
         assert panel.guide == 1 - expected.foot_coefficient
-        assert any(f"the mean of {count} guides" in remark for remark in panel.remarks)
+        assert any(f"the average of {count} guides" in remark for remark in panel.remarks)
         alone = results(optimal, a=a, b=b, guide=guides[0], steps=17)
         assert not torch.equal(curves_of(alone[3][0])["sum"], curves_of(panel)["sum"])
 
@@ -279,7 +279,7 @@ class TestFurtherGuides:
         for panel, stage in zip(scores, expected.stages, strict=True):
             assert torch.equal(curves_of(panel)["sum"], stage.scores.total)
             assert panel.index == stage.index
-            assert any(f"the mean of {stage.guide_count} guides" in remark for remark in panel.remarks)
+            assert any(f"the average of {stage.guide_count} guides" in remark for remark in panel.remarks)
 
     @every_dtype
     def test_of_a_chain_equal_those_of_the_nodes_wired_one_by_one(self, chained, optimal, dtype):
@@ -295,7 +295,7 @@ class TestFurtherGuides:
             lists[f"guides_{number}"] = further_guides_of(number, *further)
         in_one, scores = results(chained, first=first, stages=stages_of(*stages), **lists, steps=13)
         assert identical(in_one, mixture)
-        counts = ["the mean of 3 guides", "", "the mean of 2 guides", "the mean of 3 guides", ""]
+        counts = ["the average of 3 guides", "", "the average of 2 guides", "the average of 3 guides", ""]
         for panel, count in zip(scores, counts, strict=True):
             assert count in " ".join(panel.remarks)
             assert bool(count) == ("the mean" in " ".join(panel.remarks))
@@ -331,7 +331,7 @@ class TestFurtherGuides:
         (plain,) = run_node(optimal, **prompts).ui["text"]
         (text,) = run_node(optimal, **prompts, guides=further_guides(prompts["guide"])).ui["text"]
         assert plain == text.partition("\n")[0]
-        assert text.partition("\n")[2] == "guided by the mean of 2 guides"
+        assert text.partition("\n")[2] == "guided by the average of 2 guides"
         guides = further_guides_of(2, prompts["guide"], prompts["guide"])
         inputs = {"first": prompts["a"], "stages": stages_of(prompts["b"], prompts["guide"]), "guides_2": guides}
         assert run_node(chained, **inputs).ui["text"] == (text.replace("2 guides", "3 guides"),)
@@ -342,13 +342,13 @@ class TestFurtherGuides:
         prompts["guide"] = conditioning(beyond, 4, "beyond")
         (text,) = run_node(optimal, **prompts, guides=further_guides(prompts["guide"])).ui["text"]
         end = end.upper()
-        assert text.partition("\n")[2] == f"the mean of 2 guides points beyond {end}: nearly pure {end} is best"
+        assert text.partition("\n")[2] == f"the average of 2 guides points beyond {end}: nearly pure {end} is best"
 
     def test_without_a_token_count_leave_the_full_embedding_alone(self, optimal, prompts):
         uncounted = conditioning(values_of(prompts["guide"]))
         (panel,) = results(optimal, **prompts, guides=further_guides(uncounted))[3]
         assert list(curves_of(panel)) == ["similarity"]
-        assert panel.remarks == ("scored on the full embedding (no token counts)", "guided by the mean of 2 guides")
+        assert panel.remarks == ("scored on the full embedding (no token counts)", "guided by the average of 2 guides")
 
 
 class TestBadFurtherGuides:

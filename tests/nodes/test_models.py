@@ -140,7 +140,7 @@ BROKEN = {
     another_pipeline: r"^mine: expected a text-to-video CogVideoXPipeline .* got CogVideoXImageToVideoPipeline\.",
     no_index: r"^mine/model_index\.json: expected JSON, got something else\. The file is damaged: download it again\.",
     no_weights: r"^mine/transformer: expected weights in diffusion_pytorch_model\.safetensors, got no weights\.",
-    truncated: r"^transformer/diffusion_pytorch_model\.safetensors: .* got a damaged or truncated one of .*Delete it",
+    truncated: r"^transformer/diffusion_pytorch_model\.safetensors: .* got a damaged or truncated file of .*Delete it",
     pickled: r"^mine/transformer: .*got pickled weights \(diffusion_pytorch_model\.bin\), which can run",
     unfinished_download: r"^mine/transformer: expected the 2 weight files .*a folder without part-2\.safetensors\.",
     no_tokenizer: r"^mine/tokenizer: expected spiece\.model or tokenizer\.json, got neither\.",

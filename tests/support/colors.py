@@ -39,6 +39,17 @@ def least_difference(colors: Iterable[Sequence[float]]) -> float:
     )
 
 
+def oklch(color: Sequence[float]) -> tuple[float, float, float]:
+    """Return the OKLCH lightness, chroma and hue in degrees of an sRGB color with channels of 0 to 255.
+
+    Example:
+        >>> [round(part, 2) for part in oklch((255, 0, 0))]
+        [0.63, 0.26, 29.23]
+    """
+    lightness, red_green, yellow_blue = _oklab(_linear(color))
+    return lightness, math.hypot(red_green, yellow_blue), math.degrees(math.atan2(yellow_blue, red_green)) % 360
+
+
 def _linear(color: Sequence[float]) -> tuple[float, ...]:
     parts = [part / 255 for part in color[:3]]
     return tuple(part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)

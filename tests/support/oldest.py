@@ -18,13 +18,15 @@ COMPANIONS = ("huggingface-hub==0.34.4", "peft==0.17.0", "tokenizers==0.21.4")
 
 #: The tests that call those libraries.
 TESTS = (
-    "core/test_comparison.py",
-    "core/test_encoding.py",
+    "core/cogvideox/test_config.py",
+    "core/cogvideox/test_decoding.py",
+    "core/cogvideox/test_folder.py",
+    "core/cogvideox/test_sampling.py",
+    "core/cogvideox/test_t5.py",
+    "core/drawing/test_comparison.py",
+    "core/drawing/test_score_plot.py",
     "core/test_metrics.py",
     "core/test_metrics_backbones.py",
-    "core/test_model_folder.py",
-    "core/drawing/test_score_plot.py",
-    "core/test_sampling.py",
     "nodes/test_native_lora.py",
     "nodes/test_native_lora_changes.py",
     "nodes/test_native_lora_file.py",

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
-import matplotlib
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
+
+from richspace_core.drawing import theme
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from PIL.ImageFont import FreeTypeFont
 
 SIDE = 768
 FRAMES = 3
 CAPTION = "frames from the bundled demo model"
 
-_BACKGROUND, _TEXT, _MUTED = "#1e1e24", "#f2f2f5", "#b4b4c2"  # the score plot's own
 _MARGIN, _GAP = 22, 8
 _TITLE_SIZE, _CAPTION_SIZE, _STATION_SIZE = 56, 34, 42
 _ARROW = 48
-_STOCK, _OURS = "#3a3a46", "#33335c"  # a stock node's ground, and that of the finder in the workflows
 
 
 def read_frames(video: bytes) -> list[Image.Image]:
@@ -73,33 +73,41 @@ def draw_flow(title: str, stations: Sequence[str], caption: str) -> Image.Image:
         above = top + _GAP + place * (height + _ARROW)
         ours = place == len(stations) - 2
         box = (3 * _MARGIN, above, SIDE - 3 * _MARGIN, above + height)
-        draw.rounded_rectangle(box, 16, fill=_OURS if ours else _STOCK)
+        draw.rounded_rectangle(box, 16, fill=theme.FINDER_NODE if ours else theme.NODE)
         draw.multiline_text(
-            (SIDE / 2, above + height / 2), station, _TEXT, _font(_STATION_SIZE, bold=ours), anchor="mm", align="center"
+            (SIDE / 2, above + height / 2),
+            station,
+            theme.TEXT,
+            theme.picture_font(_STATION_SIZE, bold=ours),
+            anchor="mm",
+            align="center",
         )
         if place < len(stations) - 1:
             tip, half = above + height + _ARROW - _GAP, _ARROW / 2
-            draw.polygon([(SIDE / 2 - half, tip - half), (SIDE / 2 + half, tip - half), (SIDE / 2, tip)], fill=_MUTED)
+            draw.polygon(
+                [(SIDE / 2 - half, tip - half), (SIDE / 2 + half, tip - half), (SIDE / 2, tip)], fill=theme.MUTED
+            )
     _draw_caption(draw, caption, caption_top)
     return picture
 
 
 def _titled(title: str) -> tuple[Image.Image, ImageDraw.ImageDraw, int]:
     """A picture with a title, what draws on it, and where it is free below."""
-    picture = Image.new("RGB", (SIDE, SIDE), _BACKGROUND)
+    picture = Image.new("RGB", (SIDE, SIDE), theme.GROUND)
     draw = ImageDraw.Draw(picture)
-    font = next(font for size in range(_TITLE_SIZE, 0, -1) if _fits(title, font := _font(size, bold=True)))
-    draw.text((_MARGIN, 14 + _TITLE_SIZE), title, _TEXT, font, anchor="ls")
+    fonts = (theme.picture_font(size, bold=True) for size in range(_TITLE_SIZE, 0, -1))
+    font = next(font for font in fonts if _fits(title, font))
+    draw.text((_MARGIN, 14 + _TITLE_SIZE), title, theme.TEXT, font, anchor="ls")
     return picture, draw, 14 + round(1.35 * _TITLE_SIZE)
 
 
-def _fits(title: str, font: ImageFont.FreeTypeFont) -> bool:
+def _fits(title: str, font: FreeTypeFont) -> bool:
     return font.getlength(title) <= SIDE - 2 * _MARGIN
 
 
 def _draw_caption(draw: ImageDraw.ImageDraw, caption: str, top: int) -> None:
-    font = _font(_CAPTION_SIZE)
-    draw.multiline_text((SIDE / 2, top), caption, _MUTED, font, anchor="ma", align="center", spacing=6)
+    font = theme.picture_font(_CAPTION_SIZE)
+    draw.multiline_text((SIDE / 2, top), caption, theme.MUTED, font, anchor="ma", align="center", spacing=6)
 
 
 def _is_high(frames: Sequence[Image.Image]) -> bool:
@@ -123,9 +131,3 @@ def _draw_strip(picture: Image.Image, frames: Sequence[Image.Image], rows: tuple
         cut = max(0, height - (bottom - top)) // 2
         shown = frame.crop((0, cut, width, height - cut))
         picture.paste(shown, (_MARGIN + place * (width + _GAP), top))
-
-
-def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """The font that matplotlib ships, so that every machine draws the same picture."""
-    name = f"DejaVuSans{'-Bold' * bold}.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size)

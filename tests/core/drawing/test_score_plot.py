@@ -1,4 +1,4 @@
-"""The score picture: every mark is where the numbers say, and nothing outside the picture changes."""
+"""Score plot: every mark is where the numbers say, and nothing outside the picture changes."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ def choice_of(result, *, chosen=None, **about):
 
 
 def figure_of(*panels, width=768, height=448):
-    """The figure as plot_scores rasterises it, laid out."""
+    """Return the figure of `plot_scores` with its layout done."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure = score_plot._make_figure(panels, width=width, height=height)
@@ -178,7 +178,7 @@ def test_a_panel_in_plain_json(counted):
 
 @pytest.mark.parametrize("chosen", [0, -1, 31, 2.0, True, "3"])
 def test_chosen_must_be_a_candidate(chosen):
-    with pytest.raises(RichSpaceError, match=r"index: expected a candidate between 1 and 30, got .*Candidates count"):
+    with pytest.raises(RichSpaceError, match=r"index: expected a candidate between 1 .* and 30 .*Candidates count"):
         choice_of(found(), chosen=chosen)
 
 

@@ -1,4 +1,4 @@
-"""The paper's own numbers: what is said of them elsewhere follows from the list."""
+"""Numbers that the paper reports, and statements about them that follow from the list."""
 
 import statistics
 

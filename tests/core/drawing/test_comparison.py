@@ -1,4 +1,4 @@
-"""Videos compared: the table as text, the picture, and a metric along a video."""
+"""Comparison of videos: the table as text, the picture, and a metric along a video."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def videos(count=3):
 
 
 def orange_rows(picture):
-    """The rows of pixels in which there is orange."""
+    """Return the rows of pixels that have orange."""
     return ((picture - ORANGE).abs().amax(dim=-1) < 0.02).any(dim=1).nonzero().flatten()
 
 

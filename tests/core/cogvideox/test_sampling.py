@@ -1,117 +1,40 @@
-"""Sampling and decoding against diffusers' own pipeline, bit for bit, and what is said when they cannot be done."""
+"""Sampling against diffusers' own pipeline, bit for bit, and its errors."""
 
 from __future__ import annotations
 
 import copy
-import json
 import math
 from dataclasses import replace
-from functools import cache
-from types import SimpleNamespace
 
 import diffusers
 import pytest
 import torch
-from diffusers import CogVideoXPipeline
+from pipeline_oracle import STEPS, direct, host_layout, sample, settings_of
 from tiny_models import KINDS, TEXT_LENGTH
 
 from richspace_core import EmbeddingError, SamplingError, TextEmbedding
 from richspace_core.cogvideox.config import VAEConfig, VideoSize
-from richspace_core.cogvideox.folder import CogVideoXFolder
 from richspace_core.cogvideox.sampling import (
     SamplingSettings,
-    cosine_guidance,
     decode_latents,
     false_colour_preview,
     make_pipeline,
     require_fits,
-    sample_latents,
 )
 
 # diffusers 0.42 wants `dtype`, which 0.35, the oldest that the pack takes, does not know.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch_dtype` is deprecated:FutureWarning")
 
 SCHEDULERS = {"DDIM": "CogVideoXDDIMScheduler", "DPM": "CogVideoXDPMScheduler"}
-STEPS = 4
-
-
-@pytest.fixture(scope="module")
-def model_of(tiny_folder):
-    """Gives a kind of tiny model, loaded once, with a positive and a negative embedding that it reads."""
-
-    @cache
-    def model(kind):
-        folder = CogVideoXFolder.open(tiny_folder(kind))
-        values = torch.randn(2, TEXT_LENGTH, 32, generator=torch.Generator().manual_seed(5))
-        return SimpleNamespace(
-            folder=folder,
-            transformer=folder.load("transformer", torch.float32),
-            vae=folder.load("vae", torch.float32),
-            positive=TextEmbedding(values[0], 9),
-            negative=TextEmbedding(values[1], 1),
-        )
-
-    return model
-
-
-@pytest.fixture
-def model(model_of):
-    """The 2B-like one."""
-    return model_of("2b")
 
 
 @pytest.fixture
 def calls(model):
-    """Counts how often the denoiser of the 2B-like model runs during a test."""
+    """Count how often the denoiser of the 2B-like model runs during a test."""
     seen = []
     hook = model.transformer.register_forward_pre_hook(lambda *_: seen.append(1))
     yield seen
     hook.remove()
-
-
-def settings_of(model, *, width=0, height=0, frames=0, steps=STEPS, **others):
-    size = model.folder.video_size(width=width, height=height, frames=frames)
-    return SamplingSettings(size, steps=steps, **others)
-
-
-def sample(model, settings, *, seed=3, on_step=None, **replaced):
-    parts = {"transformer": model.transformer, "positive": model.positive, "negative": model.negative} | replaced
-    return sample_latents(model.folder, **parts, settings=settings, seed=seed, on_step=on_step)
-
-
-def direct(model, *, scheduler="DDIM", seed=3, steps=STEPS, output_type="latent", transformer=None, **options):
-    """What diffusers' pipeline returns, with its own autoencoder and none of this library's code."""
-    config = json.loads((model.folder.path / "scheduler" / "scheduler_config.json").read_text())
-    transformer = transformer or model.transformer
-    pipeline = CogVideoXPipeline(
-        tokenizer=None,
-        text_encoder=None,
-        vae=model.vae,
-        transformer=transformer,
-        scheduler=getattr(diffusers, SCHEDULERS[scheduler]).from_config(config, timestep_spacing="trailing"),
-    )
-    pipeline.set_progress_bar_config(disable=True)
-    size = model.folder.video_size()
-    options = {"width": size.width, "height": size.height, "num_frames": size.frames, "guidance_scale": 6.0} | options
-    embeds = {
-        "prompt_embeds": model.positive.values[None].to(transformer.dtype),
-        "negative_prompt_embeds": model.negative.values[None].to(transformer.dtype),
-    }
-    return pipeline(
-        **(embeds | options),
-        num_inference_steps=steps,
-        generator=torch.Generator().manual_seed(seed),
-        max_sequence_length=TEXT_LENGTH,
-        output_type=output_type,
-    ).frames
-
-
-def host_layout(latents, kind="2b"):
-    """[1, f, c, h, w] of the pipeline as the host has latents; of 1.5, without the frame that fills up a patch."""
-    if kind == "1.5":
-        assert latents.shape[1] == 4
-        latents = latents[:, 1:]
-    return (1 / (1.15258426 if kind == "2b" else 0.7) * latents).permute(0, 2, 1, 3, 4)
 
 
 class TestEqualsDiffusers:
@@ -202,7 +125,7 @@ class TestSeeds:
 
 class TestCosineGuidance:
     def literal_loop(self, model, scale, steps):
-        """Algorithm 3 by hand: noise, then the denoiser and the scheduler, guided by CogVideoX's cosine of the step."""
+        """Run Algorithm 3 by hand: noise, then denoiser and scheduler, guided by CogVideoX's cosine of the step."""
         scheduler = model.folder.make_scheduler("DDIM")
         scheduler.set_timesteps(steps)
         latents = torch.randn(1, 3, 16, 4, 6, generator=torch.Generator().manual_seed(3))
@@ -231,19 +154,10 @@ class TestCosineGuidance:
         settings = settings_of(model, guidance_scale=1.0, dynamic_guidance="cosine")
         assert torch.equal(sample(model, settings), host_layout(direct(model, guidance_scale=1.0)))
 
-    @pytest.mark.parametrize("scale", [2.0, 6.0, 12.0])
-    def test_rises_from_one_to_one_more_than_the_scale(self, scale):
-        weights = [cosine_guidance(scale, step, 50) for step in range(50)]
-        assert weights[0] == 1
-        assert weights == sorted(weights)
-        assert 0.95 * (1 + scale) < weights[-1] < 1 + scale
-        assert weights[25] < 1 + 0.01 * scale  # late: half way there it has hardly begun
-        assert cosine_guidance(scale, 50, 50) == pytest.approx(1 + scale)
-
 
 @pytest.fixture
 def clean_predictions(monkeypatch):
-    """DDIM's own predictions of the clean video, [1, f, c, h, w] for every step."""
+    """Collect DDIM's own predictions of the clean video, [1, f, c, h, w] for every step."""
     seen = []
     original = diffusers.CogVideoXDDIMScheduler.step
 
@@ -428,101 +342,6 @@ class TestOverflow:
                 on_step=lambda _done, _steps, video: false_colour_preview(video),
             )
 
-    def test_is_said_of_the_decoder(self, model):
-        vae = copy.deepcopy(model.vae)
-        with torch.no_grad():
-            vae.decoder.conv_out.conv.bias[0] = torch.nan
-        with pytest.raises(
-            SamplingError, match=r"^video: expected finite numbers, got NaN or infinity. float32 overflowed"
-        ):
-            decode_latents(vae, torch.randn(1, 16, 1, 4, 6))
-
-
-class TestDecode:
-    @pytest.mark.parametrize("kind", KINDS)
-    def test_equals_the_pipelines_own_frames(self, kind, model_of):
-        model = model_of(kind)
-        frames = decode_latents(model.vae, sample(model, settings_of(model)))
-        with torch.no_grad():
-            expected = direct(model, output_type="pt")[0]  # [f, 3, h, w]
-        size = model.folder.video_size()
-        assert frames.shape == (size.frames, size.height, size.width, 3)
-        assert (frames.dtype, frames.device.type) == (torch.float32, "cpu")
-        assert torch.equal(frames, expected.permute(0, 2, 3, 1))
-        assert float(frames.std()) > 0.01
-
-    def test_half_types(self, model):
-        latents = sample(model, settings_of(model))
-        frames = decode_latents(model.folder.load("vae", torch.bfloat16), latents)
-        assert frames.dtype == torch.float32
-        # Three decimal places of bfloat16, through a dozen layers.
-        torch.testing.assert_close(frames, decode_latents(model.vae, latents), rtol=0, atol=0.1)
-
-    @pytest.fixture
-    def large(self):
-        return torch.randn(1, 16, 3, 8, 12, generator=torch.Generator().manual_seed(0))  # more than a tile each way
-
-    @pytest.fixture
-    def vae(self, model):
-        return copy.deepcopy(model.vae)
-
-    def test_in_tiles_equals_diffusers_tiling(self, vae, large):
-        whole, tiled = (decode_latents(vae, large, tiled=tiled) for tiled in (False, True))
-        assert whole.shape == tiled.shape == (9, 64, 96, 3)
-        assert not torch.equal(whole, tiled)
-        vae.enable_tiling()
-        with torch.no_grad():
-            expected = vae.decode(large).sample[0].permute(1, 2, 3, 0)
-        assert torch.equal(tiled, (expected / 2 + 0.5).clamp(0, 1))
-
-    @pytest.mark.parametrize("frames", [1, 4, 13, 21])
-    def test_tiles_are_exact_in_time(self, vae, frames):
-        height, width = vae.tile_latent_min_height, vae.tile_latent_min_width
-        latents = torch.randn(1, 16, frames, height + 1, width, generator=torch.Generator().manual_seed(frames))
-        tiled = decode_latents(vae, latents, tiled=True)
-        alone = decode_latents(vae, latents[:, :, :, :height])  # the first tile, whole and for all of its frames
-        rows = int(vae.tile_sample_min_height * (1 - vae.tile_overlap_factor_height))  # before the seams
-        columns = int(vae.tile_sample_min_width * (1 - vae.tile_overlap_factor_width))
-        assert torch.equal(tiled[:, :rows, :columns], alone[:, :rows, :columns])
-
-    @pytest.mark.parametrize("tiled", [False, True])
-    def test_tells_of_each_group_of_frames(self, vae, tiled):
-        told = []
-        decode_latents(vae, torch.zeros(1, 16, 5, 8, 12), tiled=tiled, on_group=lambda *step: told.append(step))
-        assert told == [(done, len(told)) for done in range(1, len(told) + 1)]
-        assert len(told) == (2 * 2 * 3 if tiled else 2)
-
-    @pytest.mark.parametrize("before", [False, True])
-    @pytest.mark.parametrize("tiled", [False, True])
-    def test_restores_the_autoencoders_tiling(self, before, tiled, vae, large):
-        untouched = decode_latents(vae, large, tiled=tiled)
-        vae.use_tiling = before
-        assert torch.equal(decode_latents(vae, large, tiled=tiled), untouched)
-        assert vae.use_tiling is before
-
-    def test_restores_it_after_an_error_too(self, vae, large, monkeypatch):
-        def out_of_memory(*_):
-            raise torch.OutOfMemoryError("full")
-
-        monkeypatch.setattr(vae, "decode", out_of_memory)
-        with pytest.raises(torch.OutOfMemoryError, match="full"):
-            decode_latents(vae, large, tiled=True)
-        assert vae.use_tiling is False
-
-    def test_latents_are_not_changed(self, vae, large):
-        before = large.clone()
-        decode_latents(vae, large)
-        assert torch.equal(large, before)
-
-    @pytest.mark.parametrize("shape", [(1, 4, 3, 4, 6), (2, 16, 3, 4, 6), (16, 3, 4, 6), (1, 3, 16, 4, 6)])
-    def test_other_latents(self, shape, model):
-        with pytest.raises(SamplingError) as caught:
-            decode_latents(model.vae, torch.zeros(shape))
-        assert str(caught.value) == (
-            "latents: expected one video's latents with 16 channels, [1, 16, frames, height, width], "
-            f"got {list(shape)}. Decode with the model that sampled them."
-        )
-
 
 class TestPipeline:
     @pytest.mark.parametrize("kind", KINDS)
@@ -543,64 +362,6 @@ class TestPipeline:
         assert pipeline.vae_scale_factor_temporal == 2
         assert pipeline.vae_scaling_factor_image == 0.25
         assert type(pipeline.scheduler).__name__ == "CogVideoXDPMScheduler"
-
-
-class TestPreview:
-    @pytest.fixture
-    def latents(self):
-        generator = torch.Generator().manual_seed(1)
-        # Strong and weak channels, as latents have them: components that are well apart.
-        return torch.randn(1, 16, 5, 8, 12, generator=generator) * torch.linspace(3, 0.3, 16)[:, None, None, None]
-
-    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-    def test_a_small_picture(self, dtype, latents):
-        picture = false_colour_preview(latents.to(dtype))
-        assert (picture.shape, picture.dtype, picture.device.type) == ((8, 12, 3), torch.float32, "cpu")
-        assert float(picture.min()) >= 0
-        assert float(picture.max()) <= 1
-        assert (picture.flatten(0, 1).std(dim=0) > 0.1).all()  # each colour shows something
-
-    def test_of_the_middle_frame(self, latents):
-        picture = false_colour_preview(latents)
-        assert torch.equal(false_colour_preview(latents[:, :, 2:3]), picture)
-        assert not torch.equal(false_colour_preview(latents[:, :, 1:2]), picture)
-
-    def test_is_the_same_each_time(self, latents):
-        before = latents.clone()
-        assert torch.equal(false_colour_preview(latents), false_colour_preview(latents))
-        assert torch.equal(latents, before)
-
-    def test_is_what_principal_components_give(self, latents):
-        pixels = latents[0, :, 2].flatten(1).T.double()
-        left, _, _ = torch.linalg.svd(pixels - pixels.mean(dim=0), full_matrices=False)
-        picture = false_colour_preview(latents).flatten(0, 1).double()
-        for colour in range(3):
-            unclipped = (picture[:, colour] > 0) & (picture[:, colour] < 1)
-            pair = torch.stack([picture[unclipped, colour], left[unclipped, colour]])
-            assert abs(float(torch.corrcoef(pair)[0, 1])) > 0.9999  # the sign is the preview's own to choose
-
-    def test_colours_do_not_flip_from_step_to_step(self, latents):
-        picture = false_colour_preview(latents)
-        for seed in range(10):
-            generator = torch.Generator().manual_seed(seed)
-            step = latents + 0.01 * torch.randn(latents.shape, generator=generator)
-            torch.testing.assert_close(false_colour_preview(step), picture, rtol=0, atol=0.05)
-            # The order of channels is no part of the picture, but decides which sign a solver returns.
-            order = torch.randperm(16, generator=generator)
-            torch.testing.assert_close(false_colour_preview(latents[:, order]), picture, rtol=0, atol=1e-3)
-
-    def test_three_channels_are_enough(self, latents):
-        assert false_colour_preview(latents[:, :3]).shape == (8, 12, 3)
-
-    def test_flat_latents_are_grey(self):
-        picture = false_colour_preview(torch.full((1, 16, 3, 4, 6), 0.7))
-        # A mean of equal numbers is off by a rounding, which the preview's own limit keeps from being blown up.
-        torch.testing.assert_close(picture, torch.full((4, 6, 3), 0.5), rtol=0, atol=0.1)
-
-    @pytest.mark.parametrize("value", [torch.nan, torch.inf])
-    def test_overflown_latents_are_grey(self, value, latents):
-        latents[0, 3, 2, 1, 1] = value
-        assert torch.equal(false_colour_preview(latents), torch.full((8, 12, 3), 0.5))
 
 
 @pytest.mark.gpu

@@ -1,4 +1,4 @@
-"""Definition 5.7 with Algorithm 4, and Definition 5.8, against a writing in lists, pixel by pixel."""
+"""Definitions 5.7 (with Algorithm 4) and 5.8 against a version in lists, pixel by pixel."""
 
 import math
 
@@ -41,12 +41,12 @@ def dot(x, y):
 
 
 def times(row, matrix):
-    """One row of a product, `row @ matrix`, over lists."""
+    """Return one row of a product, `row @ matrix`, over lists."""
     return [dot(row, column) for column in zip(*matrix, strict=True)]
 
 
 def patch_in_loops(frame, kernels, row, column):
-    """One patch: the 3 x 3 window whose top left corner is one up and one left of pixel (2 row, 2 column)."""
+    """Return one patch: the 3 x 3 window whose top left corner is one up and one left of pixel (2 row, 2 column)."""
     window = [
         (m, n, c)
         for m in range(3)
@@ -61,7 +61,7 @@ def patch_in_loops(frame, kernels, row, column):
 
 
 def attention_3d_in_loops(text, video, kernels, w_q, w_k, w_v, w):
-    """Algorithm 4 over lists; the place of every patch is written down, not left to a reshape."""
+    """Run Algorithm 4 over lists, with the position of every patch written out instead of a reshape."""
     text, video, kernels, w_q, w_k, w_v, w = (x.tolist() for x in (text, video, kernels, w_q, w_k, w_v, w))
     places = [(f, row, column) for f in range(N_F) for row in range(H // 2) for column in range(W // 2)]
     hidden = text + [patch_in_loops(video[f], kernels, row, column) for f, row, column in places]

@@ -17,7 +17,7 @@ entries = st.integers(-80, 80).map(lambda eighths: eighths / 8)
 
 @st.composite
 def triples(draw):
-    """E_ta, E_tb, E_tc of one shape [n, d] with E_ta != E_tb, as a tensor [3, n, d]."""
+    """Draw E_ta, E_tb, E_tc of one shape [n, d] with E_ta != E_tb, as a tensor [3, n, d]."""
     shape = (3, draw(st.integers(1, 4)), draw(st.integers(1, 5)))
     values = draw(st.lists(entries, min_size=math.prod(shape), max_size=math.prod(shape)))
     embeddings = torch.tensor(values, dtype=torch.float64).reshape(shape)
@@ -27,7 +27,7 @@ def triples(draw):
 
 
 def exact_foot(a, b, c):
-    """The foot in exact arithmetic, over flat lists."""
+    """Compute the foot in exact arithmetic, over flat lists."""
     a, b, c = ([Fraction(value) for value in matrix.flatten().tolist()] for matrix in (a, b, c))
     along = sum((q - p) * (r - p) for p, q, r in zip(a, b, c, strict=True))
     length = sum((q - p) ** 2 for p, q in zip(a, b, strict=True))

@@ -16,7 +16,7 @@ entries = st.integers(-80, 80).map(lambda eighths: eighths / 8)
 
 
 def matrices(count):
-    """`count` matrices of one shape [n, d], as a tensor [count, n, d]."""
+    """Draw `count` matrices of one shape [n, d], as a tensor [count, n, d]."""
     return st.tuples(st.integers(1, 4), st.integers(1, 5)).flatmap(
         lambda shape: st.lists(entries, min_size=count * math.prod(shape), max_size=count * math.prod(shape)).map(
             lambda values: torch.tensor(values, dtype=torch.float64).reshape(count, *shape)
@@ -25,7 +25,7 @@ def matrices(count):
 
 
 def row_cosine(x, y):
-    """The cosine of two rows by a loop; 0 where one is zero."""
+    """Compute the cosine of two rows by a loop; 0 if one is zero."""
     inner = math.fsum(p * q for p, q in zip(x, y, strict=True))
     squares = math.fsum(p * p for p in x) * math.fsum(q * q for q in y)
     return inner / math.sqrt(squares) if squares else 0.0
@@ -70,7 +70,7 @@ class TestLinearInterpolation:
 
     def test_shapes_that_differ(self):
         with pytest.raises(
-            EmbeddingError, match=r"y: expected what x is, torch.float32 \[2\], got torch.float32 \[3\]"
+            EmbeddingError, match=r"y: expected the same kind as x, torch.float32 \[2\], got torch.float32 \[3\]"
         ):
             linear_interpolation(torch.ones(2), torch.ones(3), 1, 2)
 

@@ -33,7 +33,7 @@ def product_in_loops(x, y):
 
 
 def attention_in_loops(x, w_q, w_k, w_v):
-    """Definition 5.4 over lists: each output row is a weighted sum of the rows of X W_V."""
+    """Compute Definition 5.4 over lists: each output row is a weighted sum of the rows of X W_V."""
     q, k, v = (product_in_loops(x, w) for w in (w_q, w_k, w_v))
     output = []
     for row in q:
@@ -48,7 +48,7 @@ def attention_in_loops(x, w_q, w_k, w_v):
 
 
 def convolution_in_loops(x, kernels, p, s):
-    """Definition 5.5's triple sum with the paper's indices, which count from 1, on X bordered by p zeros."""
+    """Compute the triple sum of Definition 5.5 with indices that count from 1, on X bordered by p zeros."""
     h, w, c_in = x.shape
 
     def bordered(i, j, c):

@@ -1,4 +1,4 @@
-"""The reference as a whole: it stands on its own, and its table names what it exports."""
+"""The reference as a whole: it imports no fast code, and its table names what it exports."""
 
 import ast
 import importlib.util
@@ -12,7 +12,7 @@ MODULES = sorted(Path(paper.__file__).parent.glob("*.py"))
 
 
 def imported(module):
-    """The full names of the modules that a source file of `paper` imports, wherever in the file."""
+    """Yield the full names of the modules that a source file of `paper` imports, anywhere in the file."""
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             yield importlib.util.resolve_name("." * node.level + (node.module or ""), paper.__name__)

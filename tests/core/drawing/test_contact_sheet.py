@@ -1,4 +1,4 @@
-"""The contact sheet: which frames it shows, where, and with which words above."""
+"""Contact sheet: its frames, their positions, and its labels."""
 
 import pytest
 import torch
@@ -11,23 +11,23 @@ MARGIN, GAP = 16, 6
 
 
 def plain_video(shades, height=32, width=64, channels=3):
-    """A video of plain frames, one for each shade of grey."""
+    """Return a video with one plain frame for each shade of gray."""
     return torch.tensor(shades)[:, None, None, None].expand(-1, height, width, channels).clone()
 
 
 def ramp(count):
-    """Shades by which a frame's number can be told: the first is not the background, the last is white."""
+    """Return shades that identify each frame: the first differs from the background, the last is white."""
     return [0.4 + 0.6 * number / max(count - 1, 1) for number in range(count)]
 
 
 def shades_in(sheet, top, count, width, height):
-    """The shade in the middle of each frame of the row that begins at `top`."""
+    """Return the shade in the middle of each frame of the row that begins at `top`."""
     lefts = [MARGIN + column * (width + GAP) for column in range(count)]
     return [float(sheet[top + height // 2, left + width // 2].mean()) for left in lefts]
 
 
 def line_of(width):
-    """Height of a label's line, as the sheet's width sets it."""
+    """Return the height of a label's line in a sheet of some width."""
     return round(1.6 * max(14, width // 40))
 
 
@@ -119,7 +119,7 @@ class TestWhatCannotBeDrawn:
 
     @pytest.mark.parametrize("shape", [(64, 64, 3), (0, 64, 64, 3), (3, 64, 64, 1), (3, 0, 64, 3)])
     def test_something_else(self, shape):
-        message = r"^frames, video 2: expected pictures, \[frames, height, width, 3\], got float32 of shape .* Wire the"
+        message = r"^frames, video 2: expected pictures, \[frames, height, width, 3\], got float32 of shape .* Connect the"
         with pytest.raises(RichSpaceError, match=message):
             draw_contact_sheet([plain_video(ramp(3)), torch.zeros(shape)])
 

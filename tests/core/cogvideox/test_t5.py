@@ -1,11 +1,10 @@
-"""Prompts to embeddings: the very ids and numbers of `CogVideoXPipeline.encode_prompt`, and what else is said."""
+"""Text encoding against `CogVideoXPipeline.encode_prompt`: ids, embeddings, lost words and errors."""
 
 from __future__ import annotations
 
 import copy
 import io
 import json
-import warnings
 
 import pytest
 import sentencepiece
@@ -18,12 +17,10 @@ from richspace_core import EmbeddingError, PromptError, find_optimal
 from richspace_core.cogvideox.folder import CogVideoXFolder
 from richspace_core.cogvideox.t5 import (
     EncodedPrompt,
-    PromptCutWarning,
     TokenizedPrompt,
     encode_prompts,
     fit_tokens,
     require_known_words,
-    warn_if_cut,
 )
 
 TIGER, ZEBRA, MIX = PAPER_PROMPTS
@@ -57,7 +54,7 @@ def text_encoder():
 
 @pytest.fixture
 def passes(text_encoder):
-    """Every batch of ids that the text encoder reads during the test."""
+    """Collect every batch of ids that the text encoder reads during the test."""
     seen = []
     hook = text_encoder.register_forward_hook(lambda _module, args, _output: seen.append(args[0].clone()))
     yield seen
@@ -76,10 +73,7 @@ def pipeline_embeds(tokenizer, text_encoder, prompts):
 
 
 def encode(prompts, tokenizer, text_encoder):
-    """Encode without a word about what is cut, where that is not what a test is about."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PromptCutWarning)
-        return encode_prompts(prompts, tokenizer, text_encoder, max_length=TEXT_LENGTH)
+    return encode_prompts(prompts, tokenizer, text_encoder, max_length=TEXT_LENGTH)
 
 
 class TestEqualsDiffusers:
@@ -142,9 +136,8 @@ class TestResult:
         assert isinstance(encoded.tokens, TokenizedPrompt)
 
     def test_says_nothing_of_prompts_that_fit(self, tokenizer, text_encoder):
-        # Every warning is an error in these tests.
-        encoded = encode_prompts([*FITTING.values()], tokenizer, text_encoder, max_length=TEXT_LENGTH)
-        assert {each.tokens.lost_words for each in encoded} == {""}
+        encoded = encode([*FITTING.values()], tokenizer, text_encoder)
+        assert {(each.tokens.lost_words, each.tokens.cut_notice) for each in encoded} == {("", "")}
 
 
 class TestCut:
@@ -153,25 +146,20 @@ class TestCut:
         [(ONE_OVER, 41, "zebra"), (OVER_LONG, None, "zebra runs, and a (very) striped giraffe follows")],
     )
     def test_names_the_lost_words(self, prompt, total, lost, tokenizer, text_encoder):
-        with pytest.warns(PromptCutWarning) as caught:
-            (encoded,) = encode_prompts([prompt], tokenizer, text_encoder, max_length=TEXT_LENGTH)
+        (encoded,) = encode([prompt], tokenizer, text_encoder)  # without a warning: they are errors in tests
         total = total or len(tokenizer(prompt).input_ids)
         assert encoded.tokens.lost_words == lost
         assert (encoded.tokens.token_count, encoded.tokens.total_tokens) == (TEXT_LENGTH, total)
         assert encoded.tokens.ids[-1] == tokenizer.eos_token_id
-        assert [str(warning.message) for warning in caught] == [
+        assert encoded.tokens.cut_notice == (
             f"The prompt has {total} tokens and the model reads {TEXT_LENGTH}. "
             f'These words were lost: "{lost}". Shorten the prompt.'
-        ]
-        assert caught[0].filename == __file__  # points at who called
+        )
 
-    def test_one_warning_for_each_cut_prompt(self, tokenizer, text_encoder):
-        with pytest.warns(PromptCutWarning) as caught:
-            encode_prompts([OVER_LONG, TIGER, ONE_OVER], tokenizer, text_encoder, max_length=TEXT_LENGTH)
-        assert ["giraffe" in str(warning.message) for warning in caught] == [True, False]
-
-    def test_warn_if_cut_is_silent_when_nothing_is_lost(self):
-        warn_if_cut(TokenizedPrompt((5, 1), 2, 2, ""))
+    def test_each_prompt_has_its_own(self, tokenizer, text_encoder):
+        encoded = encode([OVER_LONG, TIGER, ONE_OVER], tokenizer, text_encoder)
+        assert ["giraffe" in each.tokens.cut_notice for each in encoded] == [True, False, False]
+        assert [bool(each.tokens.cut_notice) for each in encoded] == [True, False, True]
 
 
 class TestFitTokens:
@@ -198,7 +186,7 @@ SENTENCES = ("the tiger moves through the forest", "a zebra runs in the breeze",
 
 @pytest.fixture(scope="module")
 def pieces():
-    """A SentencePiece model with T5's special ids: padding 0, end of sequence 1, unknown 2."""
+    """Train a SentencePiece model with T5's special ids: padding 0, end of sequence 1, unknown 2."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(SENTENCES * 20),
@@ -216,7 +204,7 @@ def pieces():
 
 @pytest.fixture(scope="module")
 def published_tokenizer(pieces, tmp_path_factory):
-    """A tokenizer from a folder as CogVideoX is published: `spiece.model`, 100 sentinels, no `tokenizer.json`."""
+    """Load a tokenizer from a folder in the published form: `spiece.model`, 100 sentinels, no `tokenizer.json`."""
     path = tmp_path_factory.mktemp("published")
     folder = path / "tokenizer"
     folder.mkdir()
@@ -244,8 +232,8 @@ class TestPublishedTokenizer:
 
     def test_prompts_are_padded_and_cut(self, published_tokenizer):
         prompts = ["the tiger", "the forest " * 20]
-        with pytest.warns(PromptCutWarning, match="the model reads 12"):
-            short, long = encode_prompts(prompts, published_tokenizer, tiny_text_encoder(), max_length=12)
+        short, long = encode_prompts(prompts, published_tokenizer, tiny_text_encoder(), max_length=12)
+        assert "the model reads 12" in long.tokens.cut_notice
         count = len(published_tokenizer(prompts[0]).input_ids)
         assert short.tokens.ids[count - 1 :] == (1, *[0] * (12 - count))
         assert (long.tokens.token_count, long.tokens.ids[-1]) == (12, 1)
@@ -271,7 +259,7 @@ UNKNOWN_WORDS = {
 
 @pytest.fixture(scope="module")
 def closed_tokenizer(tmp_path_factory):
-    """A tokenizer that knows a few words and says so, loaded as the loader loads it."""
+    """Load a tokenizer with a closed vocabulary of a few words."""
     folder = tmp_path_factory.mktemp("closed")
     write_closed_tokenizer(folder / "tokenizer", WORDS)
     return CogVideoXFolder("folder", {}, {}, {}, folder).load_tokenizer()

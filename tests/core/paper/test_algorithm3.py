@@ -1,4 +1,4 @@
-"""Algorithm 3: which noise, how many steps, in which order, conditioned on what."""
+"""Algorithm 3: its noise, the number and order of its steps, and its condition."""
 
 import pytest
 import torch

@@ -1,8 +1,8 @@
-"""What a word is in every script, and which words a text encoder does not know."""
+"""Words in every script, and the words that a text encoder does not know."""
 
 import pytest
 
-from richspace_core.words import find_unknown_words, split_words
+from richspace_core.cogvideox.unknown_words import find_unknown_words, split_words
 
 TEXTS = {
     "": [],

@@ -1,4 +1,4 @@
-"""Colours of latents: what a fit finds, what a file keeps, and the demo's own."""
+"""Preview colors of latents: the fit, the file, and the demo's own."""
 
 import subprocess
 import sys
@@ -15,6 +15,7 @@ from richspace_core.cogvideox.latent_preview import (
     LatentColours,
     calibration_picture,
     encode_videos,
+    false_colour_preview,
     fit_latent_colours,
 )
 
@@ -26,7 +27,7 @@ def known():
 
 
 def video_of(colours, latents):
-    """Pixels twice as high and wide and frames four times as many, of the very colours that latents have."""
+    """Return a video in the exact colors of its latents, twice as high and wide and with four times as many frames."""
     each = latents.movedim(1, -1) @ colours.weights + colours.bias  # [b, f, h, w, 3]
     large = each.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
     return torch.cat([large[:, :1], large[:, 1:].repeat_interleave(4, dim=1)], dim=1)
@@ -69,7 +70,7 @@ def test_a_file_keeps_them(known, tmp_path):
 )
 def test_another_file_is_refused_with_what_to_do(tmp_path, content):
     (tmp_path / "colours.json").write_text(content)
-    with pytest.raises(ModelFolderError, match=r"expected weights of 4 channels by 3 colours, .* Delete the file"):
+    with pytest.raises(ModelFolderError, match=r"expected weights of 4 channels by 3 colors, .* Delete the file"):
         LatentColours.read(tmp_path / "colours.json", channels=4)
 
 
@@ -100,3 +101,61 @@ def test_the_script_writes_those_of_any_folder(tmp_path, root):
     small = torch.nn.functional.interpolate(picture.movedim(-1, 1), (16, 16), mode="area")[0].movedim(0, -1)
     grey = (small - small.mean()).abs().mean()
     assert (colours.picture(latents) - small).abs().mean() < grey  # better than to say nothing
+
+
+class TestFalseColors:
+    @pytest.fixture
+    def latents(self):
+        generator = torch.Generator().manual_seed(1)
+        # Strong and weak channels, as latents have them: components that are well apart.
+        return torch.randn(1, 16, 5, 8, 12, generator=generator) * torch.linspace(3, 0.3, 16)[:, None, None, None]
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+    def test_a_small_picture(self, dtype, latents):
+        picture = false_colour_preview(latents.to(dtype))
+        assert (picture.shape, picture.dtype, picture.device.type) == ((8, 12, 3), torch.float32, "cpu")
+        assert float(picture.min()) >= 0
+        assert float(picture.max()) <= 1
+        assert (picture.flatten(0, 1).std(dim=0) > 0.1).all()  # each colour shows something
+
+    def test_of_the_middle_frame(self, latents):
+        picture = false_colour_preview(latents)
+        assert torch.equal(false_colour_preview(latents[:, :, 2:3]), picture)
+        assert not torch.equal(false_colour_preview(latents[:, :, 1:2]), picture)
+
+    def test_is_the_same_each_time(self, latents):
+        before = latents.clone()
+        assert torch.equal(false_colour_preview(latents), false_colour_preview(latents))
+        assert torch.equal(latents, before)
+
+    def test_is_what_principal_components_give(self, latents):
+        pixels = latents[0, :, 2].flatten(1).T.double()
+        left, _, _ = torch.linalg.svd(pixels - pixels.mean(dim=0), full_matrices=False)
+        picture = false_colour_preview(latents).flatten(0, 1).double()
+        for colour in range(3):
+            unclipped = (picture[:, colour] > 0) & (picture[:, colour] < 1)
+            pair = torch.stack([picture[unclipped, colour], left[unclipped, colour]])
+            assert abs(float(torch.corrcoef(pair)[0, 1])) > 0.9999  # the sign is the preview's own to choose
+
+    def test_colours_do_not_flip_from_step_to_step(self, latents):
+        picture = false_colour_preview(latents)
+        for seed in range(10):
+            generator = torch.Generator().manual_seed(seed)
+            step = latents + 0.01 * torch.randn(latents.shape, generator=generator)
+            torch.testing.assert_close(false_colour_preview(step), picture, rtol=0, atol=0.05)
+            # The order of channels is no part of the picture, but decides which sign a solver returns.
+            order = torch.randperm(16, generator=generator)
+            torch.testing.assert_close(false_colour_preview(latents[:, order]), picture, rtol=0, atol=1e-3)
+
+    def test_three_channels_are_enough(self, latents):
+        assert false_colour_preview(latents[:, :3]).shape == (8, 12, 3)
+
+    def test_flat_latents_are_grey(self):
+        picture = false_colour_preview(torch.full((1, 16, 3, 4, 6), 0.7))
+        # A mean of equal numbers is off by a rounding, which the preview's own limit keeps from being blown up.
+        torch.testing.assert_close(picture, torch.full((4, 6, 3), 0.5), rtol=0, atol=0.1)
+
+    @pytest.mark.parametrize("value", [torch.nan, torch.inf])
+    def test_overflown_latents_are_grey(self, value, latents):
+        latents[0, 3, 2, 1, 1] = value
+        assert torch.equal(false_colour_preview(latents), torch.full((8, 12, 3), 0.5))

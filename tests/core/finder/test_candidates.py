@@ -1,4 +1,4 @@
-"""Which candidates a count and a text mean, and what they are called."""
+"""Candidates that a count or a text selects, and their names."""
 
 from itertools import pairwise
 

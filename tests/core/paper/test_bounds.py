@@ -1,4 +1,4 @@
-"""The bounds of Section 5.4 and Appendix A: their numbers in exact arithmetic, and their claims by brute force."""
+"""Bounds of Section 5.4 and Appendix A: their numbers in exact arithmetic, and their claims by brute force."""
 
 import itertools
 import math
@@ -25,7 +25,7 @@ ROUNDED = 1 - 1e-12
 
 
 def log_of(fraction):
-    """The logarithm of a positive Fraction of any size."""
+    """Return the logarithm of a positive Fraction of any size."""
     return math.log(fraction.numerator) - math.log(fraction.denominator)
 
 
@@ -34,7 +34,7 @@ def sentences(words, n):
 
 
 def linear_values(weights, vocabulary, n):
-    """f(x) for all x in [V]^n, where f has the integer weights [d][n]."""
+    """Return f(x) for all x in [V]^n, where f has the integer weights [d][n]."""
     words = range(1, vocabulary + 1)
     return [
         tuple(sum(w * x for w, x in zip(row, sentence, strict=True)) for row in weights)
@@ -43,7 +43,7 @@ def linear_values(weights, vocabulary, n):
 
 
 def largest_distance_on_a_line(values, intervals):
-    """The largest, over y in the closed intervals, of the distance of y to the nearest value: exact."""
+    """Return the exact maximum, over y in the closed intervals, of the distance from y to the nearest value."""
     ordered = sorted(set(values))
     middles = [(p + q) / 2 for p, q in itertools.pairwise(ordered)]
     ends = [end for interval in intervals for end in interval]
@@ -247,7 +247,7 @@ class TestTheorem59:
 
 
 def wavy(x):
-    """x + 0.3 sin x, coordinate by coordinate: its slope is in [0.7, 1.3], so it is 1/0.7-bi-Lipschitz."""
+    """Return x + 0.3 sin x in each coordinate; its slope is in [0.7, 1.3], so it is 1/0.7-bi-Lipschitz."""
     return tuple(coordinate + 0.3 * math.sin(coordinate) for coordinate in x)
 
 

@@ -1,4 +1,4 @@
-"""Algorithm 1 against a second writing of it in lists and exact fractions, and against what it must find."""
+"""Algorithm 1 against a second version in lists and exact fractions, and against known results."""
 
 import math
 from fractions import Fraction
@@ -13,12 +13,12 @@ from richspace_core.paper import cosine_sim, optimal_finder
 
 
 def embeddings_of(seed, n, d):
-    """Three random embeddings [3, n, d] away from the origin, where every row has a clear direction."""
+    """Return three random embeddings [3, n, d] away from the origin, where every row has a clear direction."""
     return torch.randn(3, n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + 1.5
 
 
 def scores_in_lists(a, b, c, k):
-    """COSINESIM in lists: foot and candidates exact, only the cosines in floating point."""
+    """Compute COSINESIM in lists: foot and candidates exactly, only the cosines in floating point."""
     a, b, c = ([[Fraction(value) for value in row] for row in matrix.tolist()] for matrix in (a, b, c))
     cells = [(p, q, r) for rows in zip(a, b, c, strict=True) for p, q, r in zip(*rows, strict=True)]
     length = sum((q - p) * (r - p) for p, q, r in cells) / sum((q - p) ** 2 for p, q, _ in cells)

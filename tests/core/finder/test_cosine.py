@@ -1,4 +1,4 @@
-"""The finder against Algorithm 1 in float64, its laws, its chain, and what it says of input it cannot use."""
+"""Optimal interpolation finder against Algorithm 1 in float64: its laws, its chain, and its errors."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ seeds = st.integers(0, 10_000)
 
 
 def literal(a, b, guide, *, steps=30):
-    """Algorithm 1 in float64 on the very values that the finder gets."""
+    """Run Algorithm 1 in float64 on the values that the finder gets."""
     values = (embedding.values.double() for embedding in (a, b, guide))
     counts = (embedding.token_count for embedding in (a, b, guide))
     return paper.optimal_finder(*values, *counts, k=steps)
 
 
 def random_guides(rows, width, *, count, seed=0, dtype=torch.float32):
-    """A, B and a list of `count` guides that lie all over the line, and beside it."""
+    """Return A, B and a list of `count` guides at random places on the line and next to it."""
     a, b, _ = random_line(rows, width, seed=seed)
     generator = torch.Generator().manual_seed(1000 + seed)
     shares = torch.rand(count, generator=generator).tolist()
@@ -52,7 +52,7 @@ def random_guides(rows, width, *, count, seed=0, dtype=torch.float32):
 
 @st.composite
 def guided_lines(draw):
-    """A, B and a list of two to five guides as in `lines`, where float32 arithmetic is exact."""
+    """Draw A, B and a list of two to five guides as in `lines`, where float32 arithmetic is exact."""
     line = draw(lines())
     size = line[0].numel()
     further = draw(st.lists(st.lists(entries, min_size=size, max_size=size), min_size=1, max_size=4))
@@ -63,13 +63,13 @@ def guided_lines(draw):
 
 
 def mean_of(guides):
-    """What several guides mean, in float64."""
+    """Average several guides in float64."""
     mean = torch.stack([guide.values.double() for guide in guides]).mean(dim=0)
     return TextEmbedding(mean, max(guide.token_count for guide in guides))
 
 
 def assert_same(found, expected):
-    """Everything that was found is the same, to the last bit."""
+    """Assert that two results are equal to the last bit."""
     for curve in ("full", "truncated", "total"):
         assert torch.equal(getattr(found.scores, curve), getattr(expected.scores, curve))
     for name in ("index", "steps", "weight", "continuous_weight", "foot_coefficient"):
@@ -80,7 +80,7 @@ def assert_same(found, expected):
 
 
 def total_score(a, b, guide, weights):
-    """The literal total score at any share of A, float64: Algorithm 1's sum with i/k replaced by a real number."""
+    """Return Algorithm 1's total score in float64 with i/k replaced by any share of A."""
     total = torch.zeros(len(weights), dtype=torch.float64)
     for rows in (a.values.shape[0], max(a.token_count, b.token_count, guide.token_count)):
         start, end, third = (embedding.values[:rows].double() for embedding in (a, b, guide))
@@ -91,7 +91,7 @@ def total_score(a, b, guide, weights):
 
 
 def best_weight(a, b, guide):
-    """The share of A with the highest literal total score, to about 1e-7: a dense grid, narrowed four times."""
+    """Return the share of A with the highest literal total score, to about 1e-7, by a grid narrowed four times."""
     low, high = 0.0, 1.0
     for _ in range(5):
         weights = torch.linspace(low, high, 401, dtype=torch.float64)
