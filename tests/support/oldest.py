@@ -20,8 +20,8 @@ COMPANIONS = ("huggingface-hub==0.34.4", "peft==0.17.0", "tokenizers==0.21.4")
 TESTS = (
     "core/test_comparison.py",
     "core/test_encoding.py",
-    "core/test_metrics.py",
-    "core/test_metrics_backbones.py",
+    "core/metrics/test_functional.py",
+    "core/metrics/test_backbones.py",
     "core/test_model_folder.py",
     "core/drawing/test_score_plot.py",
     "core/test_sampling.py",
