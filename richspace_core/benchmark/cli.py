@@ -25,7 +25,7 @@ from .records import ClipRecord
 from .rendering import RenderSettings, ScoringFiles, choose_dtype, find_device, load_metrics
 from .report import REPORT, write_report
 from .runners import InProcess, OnRay, Runner
-from .scores import SCORE_TABLE, SCORES_CSV, ScoreTable, write_scores
+from .score_table import SCORE_TABLE, SCORES_CSV, ScoreTable, write_scores
 from .store import ClipStore
 from .text_encoder import load_text_encoder
 

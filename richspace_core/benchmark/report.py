@@ -13,7 +13,7 @@ from .indices import Finding, distances, index_cells
 from .outputs import write_output
 from .records import ClipRecord
 from .rendering import picture_file
-from .scores import ScoreTable
+from .score_table import ScoreTable
 from .store import ClipStore
 
 REPORT = "report.html"

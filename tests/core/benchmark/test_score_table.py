@@ -8,7 +8,7 @@ import pytest
 
 from richspace_core.benchmark.records import ClipRecord
 from richspace_core.benchmark.rendering import AESTHETIC, FLICKERING, SUBJECT
-from richspace_core.benchmark.scores import AVERAGE, ScoreTable, write_scores
+from richspace_core.benchmark.score_table import AVERAGE, ScoreTable, write_scores
 from richspace_core.benchmark.tables import Estimate
 from richspace_core.tables import markdown_table
 
