@@ -102,16 +102,14 @@ def test_the_record_of_a_cluster_that_is_gone_is_a_quick_error(record):
     record.write_text(free_address(), encoding="utf-8")
     port = record.read_text(encoding="utf-8").rpartition(":")[2]
     start = time.monotonic()
-    with pytest.raises(
-        RichSpaceError, match=rf"got auto \(Ray takes it for .*:{port}, where no cluster runs any more: "
-    ):
+    with pytest.raises(RichSpaceError, match=rf"got auto \(Ray uses .*:{port}, where no cluster is running: "):
         OnRay("auto")
     assert time.monotonic() - start < 60  # 825 seconds where ray.init is asked
 
 
 def test_the_environment_names_a_cluster_that_is_gone(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", free_address())
-    with pytest.raises(RichSpaceError, match=r"got auto \(Ray takes it for 127\.0\.0\.1:\d+, where no cluster runs"):
+    with pytest.raises(RichSpaceError, match=r"got auto \(Ray uses 127\.0\.0\.1:\d+, where no cluster is"):
         OnRay("auto")
 
 

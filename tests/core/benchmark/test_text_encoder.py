@@ -87,7 +87,7 @@ def test_a_file_that_is_quantized_in_another_way_is_refused(quantized, folder, t
         weights[key] = weights[key].to(torch.float8_e4m3fn)
         weights[key.removesuffix("weight") + "weight_scale"] = torch.ones(4, 4)
     save_file(weights, tmp_path / "t5.safetensors")
-    with pytest.raises(ModelFolderError, match=rf"^t5: expected weights in a floating point type, .*, got {key} in "):
+    with pytest.raises(ModelFolderError, match=rf"^t5: expected floating point weights, .*, got {key} in "):
         load_text_encoder(tmp_path / "t5.safetensors", tokenizer=folder / "tokenizer")
 
 
@@ -97,7 +97,7 @@ def test_a_file_that_is_quantized_in_another_way_is_refused(quantized, folder, t
         ("nothing", "t5: expected a folder or a safetensors file, got"),
         ("empty", "t5: expected a T5 encoder in safetensors"),
         ("damaged.safetensors", "t5: expected a complete safetensors file"),
-        ("foreign.safetensors", "t5: expected a T5's weights, shared.weight among them, got foreign.safetensors"),
+        ("foreign.safetensors", "t5: expected the weights of a T5, with shared.weight, got foreign.safetensors"),
         ("unbiased.safetensors", "t5: expected every weight of a T5 encoder, got unbiased.safetensors "),
         ("partial.safetensors", "t5: expected every weight of a T5 encoder, got partial.safetensors without encoder"),
     ],
@@ -117,5 +117,5 @@ def test_what_is_no_t5_is_a_clear_error(name, message, folder, tmp_path):
 
 def test_a_missing_tokenizer_is_named(folder, tmp_path):
     file = shutil.copy(folder / WEIGHTS, tmp_path / "t5.safetensors")
-    with pytest.raises(ModelFolderError, match=r"^tokenizer: expected a folder with .* name the tokenizer"):
+    with pytest.raises(ModelFolderError, match=r"^tokenizer: expected a folder with .* give --tokenizer"):
         load_text_encoder(file)

@@ -14,10 +14,12 @@ import pytest
 import torch
 from benchmark_runs import ARMS, MIXTURES, clip_folders, run_here, videos_command
 from checkout import ROOT
+from vbench import save_clip_b32
 
 from richspace_core.benchmark import cli, outputs, rendering
 from richspace_core.benchmark.hashes import hash_bytes
-from richspace_core.benchmark.rendering import encode_video
+from richspace_core.benchmark.media import encode_video
+from richspace_core.metrics import FrameScores, registry
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,18 @@ def sampled(monkeypatch):
 
     monkeypatch.setattr(rendering, "sample_latents", note)
     return seeds
+
+
+@pytest.fixture
+def brightness(monkeypatch):
+    """A metric that exists in the registry for one test only."""
+
+    def measure(frames):
+        return FrameScores(frames.mean((1, 2, 3)).double().cpu())
+
+    metric = registry.Metric("brightness", "the frames are bright", (), measure)
+    monkeypatch.setattr(registry, "METRICS", (*registry.METRICS, metric))
+    return metric
 
 
 def scores(folder):
@@ -149,7 +163,9 @@ def test_latents_that_are_none_are_a_clear_error(copy, capsys):
     (folder / "clip.json").write_text(json.dumps(content), encoding="utf-8")
     assert run_here(copy) == 2
     said = error_line(capsys)
-    assert re.search(r"seed 0, latents\.safetensors: expected a video's latents, got something else \(.*\)\. Del", said)
+    assert re.search(
+        r"seed 0, latents\.safetensors: expected the latents of a video, got other content \(.*\)\. Del", said
+    )
 
 
 @pytest.fixture
@@ -199,7 +215,9 @@ def test_the_command_index_checks_its_outputs_too(name, tmp_path, capsys):
 def test_a_missing_package_is_said_before_the_work(package, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, package, None)
     assert run_here(tmp_path, metrics=False) == 2
-    expected = f'error: packages: expected av, jinja2, tqdm, got no {package}. Install what is missing: pip install "'
+    expected = (
+        f'error: packages: expected av, jinja2, tqdm, got no {package}. Install the missing packages: pip install "'
+    )
     assert error_line(capsys).startswith(expected)
 
 
@@ -246,6 +264,30 @@ def test_more_seeds_and_other_metrics_keep_what_is_there(copy, sampled, results)
     assert [row for row in scores(copy) if row["seed"] != "2"] == kept
 
 
+def test_a_metric_that_is_added_to_the_registry_is_in_every_result(copy, sampled, brightness, capsys):
+    assert run_here(copy) == 0
+    said = capsys.readouterr()
+    assert f"and 5 more. Reason: it has no score of {brightness.name}." in said.err
+    assert sampled == []
+    assert f"| {brightness.name}, optimum | {brightness.name}, direct |" in said.out
+    assert {brightness.name} < {row["metric"] for row in scores(copy)}
+    page = (copy / "report.html").read_text(encoding="utf-8")
+    assert f"<dt>{brightness.name}</dt><dd>{brightness.description}</dd>" in page
+    assert run_here(copy) == 0
+    assert "Reason: " not in capsys.readouterr().err
+
+
+def test_background_consistency_is_scored_when_its_weights_are_given(copy, sampled, results, tmp_path, capsys):
+    save_clip_b32(tmp_path / "clip_b32.safetensors")
+    assert run_here(copy, "--clip-b32", str(tmp_path / "clip_b32.safetensors")) == 0
+    assert "Reason: it was scored with other metrics or another --tiled." in capsys.readouterr().err
+    assert sampled == []
+    added = [row for row in scores(copy) if row["metric"] == "background consistency"]
+    assert len(added) == len(clip_folders(copy))
+    assert all(0 < float(row["score"]) < 1 for row in added)
+    assert [row for row in scores(copy) if row not in added] == scores(results)
+
+
 def test_another_number_of_steps_is_another_video(copy, sampled):
     assert run_here(copy, "--steps", "3") == 0
     assert len(sampled) == len(clip_folders(copy))
@@ -258,7 +300,7 @@ def test_an_interrupted_run_loses_no_finished_clip(tmp_path, results):
     process.send_signal(signal.SIGINT)
     said = process.communicate()[1]
     assert process.returncode == 130
-    assert "Interrupted. What is finished is kept" in said
+    assert "Interrupted. Finished clips are kept" in said
     assert "Traceback" not in said
     finished = {file: file.read_bytes() for file in tmp_path.rglob("clip.json")}
     assert 2 <= len(finished) < len(clip_folders(results))
@@ -281,23 +323,27 @@ def test_the_documented_commands_are_understood():
     commands = re.findall(r"^python -m richspace_core\.benchmark ((?:index|videos) [^.\n]\S+.*)$", page, re.M)
     assert len(commands) == 3
     for command in commands:
-        assert cli.parse(command.split()).out
+        assert cli.parse_options(command.split()).out
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--only", "Tiger+Zebra"], "only: expected names out of Red+Blue"),
+        (["--only", "Tiger+Zebra"], "only: expected names from Red+Blue"),
         (["--width", "30"], "width: expected"),
         (["--dino", "nowhere"], "nowhere"),
-        (["--clip", "nowhere"], "clip, aesthetic-head: expected both"),
-        (["--device", "toaster"], "device: expected one that torch has here, got toaster"),
+        (
+            ["--clip", "nowhere"],
+            "clip, aesthetic-head: expected all of these weights, for aesthetic quality, or none of them, got only "
+            "clip. Add --aesthetic-head (LAION's aesthetic head), or leave out --clip.",
+        ),
+        (["--device", "toaster"], "device: expected a device that torch can use, got toaster"),
         (["--steps", "0"], "steps: expected an integer >= 1, got 0"),
-        (["--steps", "1001"], "steps: expected at most the 1000 of the model's schedule, got 1001"),
-        (["--device", "meta"], "device: expected one that torch has here, got meta"),
-        (["--table-1"], "table-1: expected names out of Red+Blue"),
+        (["--steps", "1001"], "steps: expected at most 1000, the length of the model's schedule, got 1001"),
+        (["--device", "meta"], "device: expected a device that torch can use, got meta"),
+        (["--table-1"], "table-1: expected names from Red+Blue"),
         (["--prompts", "nowhere.json"], "prompts: expected a JSON file that can be read, got nowhere.json"),
-        (["--ray", ""], "ray: expected the address of a running Ray cluster, got an empty text"),
+        (["--ray", ""], "ray: expected the address of a running Ray cluster, got an empty address"),
     ],
 )
 def test_what_is_wrong_is_one_line(options, message, tmp_path, capsys):
@@ -311,9 +357,9 @@ def test_what_is_wrong_is_one_line(options, message, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--seeds", "0"], "argument --seeds: expected a whole number of at least 1, got '0'"),
-        (["--seeds", "two"], "argument --seeds: expected a whole number of at least 1, got 'two'"),
-        (["--candidates", "1.5"], "argument --candidates: expected a whole number of at least 1, got '1.5'"),
+        (["--seeds", "0"], "argument --seeds: expected an integer of at least 1, got '0'"),
+        (["--seeds", "two"], "argument --seeds: expected an integer of at least 1, got 'two'"),
+        (["--candidates", "1.5"], "argument --candidates: expected an integer of at least 1, got '1.5'"),
         (["--cfg", "nan"], "argument --cfg: expected a number of at least 0, got 'nan'"),
         (["--cfg=-1"], "argument --cfg: expected a number of at least 0, got '-1'"),
         (["--cfg", "six"], "argument --cfg: expected a number of at least 0, got 'six'"),
