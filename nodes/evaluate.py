@@ -60,7 +60,7 @@ class RichSpaceSubjectConsistency(io.ComfyNode):
     @classmethod
     def execute(cls, frames: Tensor) -> io.NodeOutput:
         """Measure one video."""
-        return _measure_video(cls, registry.SUBJECT_CONSISTENCY, frames)
+        return _run_metric(cls, registry.SUBJECT_CONSISTENCY, frames)
 
 
 class RichSpaceAestheticQuality(io.ComfyNode):
@@ -86,7 +86,7 @@ class RichSpaceAestheticQuality(io.ComfyNode):
     @classmethod
     def execute(cls, frames: Tensor) -> io.NodeOutput:
         """Measure one video."""
-        return _measure_video(cls, registry.AESTHETIC_QUALITY, frames)
+        return _run_metric(cls, registry.AESTHETIC_QUALITY, frames)
 
 
 class RichSpaceBackgroundConsistency(io.ComfyNode):
@@ -112,7 +112,7 @@ class RichSpaceBackgroundConsistency(io.ComfyNode):
     @classmethod
     def execute(cls, frames: Tensor) -> io.NodeOutput:
         """Measure one video."""
-        return _measure_video(cls, registry.BACKGROUND_CONSISTENCY, frames)
+        return _run_metric(cls, registry.BACKGROUND_CONSISTENCY, frames)
 
 
 class RichSpaceCompare(io.ComfyNode):
@@ -203,7 +203,7 @@ def _score_videos(videos: list[Tensor]) -> tuple[list[ScoreColumn], list[str]]:
     return columns, left_out
 
 
-def _measure_video(node: type[io.ComfyNode], metric: registry.Metric, frames: Tensor) -> io.NodeOutput:
+def _run_metric(node: type[io.ComfyNode], metric: registry.Metric, frames: Tensor) -> io.NodeOutput:
     """Measure one video; return the outputs of a metric's node, which shows the curve of the values."""
     (scores,) = vision.measure_videos(metric, [frames])
     plot = plot_metric(metric.name, scores, first_frame=metric.first_frame)[None]

@@ -14,7 +14,7 @@ from ..errors import PromptError
 from ..paper.reported import STEPS
 
 PAPER_PROMPTS = Path(__file__).with_name("prompts.json")
-"""File with every mixture of the paper, which prints only the prompts of Figure 2(a); the others follow their pattern."""
+"""File with every mixture of the paper. The paper prints only the prompts of Figure 2(a); the others are similar."""
 AVERAGE = "Average"
 """Name of the last row of the score table, which no mixture may have."""
 

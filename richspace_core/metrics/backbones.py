@@ -263,7 +263,7 @@ def _read_weights(file: Path, source: str, *prefixes: str) -> dict[str, Tensor]:
         _refuse_content(file, "weights in safetensors", "a format that can run code when it is opened", source)
     try:
         with safe_open(file, framework="pt") as weights:
-            names = [name for name in weights.keys() if name.startswith(prefixes or "")]  # noqa: SIM118 - it is not a mapping
+            names = [name for name in weights.keys() if name.startswith(prefixes or "")]  # noqa: SIM118 - not a mapping
             return {name: weights.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         got = f"a damaged or incomplete file of {file.stat().st_size:,} bytes"

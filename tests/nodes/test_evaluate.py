@@ -1,4 +1,4 @@
-"""The metrics in the graph, on tiny networks in the host's own folders."""
+"""Nodes of the metrics, with tiny networks in ComfyUI's own folders."""
 
 import importlib
 import json
@@ -20,7 +20,7 @@ COLUMNS = ["subject consistency", "aesthetic quality", "background consistency",
 
 @pytest.fixture
 def folders(tmp_path, host, monkeypatch):  # noqa: ARG001 - the host's modules must be importable first
-    """Empty folders in which the host looks for a kind of weights: {kind: folder}."""
+    """Empty folders where ComfyUI looks for weights: {kind: folder}."""
     import folder_paths
 
     found = {}
@@ -35,7 +35,7 @@ def folders(tmp_path, host, monkeypatch):  # noqa: ARG001 - the host's modules m
 
 @pytest.fixture
 def weights(folders):
-    """The same, with everything in them."""
+    """The same folders with all weights."""
     place_weights(folders["richspace"].parent)
     return folders
 

@@ -1,4 +1,4 @@
-"""The finder on every mixture, and how far its indices lie from the paper's."""
+"""Indices of the finder for each mixture, and their distances from the paper's."""
 
 import csv
 import re
@@ -16,7 +16,7 @@ from richspace_core.cogvideox.t5 import PromptCutWarning
 
 
 class Encoder:
-    """Gives each text an embedding of its own."""
+    """Text encoder with a different embedding for each text."""
 
     def encode(self, prompt):
         generator = torch.Generator().manual_seed(len(prompt) + ord(prompt[0]))

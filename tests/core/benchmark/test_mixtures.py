@@ -1,4 +1,4 @@
-"""The files of prompts: those that come with the benchmark, and what is wrong with others."""
+"""Files of mixtures: those of the benchmark, and errors for others."""
 
 import json
 

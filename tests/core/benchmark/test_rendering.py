@@ -1,4 +1,4 @@
-"""The keys of a clip change with everything that it depends on, and only with that."""
+"""Keys of a clip: they change with everything that it depends on, and only with that."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLIP = VBENCH / "clip_tiny.safetensors"
     ],
 )
 def test_keys_are_those_of_earlier_versions(scoring, listed):
-    """So that the latents and the scores of earlier results stay valid."""
+    """The latents and the scores of earlier results stay valid."""
     embeddings = [hash_bytes(each.values.numpy().tobytes()) for each in (A, B)]
     parts = [hash_weights(DEMO_MODEL / part) for part in ("scheduler", "transformer", "vae")]
     made = [parts, asdict(SETTINGS.sampling), "auto", *embeddings, 7]

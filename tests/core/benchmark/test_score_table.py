@@ -1,4 +1,4 @@
-"""The table in the form of the paper's Table 1."""
+"""Score table in the form of the paper's Table 1."""
 
 import csv
 import math
@@ -40,7 +40,7 @@ def test_the_average_is_over_mixtures_and_its_error_over_seeds():
     cell = ScoreTable.from_records(RECORDS).rows[AVERAGE][SUBJECT, "direct"]
     assert cell.measured.mean == pytest.approx(0.5)
     assert cell.measured.error == pytest.approx(0.1 / math.sqrt(3))
-    assert cell.reported is None  # the paper's is over other mixtures
+    assert cell.reported is None  # the paper averages over other mixtures
 
 
 def test_the_papers_average_stands_beside_that_of_its_mixtures():
@@ -58,7 +58,7 @@ def test_one_seed_has_no_error():
 
 def test_the_papers_numbers_stand_beside_whichever_part_is_named_first():
     rows = ScoreTable.from_records([record("Rabbit+Cat", arm, 0, aesthetic=0.5) for arm in ("optimum", "direct")]).rows
-    assert list(rows) == ["Rabbit+Cat"]  # an average of one would say nothing new
+    assert list(rows) == ["Rabbit+Cat"]  # without an average over one mixture
     assert [cell.reported for cell in rows["Rabbit+Cat"].values()] == [0.4649, 0.4821]
 
 

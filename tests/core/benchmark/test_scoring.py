@@ -1,4 +1,4 @@
-"""The metrics that the benchmark loads: those in the registry whose weights are given."""
+"""Metrics that the benchmark loads: those in the registry whose weights are given."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import torch
 from vbench import VBENCH, save_clip_b32
 
 from richspace_core import ModelFolderError, RichSpaceError
-from richspace_core.benchmark.options import get_weights, parse_options
 from richspace_core.benchmark.scoring import load_metrics
-from richspace_core.metrics import load_aesthetic_head, load_dino, registry, subject_consistency
+from richspace_core.metrics import load_dino, registry, subject_consistency
 
 CPU = torch.device("cpu")
 DINO, CLIP = VBENCH / "dino_tiny", VBENCH / "clip_tiny.safetensors"
@@ -48,23 +47,3 @@ def test_weights_that_another_metric_uses_alone_are_enough(monkeypatch):
 def test_weights_that_are_missing_are_an_error(tmp_path):
     with pytest.raises(ModelFolderError, match=r"^model\.safetensors: expected this file in .*dino-vitb16"):
         load_metrics({"dino": tmp_path / "dino-vitb16"}, CPU)
-
-
-def test_each_network_has_an_option():
-    weights = registry.required_weights()
-    options = [text for each in weights for text in (f"--{each.key}", f"path of {each.key}")]
-    parsed = parse_options(["videos", "model", "--out", "results", *options])
-    assert {key: str(path) for key, path in get_weights(parsed).items()} == {
-        each.key: f"path of {each.key}" for each in weights
-    }
-    assert get_weights(parse_options(["videos", "model", "--out", "results"])) == {}
-
-
-def test_a_new_network_has_an_option_with_its_title_and_metric(monkeypatch, capsys):
-    eye = registry.Weights("eye", "another network", "nowhere", load_aesthetic_head, "eye.pth")
-    metric = registry.Metric("glances", "", (eye,), lambda *_: None)
-    monkeypatch.setattr(registry, "METRICS", (*registry.METRICS, metric))
-    assert get_weights(parse_options(["videos", "model", "--out", "results", "--eye", "e"]))["eye"].name == "e"
-    with pytest.raises(SystemExit):
-        parse_options(["videos", "--help"])
-    assert "another network, for glances" in " ".join(capsys.readouterr().out.split())

@@ -1,4 +1,4 @@
-"""The folder of finished clips: what is whole is kept, and what is not is made anew."""
+"""Folder of the finished clips: complete clips are kept, and others are made again."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def test_a_damaged_clip_is_none(file, damage, store):
     else:
         path.write_bytes(content[:-2] if damage == "cut" else content[::-1])
     assert store.record(NAME, KEYS) is None
-    whole = {VIDEO, STRIP} & {file}  # the latents are as good as before, and their record says so
+    whole = {VIDEO, STRIP} & {file}  # the latents and their record are undamaged
     assert store.latents(NAME, KEYS) == (b"latents" if whole else None)
 
 
@@ -88,7 +88,7 @@ def test_a_clip_that_is_cut_off_while_it_is_saved_is_none(store, saved):
 
 
 def edit(store, change, name=NAME):
-    """Change a record as a person does in an editor."""
+    """Change a record as in an editor, without updating its checksum."""
     path = store.path(name, RECORD)
     content = json.loads(path.read_text(encoding="utf-8"))
     change(content)

@@ -1,4 +1,4 @@
-"""A T5 is the same wherever it comes from: a CogVideoX folder, a folder of its own, a single file."""
+"""T5 encoder from a CogVideoX folder, a T5 folder and a single file: the embeddings are the same."""
 
 import shutil
 
@@ -60,7 +60,7 @@ def test_a_single_file_in_scaled_float8(scale_name, folder, tmp_path):
     whole, scaled = load_file(folder / WEIGHTS), {"scaled_fp8": torch.zeros(2, dtype=torch.float8_e4m3fn)}
     for key, values in whole.items():
         if key.endswith(".weight") and "layer_norm" not in key:
-            scale = values.float().abs().max() / 448  # the largest number of the type
+            scale = values.float().abs().max() / 448  # largest value of the type
             scaled[key] = (values.float() / scale).to(torch.float8_e4m3fn)
             scaled[key.removesuffix("weight") + scale_name] = scale
             whole[key] = scaled[key].float() * scale

@@ -1,4 +1,4 @@
-"""The files that the metrics' networks come from: the published forms load, everything else is named."""
+"""Loading of the metrics' networks: published files load, and anything else is an error that names the file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD = VBENCH / "aesthetic_head_random.pth"
 
 @pytest.fixture
 def dino(tmp_path) -> Path:
-    """A folder to be spoilt."""
+    """Folder that a test may damage."""
     return Path(shutil.copytree(VBENCH / "dino_tiny", tmp_path / "dino-vitb16"))
 
 
@@ -51,7 +51,7 @@ class TestDino:
 
     def test_the_layer_norms_are_dinos_and_not_the_folders(self, dino):
         config = json.loads((dino / "config.json").read_text())
-        assert config["layer_norm_eps"] == 1e-12  # what the published folder says
+        assert config["layer_norm_eps"] == 1e-12  # as in the published folder
         norms = [module for module in load_dino(dino).modules() if isinstance(module, torch.nn.LayerNorm)]
         assert {norm.eps for norm in norms} == {1e-6}
 
@@ -123,7 +123,7 @@ class TestClip:
     def test_from_a_file_with_the_text_half(self, clip):
         expected = load_clip(clip)(pixels())
         text = {"text_model.final_layer_norm.weight": torch.ones(64), "logit_scale": torch.tensor(4.6)}
-        old = {"vision_model.embeddings.position_ids": torch.arange(50)[None]}  # what the published file also has
+        old = {"vision_model.embeddings.position_ids": torch.arange(50)[None]}  # also in the published file
         change(clip, **text, **old)
         assert torch.equal(load_clip(clip)(pixels()), expected)
 

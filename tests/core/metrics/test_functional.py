@@ -1,4 +1,4 @@
-"""The metrics against the scores that VBench's own functions printed, and their laws."""
+"""Metrics compared with the scores of VBench's own functions, and their laws."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from richspace_core.metrics import (
 )
 
 REFERENCE = json.loads((VBENCH / "reference.json").read_text(encoding="utf-8"))
-#: What the reference itself asks for, a video.
+#: Largest difference per video that the reference allows.
 AGREEMENT = 1e-5
 
 laws = settings(deadline=None, max_examples=25)
@@ -77,12 +77,12 @@ class TestVBench:
     def test_flickering_of_bytes(self):
         stored = numpy.load(VBENCH / "frames" / "land_96x160.npy").astype(float)
         literal = numpy.mean([(255 - numpy.abs(b - a).mean()) / 255 for a, b in pairwise(stored)])
-        # float32 means of 46,080 differences: pairwise sums round by some 1e-7.
+        # The mean of 46,080 differences in float32 is rounded by about 1e-7.
         assert temporal_flickering(frames_of("land_96x160")).score == pytest.approx(literal, rel=0, abs=1e-6)
 
     @pytest.mark.parametrize("name", ["odd_97x131", "land_96x160", "crop_64x65"])
     def test_transformers_own_positions_are_not_dinos(self, name):
-        """The trap: its interpolation takes no scale factor with 0.1 added, and moves frames that are not square."""
+        """The interpolation of transformers has no 0.1 in its scale factor, which changes scores of oblong frames."""
         from safetensors.torch import load_file
         from transformers import ViTConfig, ViTModel
 
@@ -204,7 +204,7 @@ class TestEveryMetric:
 
         whole = scores()
         monkeypatch.setattr(functional, "_CHUNK", chunk)
-        # Matrix products of other sizes round differently, in float32.
+        # In float32, matrix products of another size are rounded differently.
         torch.testing.assert_close(scores(), whole, rtol=0, atol=1e-6)
 
     @every_metric

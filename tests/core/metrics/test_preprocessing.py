@@ -1,4 +1,4 @@
-"""The frames that the backbones read are those that VBench's own code gives them."""
+"""Preprocessing of frames: size, crop and normalization, as in VBench's own code."""
 
 from __future__ import annotations
 

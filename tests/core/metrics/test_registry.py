@@ -1,4 +1,4 @@
-"""The registry of metrics: what each needs, and in which order they are shown."""
+"""Registry of the metrics: their weights, their order, and additions to it."""
 
 from __future__ import annotations
 

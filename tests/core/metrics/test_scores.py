@@ -1,4 +1,4 @@
-"""The two averages of a metric over several videos."""
+"""Averages of a metric over several videos."""
 
 from __future__ import annotations
 
