@@ -108,13 +108,13 @@ class TestDino:
 
     def test_a_weight_that_is_missing(self, dino):
         change(dino / "model.safetensors", drop=("layernorm.weight", "layernorm.bias"))
-        with pytest.raises(ModelFolderError, match=r"got a file without layernorm\.bias and 1 more\. It is damaged or"):
+        with pytest.raises(ModelFolderError, match=r"got a file without layernorm\.bias and 1 more\. The file is damaged or"):
             load_dino(dino)
 
     def test_a_weight_of_another_shape(self, dino):
         change(dino / "model.safetensors", **{"embeddings.cls_token": torch.zeros(1, 1, 63)})
         with pytest.raises(
-            ModelFolderError, match=r"expected every weight of the model, in the right shape, got an error when"
+            ModelFolderError, match=r"expected every weight of the model, in the right shape, got an error while"
         ):
             load_dino(dino)
 
