@@ -209,7 +209,7 @@ class TestCompare:
         assert zebra.replace("*", "").startswith("| zebra | 0.7046 | 0.5671 | ")
         assert picture_of(shown) == (picture.shape[2], picture.shape[1])
         assert shown.ui["richspace_report"] == ({"text": "", "warning": ""},)
-        strip = core.contact_sheet.draw_contact_sheet(videos, ["tiger", "zebra"], columns=3, frame_width=96)
+        strip = core.drawing.contact_sheet.draw_contact_sheet(videos, ["tiger", "zebra"], columns=3, frame_width=96)
         assert torch.equal(picture[0, : len(strip), : strip.shape[1]], strip)
 
     @pytest.mark.usefixtures("folders")
