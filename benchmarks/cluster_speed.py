@@ -20,7 +20,7 @@ from ray_nodes import RayNodes
 from timing import print_table
 
 from richspace_core.benchmark.clips import ARMS, ClipJob, ClipName
-from richspace_core.benchmark.indices import find
+from richspace_core.benchmark.indices import find_mixture
 from richspace_core.benchmark.mixtures import PAPER_PROMPTS, load_mixtures
 from richspace_core.benchmark.rendering import RenderSettings
 from richspace_core.benchmark.runners import InProcess, OnRay, Runner
@@ -36,7 +36,7 @@ def make_jobs(settings: RenderSettings) -> list[ClipJob]:
     encoder = load_text_encoder(MODEL, dtype=torch.float32)
     negative = encoder.encode("")
     mixtures = load_mixtures(PAPER_PROMPTS.with_name("demo_prompts.json"))
-    found = [find(mixture, encoder, steps=30) for mixture in mixtures]
+    found = [find_mixture(mixture, encoder, steps=30) for mixture in mixtures]
     jobs = []
     for seed in range(SEEDS):
         for finding in found:

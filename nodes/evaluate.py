@@ -1,4 +1,4 @@
-"""VBench's metrics of the paper's Table 1, and a comparison of several videos."""
+"""Nodes that score videos with VBench's metrics and compare them."""
 
 from __future__ import annotations
 
@@ -10,105 +10,125 @@ from torch import Tensor
 from ..richspace_core import ModelFolderError
 from ..richspace_core.drawing.comparison import ScoreColumn, draw_comparison, name_videos, score_table
 from ..richspace_core.drawing.metric_plot import plot_metric
-from ..richspace_core.metrics.registry import AESTHETIC_QUALITY, METRICS, SUBJECT_CONSISTENCY, Metric
+from ..richspace_core.metrics import registry
 from .host import vision
 from .host.api import io, report, ui
 from .inputs import metric_outputs, sheet_inputs, sheet_output, video_input
 
 _VIDEOS = 12
+_CATEGORY = "RichSpace/evaluate"
+_SEARCH_ALIASES = ("vbench", "metric", "evaluate", "quality")
+
+
+def _metric_sockets(per_frame: str) -> dict[str, Any]:
+    """Return what the schemas of all metrics have in common.
+
+    Args:
+        per_frame: Description of the values in the output "per frame", for its tooltip.
+    """
+    return {
+        "category": _CATEGORY,
+        "inputs": [video_input()],
+        "outputs": metric_outputs(per_frame),
+        "is_output_node": True,
+    }
 
 
 class RichSpaceSubjectConsistency(io.ComfyNode):
-    """Consistency of a video's subject."""
+    """Node that measures subject consistency."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Return the schema."""
+        """Describe the node to ComfyUI."""
         return io.Schema(
             node_id="RichSpaceSubjectConsistency",
             display_name="RichSpace Subject Consistency",
-            category="RichSpace/evaluate",
-            description="Measures whether the subject of a video stays the same from frame to frame (VBench's SC, with "
+            description="Measures whether a video's subject stays the same from frame to frame (VBench's SC, with "
             "DINO). A still picture scores 1; good videos score above 0.9.",
-            search_aliases=["vbench", "metric", "evaluate", "quality", "consistency", "dino", "sc"],
-            inputs=[video_input()],
-            outputs=metric_outputs("Similarity of each frame after the first to the previous frame and to the first."),
-            is_output_node=True,
+            search_aliases=[*_SEARCH_ALIASES, "consistency", "dino", "sc"],
+            **_metric_sockets("Similarity of each frame after the first to the previous frame and to the first."),
         )
 
     @classmethod
     def fingerprint_inputs(cls, **_: Any) -> Any:
-        """Return the state of the weights, so that changed weights are used."""
-        return vision.weights_state()
+        """Measure again if the weights have changed."""
+        return vision.weights_state([registry.SUBJECT_CONSISTENCY])
 
     @classmethod
     def execute(cls, frames: Tensor) -> io.NodeOutput:
         """Measure one video."""
-        return _measure_and_show(cls, SUBJECT_CONSISTENCY, frames)
+        return _run_metric(cls, registry.SUBJECT_CONSISTENCY, frames)
 
 
 class RichSpaceAestheticQuality(io.ComfyNode):
-    """Aesthetic quality of a video's frames."""
+    """Node that estimates aesthetic quality."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Return the schema."""
+        """Describe the node to ComfyUI."""
         return io.Schema(
             node_id="RichSpaceAestheticQuality",
             display_name="RichSpace Aesthetic Quality",
-            category="RichSpace/evaluate",
-            description="Estimates how much people like the frames of a video as pictures (VBench's AQ, with CLIP and "
-            "LAION's predictor). Most videos score between 0.4 and 0.7; unusual mixtures often score lower.",
-            search_aliases=["vbench", "metric", "evaluate", "quality", "aesthetic", "laion", "clip", "aq"],
-            inputs=[video_input()],
-            outputs=metric_outputs("Aesthetic quality of each frame."),
-            is_output_node=True,
+            description="Estimates how much people like a video's frames as pictures (VBench's AQ, with CLIP and "
+            "LAION's predictor). Most videos score 0.4 to 0.7; unusual mixtures tend to score lower.",
+            search_aliases=[*_SEARCH_ALIASES, "aesthetic", "laion", "clip", "aq"],
+            **_metric_sockets("Aesthetic quality of each frame."),
         )
 
     @classmethod
     def fingerprint_inputs(cls, **_: Any) -> Any:
-        """Return the state of the weights, so that changed weights are used."""
-        return vision.weights_state()
+        """Measure again if the weights have changed."""
+        return vision.weights_state([registry.AESTHETIC_QUALITY])
 
     @classmethod
     def execute(cls, frames: Tensor) -> io.NodeOutput:
         """Measure one video."""
-        return _measure_and_show(cls, AESTHETIC_QUALITY, frames)
+        return _run_metric(cls, registry.AESTHETIC_QUALITY, frames)
 
 
-class RichSpaceCompare(io.ComfyNode):
-    """Several videos and their scores in one picture."""
+class RichSpaceBackgroundConsistency(io.ComfyNode):
+    """Node that measures background consistency."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Return the schema."""
-        video = io.Image.Input("video", tooltip="Frames of one video, or a list of videos with a row for each.")
-        places = [f"video_{number}" for number in range(1, _VIDEOS + 1)]
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="RichSpaceBackgroundConsistency",
+            display_name="RichSpace Background Consistency",
+            description="Measures whether the whole picture, background included, stays the same from frame to frame "
+            "(VBench's background consistency, with CLIP). A still picture scores 1; good videos score above 0.9.",
+            search_aliases=[*_SEARCH_ALIASES, "background", "consistency", "scene", "clip", "bc"],
+            **_metric_sockets("Similarity of each frame after the first to the previous frame and to the first."),
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> Any:
+        """Measure again if the weights have changed."""
+        return vision.weights_state([registry.BACKGROUND_CONSISTENCY])
+
+    @classmethod
+    def execute(cls, frames: Tensor) -> io.NodeOutput:
+        """Measure one video."""
+        return _run_metric(cls, registry.BACKGROUND_CONSISTENCY, frames)
+
+
+class RichSpaceCompare(io.ComfyNode):
+    """Node that shows several videos and their scores in one picture."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
         return io.Schema(
             node_id="RichSpaceCompare",
             display_name="RichSpace Compare",
-            category="RichSpace/evaluate",
-            description="Shows several videos one below the other with a table of their scores. Compare a mixture with "
-            "its parts and with its description alone.",
-            search_aliases=["compare videos", "vbench", "metric", "evaluate", "table", "strip", "grid", "quality"],
-            inputs=[
-                io.Autogrow.Input(
-                    "videos",
-                    template=io.Autogrow.TemplateNames(video, names=places, min=1),
-                    tooltip="Videos to compare. The list grows as you connect them.",
-                ),
-                io.String.Input(
-                    "names",
-                    multiline=True,
-                    default="",
-                    placeholder="one name per line",
-                    tooltip="Name of each video, one per line from the top. Videos without a name get their number.",
-                ),
-                *sheet_inputs(),
-            ],
+            category=_CATEGORY,
+            description="Shows several videos one below the other with a table of their scores, to see whether a "
+            "mixture achieves what its parts and its description alone do not.",
+            search_aliases=[*_SEARCH_ALIASES, "compare videos", "table", "strip", "grid"],
+            inputs=_compare_inputs(),
             outputs=[
                 sheet_output("comparison"),
-                io.String.Output(display_name="table", tooltip="Scores as a Markdown table."),
+                io.String.Output(display_name="table", tooltip="Table of the scores in Markdown."),
             ],
             is_input_list=True,
             is_output_node=True,
@@ -116,43 +136,72 @@ class RichSpaceCompare(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **_: Any) -> Any:
-        """Return the state of the weights, so that changed weights are used."""
+        """Measure again if the weights have changed."""
         return vision.weights_state()
 
     @classmethod
     def execute(
         cls, videos: Mapping[str, list[Tensor] | None], names: list[str], columns: list[int], frame_width: list[int]
     ) -> io.NodeOutput:
-        """Score the videos with every metric whose weights are available, and draw them."""
+        """Score the videos with every metric whose weights can be used, and draw them."""
         frames = [video for connected in videos.values() for video in connected or []]
         named = name_videos(names[0], len(frames))
-        scores, left_out = _measure(frames)
+        scores, left_out = _score_videos(frames)
         picture = draw_comparison(frames, named, scores, frames=columns[0], frame_width=frame_width[0])[None]
         table = score_table(named, scores)
         shown = ui.PreviewImage(picture, cls=cls).as_dict() | report("", warning="\n".join(left_out))
         return io.NodeOutput(picture, "\n\n".join([table, *left_out]), ui=shown)
 
 
-def _measure(videos: list[Tensor]) -> tuple[list[ScoreColumn], list[str]]:
-    """Return a column for each metric, and a line for each metric that is left out because it has no usable weights."""
+def _compare_inputs() -> list[io.Input]:
+    video = io.Image.Input("video", tooltip="Frames of one video, or a list of videos, which takes one row each.")
+    names = [f"video_{number}" for number in range(1, _VIDEOS + 1)]
+    return [
+        io.Autogrow.Input(
+            "videos",
+            template=io.Autogrow.TemplateNames(video, names=names, min=1),
+            tooltip="Videos to compare. The list grows as you connect them.",
+        ),
+        io.String.Input(
+            "names",
+            multiline=True,
+            default="",
+            placeholder="one name a line",
+            tooltip="Names of the videos from top to bottom, one per line. A video without a name shows its number.",
+        ),
+        *sheet_inputs(),
+    ]
+
+
+def _score_videos(videos: list[Tensor]) -> tuple[list[ScoreColumn], list[str]]:
+    """Score the videos with each metric in the registry.
+
+    Returns:
+        One column for each metric that was measured, and one line for each that was left out, with the reason.
+    """
     columns, left_out = [], []
-    for metric in METRICS:
+    for metric in registry.METRICS:
         try:
             results = vision.measure_videos(metric, videos)
-        except ModelFolderError as error:  # noqa: PERF203 - a few metrics at most
+        except ModelFolderError as error:  # noqa: PERF203 - there are few metrics
             left_out.append(f"Without {metric.name}. {error}")
         else:
             columns.append(ScoreColumn(metric.name, tuple(result.score for result in results)))
     return columns, left_out
 
 
-def _measure_and_show(node: type[io.ComfyNode], metric: Metric, frames: Tensor) -> io.NodeOutput:
-    """Measure one video; return the node's outputs, with the metric's curve shown on the node."""
+def _run_metric(node: type[io.ComfyNode], metric: registry.Metric, frames: Tensor) -> io.NodeOutput:
+    """Measure one video; return the outputs of a metric's node, which shows the curve of the values."""
     (scores,) = vision.measure_videos(metric, [frames])
     plot = plot_metric(metric.name, scores, first_frame=metric.first_frame)[None]
     shown: dict[str, Any] = ui.PreviewImage(plot, cls=node).as_dict()
-    shown["text"] = (f"{metric.name} {scores.score:.4f}",)  # the picture shows it as well
+    shown["text"] = (f"{metric.name} {scores.score:.4f}",)  # so that it can be read without the picture
     return io.NodeOutput(scores.score, scores.per_frame.tolist(), plot, ui=shown)
 
 
-NODES: list[type[io.ComfyNode]] = [RichSpaceSubjectConsistency, RichSpaceAestheticQuality, RichSpaceCompare]
+NODES: list[type[io.ComfyNode]] = [
+    RichSpaceSubjectConsistency,
+    RichSpaceAestheticQuality,
+    RichSpaceBackgroundConsistency,
+    RichSpaceCompare,
+]

@@ -1,4 +1,4 @@
-"""``python -m richspace_core.benchmark``."""
+"""Entry point of ``python -m richspace_core.benchmark``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The command line of the benchmark."""
+"""Commands of the benchmark's command line."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from ..cogvideox.folder import CogVideoXFolder
 from ..cogvideox.sampling import SamplingSettings
 from ..embedding import TextEmbedding
 from ..errors import RichSpaceError, SamplingError
+from ..metrics import registry
 from .clips import ARMS, Arm, ClipJob, ClipName
-from .indices import INDEX_CSV, INDEX_TABLE, Finding, find, index_report, write_index
-from .mixtures import Mixture, choose, load_mixtures
-from .options import parse
+from .devices import choose_dtype, find_device
+from .indices import INDEX_CSV, INDEX_TABLE, Finding, find_mixture, format_index_report, write_index
+from .mixtures import Mixture, choose_mixtures, load_mixtures
+from .options import get_weights, parse_options
 from .outputs import require_writable
-from .reasons import explain
+from .reasons import explain_remade_clips
 from .records import ClipRecord
-from .rendering import RenderSettings, ScoringFiles, choose_dtype, find_device, load_metrics
+from .rendering import RenderSettings
 from .report import REPORT, write_report
 from .runners import InProcess, OnRay, Runner
-from .scores import SCORE_TABLE, SCORES_CSV, ScoreTable, write_scores
+from .score_table import SCORE_TABLE, SCORES_CSV, ScoreTable, write_scores
+from .scoring import load_metrics
 from .store import ClipStore
 from .text_encoder import load_text_encoder
 
@@ -37,22 +40,22 @@ _TABLE_1 = ("Tiger+Zebra", "Rabbit+Cat", "Strawberry+Blueberry", "Sunflower+Snai
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status."""
-    options = parse(arguments)
+    """Run a command and return the exit status."""
+    options = parse_options(arguments)
     try:
         from transformers.utils.logging import disable_progress_bar
 
-        disable_progress_bar()  # of weights: mixtures and clips have theirs
+        disable_progress_bar()  # of weights, since mixtures and clips have their own
         {"index": run_index, "videos": run_videos}[options.command](options)
     except RichSpaceError as error:
-        _say(f"error: {error}")
+        _print_status(f"error: {error}")
         return 2
     except torch.cuda.OutOfMemoryError as error:  # also from a worker of a cluster
         reason = str(error).partition(". ")[0]
-        _say(f"error: device: out of memory ({reason}). {_LESS_MEMORY}")
+        _print_status(f"error: device: out of memory ({reason}). {_LESS_MEMORY}")
         return 2
     except KeyboardInterrupt:
-        _say("Interrupted. What is finished is kept: run the same command again to go on.")
+        _print_status("Interrupted. Finished clips are kept. Run the same command again to continue.")
         return 130
     return 0
 
@@ -60,50 +63,68 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run_index(options: argparse.Namespace) -> None:
     """Run the command `index`."""
     _require_packages("tqdm")
-    mixtures = _mixtures(options)
+    mixtures = _select_mixtures(options)
     require_writable(options.out, _INDEX_FILES)
     findings, _ = _find_all(mixtures, options)
     write_index(options.out, findings)
-    print(index_report(findings))  # noqa: T201
-    _say(f"Written to {options.out}: {', '.join(_INDEX_FILES)}")
+    print(format_index_report(findings))  # noqa: T201
+    _print_status(f"Written to {options.out}: {', '.join(_INDEX_FILES)}")
 
 
 def run_videos(options: argparse.Namespace) -> None:
     """Run the command `videos`."""
-    # What is wrong is said before hours are spent.
+    # Everything that can be checked is checked before hours of work.
     _require_packages("av", "jinja2", "tqdm")
-    mixtures = _mixtures(options)
-    settings = _render_settings(options)
+    mixtures = _select_mixtures(options)
+    settings = _make_settings(options)
     store = _prepare_outputs(mixtures, options)
     runner: Runner = InProcess() if options.ray is None else OnRay(options.ray)
     findings, negative = _find_all(mixtures, options)
     write_index(options.out, findings)
-    jobs = _jobs(findings, negative, settings, options.seeds)
+    jobs = _make_jobs(findings, negative, settings, options.seeds)
     records = _render_all(jobs, store, runner, settings)
     write_scores(options.out, records)
     write_report(options.out, findings, records, store)
-    print(ScoreTable.of(records).markdown())  # noqa: T201
-    _say(f"Written to {options.out}: {', '.join((*_FILES, _CLIPS))}")
+    print(ScoreTable.from_records(records).to_markdown())  # noqa: T201
+    _print_status(f"Written to {options.out}: {', '.join((*_FILES, _CLIPS))}")
 
 
 def _require_packages(*names: str) -> None:
     if absent := [name for name in names if find_spec(name) is None]:
-        hint = 'Install what is missing: pip install ".[benchmark]"'
+        hint = 'Install the missing packages: pip install ".[benchmark]"'
         raise RichSpaceError("packages", expected=", ".join(names), got=f"no {', '.join(absent)}", hint=hint)
 
 
-def _mixtures(options: argparse.Namespace) -> tuple[Mixture, ...]:
+def _select_mixtures(options: argparse.Namespace) -> tuple[Mixture, ...]:
     """Return the mixtures that the options name."""
     mixtures = load_mixtures(options.prompts)
     if options.table_1:
-        choose(mixtures, _TABLE_1, option="table-1")
-    return choose(mixtures, [*options.only, *(_TABLE_1 if options.table_1 else ())])
+        choose_mixtures(mixtures, _TABLE_1, option="table-1")
+    return choose_mixtures(mixtures, [*options.only, *(_TABLE_1 if options.table_1 else ())])
+
+
+def _make_settings(options: argparse.Namespace) -> RenderSettings:
+    """Return the settings after checking the files that they name."""
+    size = VideoSize(options.width, options.height, options.frames)
+    sampling = SamplingSettings(size, options.steps, options.cfg, scheduler=options.scheduler)
+    weights = get_weights(options)
+    model = options.model.resolve()
+    folder = CogVideoXFolder.open(model)
+    folder.video_size(**asdict(size))
+    trained = folder.scheduler.num_train_timesteps
+    if options.steps > trained:
+        expected = f"at most {trained}, the length of the model's schedule"
+        raise SamplingError("steps", expected=expected, got=str(options.steps))
+    find_device(options.device)
+    load_metrics(weights, torch.device("cpu"))
+    return RenderSettings(model, sampling, weights, options.device, options.dtype, options.tiled)
 
 
 def _prepare_outputs(mixtures: Sequence[Mixture], options: argparse.Namespace) -> ClipStore:
-    """Create the folder of clips, and check that everything can be written."""
+    """Create the folder of the clips, and check that every file can be written."""
     require_writable(options.out, _FILES)
-    store = ClipStore(options.out / _CLIPS)
+    metrics = registry.measurable_metrics(get_weights(options))
+    store = ClipStore(options.out / _CLIPS, [metric.name for metric in metrics])
     require_writable(store.root)
     for mixture in mixtures:
         for arm in ARMS:
@@ -113,40 +134,42 @@ def _prepare_outputs(mixtures: Sequence[Mixture], options: argparse.Namespace) -
 
 
 def _find_all(mixtures: Sequence[Mixture], options: argparse.Namespace) -> tuple[list[Finding], TextEmbedding]:
-    """Run the finder on every mixture, and encode the empty prompt; the encoder is let go afterwards."""
+    """Run the finder on every mixture and encode the empty prompt; release the text encoder afterwards."""
     from tqdm import tqdm
 
     device = find_device(options.device)
     dtype = choose_dtype(options.dtype, device)
     encoder = load_text_encoder(options.t5 or options.model, tokenizer=options.tokenizer, dtype=dtype, device=device)
     findings = [
-        find(mixture, encoder, steps=options.candidates)
+        find_mixture(mixture, encoder, steps=options.candidates)
         for mixture in tqdm(mixtures, desc="finding", unit="mixture", leave=False)
     ]
     return findings, encoder.encode("")
 
 
-def _jobs(findings: Sequence[Finding], negative: TextEmbedding, settings: RenderSettings, seeds: int) -> list[ClipJob]:
-    """Every clip: seed by seed, so that a run that is cut short has some of everything."""
+def _make_jobs(
+    findings: Sequence[Finding], negative: TextEmbedding, settings: RenderSettings, seeds: int
+) -> list[ClipJob]:
+    """Return a job for every clip, ordered by seed, so that an interrupted run has clips of every mixture."""
 
-    def job(finding: Finding, arm: Arm, seed: int) -> ClipJob:
+    def make_job(finding: Finding, arm: Arm, seed: int) -> ClipJob:
         embedding = finding.chain.embedding if arm == "optimum" else finding.direct
         keys = settings.keys(embedding, negative, seed)
         return ClipJob(ClipName(finding.mixture.name, arm, seed), embedding, negative, keys)
 
-    return [job(finding, arm, seed) for seed in range(seeds) for finding in findings for arm in ARMS]
+    return [make_job(finding, arm, seed) for seed in range(seeds) for finding in findings for arm in ARMS]
 
 
 def _render_all(
     jobs: Sequence[ClipJob], store: ClipStore, runner: Runner, settings: RenderSettings
 ) -> list[ClipRecord]:
-    """Render what the store does not have; returns every clip's record, in the order of the jobs."""
+    """Render the clips that are not finished; return every clip's record in the order of the jobs."""
     from tqdm import tqdm
 
     checked = tqdm(jobs, desc="checking", unit="clip", leave=False)
     states = {job.name: store.state(job.name, job.keys) for job in checked}
-    for line in explain(states):
-        _say(line)
+    for line in explain_remade_clips(states):
+        _print_status(line)
     records = {name: state.record for name, state in states.items()}
     left = [replace(job, latents=store.latents(job.name, job.keys)) for job in jobs if records[job.name] is None]
     with tqdm(total=len(jobs), initial=len(jobs) - len(left), desc="rendering", unit="clip") as progress:
@@ -157,21 +180,5 @@ def _render_all(
     return [record for record in records.values() if record]
 
 
-def _render_settings(options: argparse.Namespace) -> RenderSettings:
-    """Return the settings, after a check of the files that they name."""
-    size = VideoSize(options.width, options.height, options.frames)
-    sampling = SamplingSettings(size, options.steps, options.cfg, scheduler=options.scheduler)
-    scoring = ScoringFiles(options.dino, options.clip, options.aesthetic_head)
-    model = options.model.resolve()
-    folder = CogVideoXFolder.open(model)
-    folder.video_size(**asdict(size))
-    trained = folder.scheduler.num_train_timesteps
-    if options.steps > trained:
-        raise SamplingError("steps", expected=f"at most the {trained} of the model's schedule", got=str(options.steps))
-    find_device(options.device)
-    load_metrics(scoring, torch.device("cpu"))
-    return RenderSettings(model, sampling, scoring, options.device, options.dtype, options.tiled)
-
-
-def _say(text: str) -> None:
+def _print_status(text: str) -> None:
     print(text, file=sys.stderr)  # noqa: T201

@@ -1,4 +1,4 @@
-"""A clip of the benchmark: what is to be rendered, and what comes of it."""
+"""Clips of the benchmark: their names, the jobs to render them, and the results."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ from ..embedding import TextEmbedding
 
 Arm = Literal["optimum", "direct"]
 ARMS: tuple[Arm, ...] = ("optimum", "direct")
-"""The video from the finder's embedding, and from the guide prompt's own: f and g in the paper's Table 1."""
+"""The video of the embedding that the finder chose, and that of the guide prompt: f and g in the paper's Table 1."""
 
-_RESERVED = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)  # names that Windows gives to devices
+_RESERVED = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)  # device names in Windows
 LATENTS, VIDEO, STRIP = "latents.safetensors", "video.mp4", "strip.jpg"
 
 
 @dataclass(frozen=True)
 class ClipName:
-    """Which clip: of what mixture, drawn from which of its embeddings, from which noise."""
+    """Name of a clip.
+
+    Args:
+        mixture: Name of its mixture.
+        arm: Embedding that it is sampled from.
+        seed: Seed of its noise.
+    """
 
     mixture: str
     arm: Arm
@@ -32,7 +38,7 @@ class ClipName:
 
     @property
     def folder(self) -> Path:
-        """Where it lies below the results; two names never share one."""
+        """Folder of the clip below the folder of all clips; different names have different folders."""
         plain = re.sub(r"[^A-Za-z0-9+_-]+", "_", self.mixture)[:60]
         unique = (
             ""
@@ -44,7 +50,12 @@ class ClipName:
 
 @dataclass(frozen=True)
 class ClipKeys:
-    """What a clip depends on, as hashes: the video, and the scores that it was given."""
+    """Hashes of everything that a clip depends on.
+
+    Args:
+        render: Hash for its latents.
+        score: Hash for its scores, which depend on the latents too.
+    """
 
     render: str
     score: str
@@ -55,11 +66,11 @@ class ClipJob:
     """A clip to render.
 
     Args:
-        name: Which clip.
-        embedding: What to draw, ``[n, d]`` on the CPU.
-        negative: What to avoid, same shape.
-        keys: What it depends on.
-        latents: The file that an earlier run has left, so that it need only be decoded and scored; None to sample.
+        name: Name of the clip.
+        embedding: Embedding to sample from, ``[n, d]`` on the CPU.
+        negative: Embedding of the negative prompt, with the same shape.
+        keys: Hashes of everything that it depends on.
+        latents: File of its latents from an earlier run, so that it is only decoded and scored; None to sample it.
     """
 
     name: ClipName
@@ -71,12 +82,12 @@ class ClipJob:
 
 @dataclass(frozen=True, eq=False)
 class RenderedClip:
-    """What came of a job.
+    """Result of a job.
 
     Args:
-        files: Contents by file name: latents, video and strip.
-        scores: By metric.
-        seconds: That it took to make.
+        files: Contents of its files by their names: latents, video and strip.
+        scores: Scores by the name of the metric.
+        seconds: Render time in seconds.
     """
 
     files: Mapping[str, bytes]

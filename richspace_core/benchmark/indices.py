@@ -1,4 +1,4 @@
-"""The finder on every mixture, beside the indices that the paper reports."""
+"""Indices that the finder chooses for each mixture, compared with those that the paper reports."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from ..finder.cosine import ChainedInterpolation, OptimalInterpolation, find_opt
 from ..paper.reported import STEPS
 from ..tables import markdown_table
 from .mixtures import Mixture
-from .outputs import write_output
-from .tables import write_csv
-from .text_encoder import PromptCutWarning, TextEncoder
+from .outputs import write_csv, write_output
+from .text_encoder import TextEncoder
 
 INDEX_TABLE, INDEX_CSV = "index.md", "index.csv"
 
@@ -25,12 +24,12 @@ _HEADER = ("mixture", "figure", "index", "paper", "difference", "share of A", "o
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """A mixture and what the finder made of it.
+    """Result of the finder for a mixture.
 
     Args:
-        mixture: What was mixed.
-        chain: The finder's result, one stage for each guide.
-        direct: The embedding of the guide that describes all of it.
+        mixture: The mixture.
+        chain: Result of the finder, with one stage for each guide.
+        direct: Embedding of the guide that describes the whole mixture.
     """
 
     mixture: Mixture
@@ -39,24 +38,24 @@ class Finding:
 
     @property
     def last(self) -> OptimalInterpolation:
-        """The stage that mixes in the last prompt, which is the one whose index the paper reports."""
+        """Stage that adds the last prompt, whose index the paper reports."""
         return self.chain.stages[-1]
 
     @property
     def reported(self) -> int | None:
-        """The paper's index; None where there is none on a line of as many steps."""
+        """Index that the paper reports; None if it reports none for this number of candidates."""
         return self.mixture.index if self.last.steps == STEPS else None
 
 
 @dataclass(frozen=True)
-class Distances:
-    """How far three ways to choose an index lie from the paper's, on average over the mixtures that it reports.
+class IndexDistances:
+    """Mean distances from the paper's indices for three ways to choose a candidate.
 
     Args:
-        count: Number of those mixtures.
-        finder: The finder's mean distance.
-        middle: That of always taking the middle candidate, 15.
-        random: What a random candidate would have, in expectation.
+        count: Number of mixtures for which the paper reports an index.
+        finder: Mean distance of the finder.
+        middle: Mean distance of the middle candidate, 15.
+        random: Expected mean distance of a random candidate.
     """
 
     count: int
@@ -65,14 +64,14 @@ class Distances:
     random: float
 
 
-def find(mixture: Mixture, encoder: TextEncoder, *, steps: int) -> Finding:
-    """Encode a mixture's prompts and run the finder on them.
+def find_mixture(mixture: Mixture, encoder: TextEncoder, *, steps: int) -> Finding:
+    """Encode the prompts of a mixture and run the finder on them.
 
     Raises:
         RichSpaceError: If a prompt cannot be encoded or mixed; the message names the mixture and the prompt.
 
     Warns:
-        PromptCutWarning: For each prompt that is too long, with the same names.
+        PromptCutWarning: For each prompt that is too long; the message names the mixture and the prompt.
     """
     first, *others = (
         _encode(encoder, prompt, f"{mixture.name}, prompt {number}")
@@ -101,12 +100,12 @@ def _encode(encoder: TextEncoder, text: str, where: str) -> TextEmbedding:
     return embedding
 
 
-def distances(findings: Iterable[Finding]) -> Distances | None:
-    """Mean distances from the paper's indices; None where none of the mixtures can be compared with one."""
+def compute_distances(findings: Iterable[Finding]) -> IndexDistances | None:
+    """Compute the mean distances from the paper's indices; None if the paper reports none for these mixtures."""
     pairs = [(one.last.index, one.reported) for one in findings if one.reported is not None]
     if not pairs:
         return None
-    return Distances(
+    return IndexDistances(
         count=len(pairs),
         finder=statistics.fmean(abs(found - paper) for found, paper in pairs),
         middle=statistics.fmean(abs(STEPS // 2 - paper) for _, paper in pairs),
@@ -114,17 +113,17 @@ def distances(findings: Iterable[Finding]) -> Distances | None:
     )
 
 
-def index_cells(findings: Iterable[Finding]) -> tuple[Sequence[str], list[list[str]]]:
-    """Header and rows of the indices' table, as texts."""
-    return _HEADER, [[_shown(cell) for cell in _row(finding)] for finding in findings]
+def format_index_cells(findings: Iterable[Finding]) -> tuple[Sequence[str], list[list[str]]]:
+    """Return the header and the rows of the indices' table as texts."""
+    return _HEADER, [[_format_cell(cell) for cell in _make_row(finding)] for finding in findings]
 
 
-def index_report(findings: Sequence[Finding]) -> str:
-    """The indices as a Markdown table, and below it the mean distances in words."""
-    table = markdown_table(*index_cells(findings))
-    summary = distances(findings)
+def format_index_report(findings: Sequence[Finding]) -> str:
+    """Return the indices as a Markdown table, followed by the mean distances."""
+    table = markdown_table(*format_index_cells(findings))
+    summary = compute_distances(findings)
     if summary is None:
-        return table + "\n\nThe paper reports no index for these mixtures on lines of as many steps.\n"
+        return table + "\n\nThe paper reports no index for these mixtures with this number of candidates.\n"
     return (
         f"{table}\n\nMean distance from the paper's index over {summary.count} mixtures: **{summary.finder:.2f}**. "
         f"Always the middle candidate: {summary.middle:.2f}. A random candidate: {summary.random:.2f}.\n"
@@ -133,18 +132,18 @@ def index_report(findings: Sequence[Finding]) -> str:
 
 def write_index(folder: Path, findings: Sequence[Finding]) -> None:
     """Write ``index.csv`` and ``index.md``."""
-    write_csv(folder / INDEX_CSV, _HEADER, map(_row, findings))
-    write_output(folder / INDEX_TABLE, index_report(findings))
+    write_csv(folder / INDEX_CSV, _HEADER, map(_make_row, findings))
+    write_output(folder / INDEX_TABLE, format_index_report(findings))
 
 
-def _row(finding: Finding) -> list[object]:
+def _make_row(finding: Finding) -> list[object]:
     last, mixture, reported = finding.last, finding.mixture, finding.reported
     difference = None if reported is None else last.index - reported
     found = last.weight, last.continuous_weight, last.foot_coefficient
     return [mixture.name, mixture.figure, last.index, mixture.index, difference, *found]
 
 
-def _shown(cell: object) -> str:
+def _format_cell(cell: object) -> str:
     if isinstance(cell, float):
         return f"{cell:.3f}"
     return "" if cell is None else str(cell)

@@ -1,4 +1,4 @@
-"""What is mixed: the paper's mixtures in this project's words, or a file of one's own."""
+"""Mixtures to render: the paper's, in this project's words, or those in a file of the user's own."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Any, TypeGuard
 
 from ..errors import PromptError
 from ..paper.reported import STEPS
-from .tables import AVERAGE
 
 PAPER_PROMPTS = Path(__file__).with_name("prompts.json")
-"""Every mixture of the paper. Only the prompts of its Figure 2(a) are known; the others follow their pattern."""
+"""File with every mixture of the paper. The paper prints only the prompts of Figure 2(a); the others are similar."""
+AVERAGE = "Average"
+"""Name of the last row of the score table, which no mixture may have."""
 
 _TRAILING_COMMA = re.compile(r"\s*,\s*[\]}]")
 _KEYS = {"name", "prompts", "guides", "figure", "index"}
@@ -27,14 +28,14 @@ _FORM = (
 
 @dataclass(frozen=True)
 class Mixture:
-    """Two prompts or more, and what describes their mixture.
+    """Two or more prompts, and the guides that describe their mixture.
 
     Args:
-        name: What it is called in tables and folders.
-        prompts: The plain prompts, at least two.
-        guides: One fewer: each describes the mixture of the prompts up to the one after its place.
-        figure: The paper's figure that shows it; empty if none does.
-        index: The optimal index that the paper reports for the last of the lines; None if it reports none.
+        name: Name in tables and folders.
+        prompts: Plain prompts, at least two.
+        guides: One guide fewer than prompts; guide i describes the mixture of the first i + 1 prompts.
+        figure: Figure of the paper that shows it, or an empty text.
+        index: Optimal index that the paper reports for the last guide; None if it reports none.
     """
 
     name: str
@@ -45,53 +46,53 @@ class Mixture:
 
     @property
     def direct_prompt(self) -> str:
-        """The guide that describes all of it: what the video is compared with."""
+        """Guide that describes the whole mixture, with whose video the mixture is compared."""
         return self.guides[-1]
 
 
 def load_mixtures(file: Path) -> tuple[Mixture, ...]:
-    """Read a file of prompts.
+    """Read a file of mixtures.
 
     Args:
         file: JSON in the form of `PAPER_PROMPTS`, in UTF-8, UTF-16 or UTF-32, with or without a byte order mark;
-            "figure" and "index" may be left out.
+            "figure" and "index" can be left out.
 
     Raises:
-        PromptError: If it cannot be read, two mixtures have one name, or an entry has an unknown or repeated key, an
-            index that is not on the paper's lines, no two different prompts, or not one guide fewer than prompts.
+        PromptError: If the file cannot be read, two mixtures have the same name, or an entry has an unknown or repeated
+            key, an index outside 1..30, two equal prompts at its beginning, or not one guide fewer than prompts.
     """
     entries = _read_json(file)
     if not isinstance(entries, list) or not entries:
         raise PromptError("prompts", expected=_FORM, got=f"{type(entries).__name__} in {file.name}")
-    mixtures = tuple(_mixture(entry, f"prompts, entry {number}") for number, entry in enumerate(entries, start=1))
+    mixtures = tuple(_parse_mixture(entry, f"prompts, entry {number}") for number, entry in enumerate(entries, start=1))
     _require_different_names([mixture.name for mixture in mixtures])
     return mixtures
 
 
-def choose(mixtures: Iterable[Mixture], names: Sequence[str], *, option: str = "only") -> tuple[Mixture, ...]:
-    """Return those of `mixtures` that are named, each once, in the order of the names; all of them without names.
+def choose_mixtures(mixtures: Iterable[Mixture], names: Sequence[str], *, option: str = "only") -> tuple[Mixture, ...]:
+    """Return the mixtures with these names, each once, in the order of the names; without names, return all.
 
     Args:
-        mixtures: To choose from.
+        mixtures: Mixtures to choose from.
         names: Names of some of them.
-        option: What the names come from, for the error.
+        option: Option that the names come from, for the error message.
 
     Raises:
-        PromptError: If a name is none of theirs.
+        PromptError: If no mixture has one of the names.
     """
     known = {mixture.name: mixture for mixture in mixtures}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise PromptError(option, expected=f"names out of {', '.join(known)}", got=", ".join(unknown))
+        raise PromptError(option, expected=f"names from {', '.join(known)}", got=", ".join(unknown))
     return tuple(known[name] for name in dict.fromkeys(names)) or tuple(known.values())
 
 
 def _read_json(file: Path) -> Any:
-    hint = f"It must hold {_FORM}."
+    hint = f"It must contain {_FORM}."
     cause: Exception
     try:
-        # Bytes, because json then recognizes each encoding of Unicode, as Windows' editors and shells write them.
-        return json.loads(file.read_bytes(), object_pairs_hook=_object)
+        # From bytes, json recognizes every encoding of Unicode; editors and shells of Windows write several.
+        return json.loads(file.read_bytes(), object_pairs_hook=_to_object)
     except OSError as error:
         problem, cause = str(error.strerror), error
     except UnicodeDecodeError as error:
@@ -100,7 +101,7 @@ def _read_json(file: Path) -> Any:
         problem, cause = f"line {error.lineno}, column {error.colno}: {error.msg}", error
         if _TRAILING_COMMA.match(error.doc, len(error.doc[: error.pos].rstrip(", \t\r\n"))):
             hint = "Remove the comma before the closing bracket."
-    except (_RepeatedKeyError, RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
+    except (_RepeatedKeyError, RecursionError, ValueError) as error:  # ValueError: a number with thousands of digits
         problem, cause = str(error), error
     raise PromptError(
         "prompts", expected="a JSON file that can be read", got=f"{file} ({problem})", hint=hint
@@ -108,55 +109,55 @@ def _read_json(file: Path) -> Any:
 
 
 class _RepeatedKeyError(Exception):
-    """An object in JSON that has one key twice, of which the json module would keep the last."""
+    """Error for a JSON object with a repeated key, of which the json module would keep the last."""
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
         (key, count), *_ = Counter(key for key, _ in pairs).most_common()
-        raise _RepeatedKeyError(f'the key "{key}" is there {count} times in one object')
+        raise _RepeatedKeyError(f'the key "{key}" occurs {count} times in one object')
     return content
 
 
 def _require_different_names(names: Sequence[str]) -> None:
-    """Raise an error if two names would share a row or, where file names ignore case, a folder."""
+    """Raise an error if two names would share a row or, on file systems that ignore case, a folder."""
     first: dict[str, str] = {}
     for name in names:
         other = first.get(name.casefold())
         if other is not None:
             got = f"{name} twice" if name == other else f"{other} and {name}"
-            raise PromptError("prompts", expected="a name of its own for each mixture", got=got)
+            raise PromptError("prompts", expected="a different name for each mixture", got=got)
         first[name.casefold()] = name
 
 
-def _mixture(entry: Any, where: str) -> Mixture:
+def _parse_mixture(entry: Any, where: str) -> Mixture:
     if not isinstance(entry, dict):
         raise PromptError(where, expected="an object", got=type(entry).__name__)
     if unknown := sorted(set(entry) - _KEYS):
         raise PromptError(where, expected=f"only the keys {', '.join(sorted(_KEYS))}", got=", ".join(unknown))
     name, figure, index = entry.get("name"), entry.get("figure", ""), entry.get("index")
     if not _are_texts([name]) or not isinstance(figure, str) or not (index is None or type(index) is int):
-        raise PromptError(where, expected="a name, perhaps a figure and a whole index", got=str(entry)[:80])
+        raise PromptError(where, expected="a name, and optionally a figure and an integer index", got=str(entry)[:80])
     _require_usable_name(str(name), where)
     where = f"{where} ({name})"
     if index is not None and not 1 <= index <= STEPS:
-        raise PromptError(where, expected=f"an index from 1 to {STEPS}, or none", got=str(index)[:40])
+        raise PromptError(where, expected=f"an index from 1 to {STEPS}, or no index", got=str(index)[:40])
     prompts, guides = entry.get("prompts"), entry.get("guides")
     if not _are_texts(prompts) or not _are_texts(guides) or len(prompts) < 2 or len(guides) != len(prompts) - 1:
         got = f"prompts {str(prompts)[:60]} and guides {str(guides)[:60]}"
-        raise PromptError(where, expected="two prompts or more, and one guide fewer", got=got)
+        raise PromptError(where, expected="at least two prompts, and one guide fewer than prompts", got=got)
     if prompts[0] == prompts[1]:
         raise PromptError(where, expected="two different prompts to mix", got=f'"{prompts[0][:60]}" twice')
     return Mixture(str(name), tuple(prompts), tuple(guides), figure, index)
 
 
 def _require_usable_name(name: str, where: str) -> None:
-    """Raise an error for a name that would break the lines of a table, or be taken for its last row."""
+    """Raise an error for a name that would break a table's rows or look like its last row."""
     if not name.isprintable():
-        raise PromptError(where, expected="a name in one line, without control characters", got=repr(name)[:80])
+        raise PromptError(where, expected="a name on one line, without control characters", got=repr(name)[:80])
     if name.strip().casefold() == AVERAGE.casefold():
-        raise PromptError(where, expected="another name", got=f"{name}, which the table's last row has")
+        raise PromptError(where, expected="another name", got=f"{name}, which is the name of the table's last row")
 
 
 def _are_texts(values: Any) -> TypeGuard[list[str]]:

@@ -1,4 +1,4 @@
-"""The options of the benchmark's command line."""
+"""Options of the benchmark's command line."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..metrics import registry
 from ..paper.reported import STEPS
+from .devices import DTYPES
 from .mixtures import PAPER_PROMPTS
-from .rendering import DTYPES
 
 _DESCRIPTION = "Repeat the paper's benchmark for any CogVideoX and any prompts."
 _EPILOG = """\
 examples:
-  # the demo model, which comes with this project, on any computer:
+  # the demo model, which is part of this project, on any computer:
   python -m richspace_core.benchmark videos demo_model --prompts richspace_core/benchmark/demo_prompts.json \\
       --steps 20 --cfg 4 --seeds 2 --out results
-  # the paper's indices, with a T5 alone:
+  # the paper's indices, with only a T5:
   python -m richspace_core.benchmark index CogVideoX-2b --out results
   # the paper's Table 1:
   python -m richspace_core.benchmark videos CogVideoX-2b --table-1 --seeds 3 --dino dino-vitb16 \\
@@ -25,8 +26,8 @@ examples:
 """
 
 
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the command line's options, with the name of the command as `command`."""
+def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; the option `command` is the name of the command."""
     raw = argparse.RawDescriptionHelpFormatter
     top = argparse.ArgumentParser(
         prog="python -m richspace_core.benchmark", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=raw
@@ -34,42 +35,55 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     index = commands.add_parser("index", help="run the finder on each mixture and compare the indices with the paper's")
     index.set_defaults(command="index", t5=None, table_1=False)
-    index.add_argument("model", type=Path, help="a T5: a CogVideoX folder, a T5 folder, or a single safetensors file")
+    index.add_argument("model", type=Path, help="T5: a CogVideoX folder, a T5 folder, or a single safetensors file")
     videos = commands.add_parser("videos", help="render each mixture's optimum and its guide prompt, and score both")
     videos.set_defaults(command="videos")
-    videos.add_argument("model", type=Path, help="a CogVideoX folder, as diffusers saves it")
+    videos.add_argument("model", type=Path, help="CogVideoX folder in the format of diffusers")
     for command in (index, videos):
         _add_common(command)
     _add_rendering(videos)
+    _add_weights(videos)
     return top.parse_args(arguments)
+
+
+def get_weights(options: argparse.Namespace) -> dict[str, Path]:
+    """Return the paths of the metrics' weights that the options give, by their keys in the registry."""
+    given = vars(options)
+    return {weights.key: given[weights.key] for weights in registry.required_weights() if given[weights.key]}
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("--out", type=Path, required=True, metavar="FOLDER", help="where the results go; made if it is not there")
-    add("--prompts", type=Path, default=PAPER_PROMPTS, metavar="FILE", help="JSON with mixtures of your own")
+    add("--out", type=Path, required=True, metavar="FOLDER", help="folder of the results, created if necessary")
+    add("--prompts", type=Path, default=PAPER_PROMPTS, metavar="FILE", help="JSON file with your own mixtures")
     add("--only", nargs="+", default=[], metavar="NAME", help="only these mixtures, such as Tiger+Zebra")
-    add("--candidates", type=_positive, default=STEPS, metavar="K", help="on each line (default: %(default)s)")
+    add("--candidates", type=_positive, default=STEPS, metavar="K", help="candidates per guide (default: %(default)s)")
     add("--tokenizer", type=Path, metavar="FOLDER", help="T5 tokenizer, if it is not in the model's folder")
     add("--device", default="auto", help="such as cuda or cpu (default: an accelerator if there is one)")
-    add("--dtype", choices=["auto", *DTYPES], default="auto", help="of weights (default: as saved; float32 on a CPU)")
+    add("--dtype", choices=["auto", *DTYPES], default="auto", help="of the weights (default: as saved; float32 on CPU)")
 
 
 def _add_rendering(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("--seeds", type=_positive, default=3, help="videos of each mixture and arm (default: %(default)s)")
+    add("--seeds", type=_positive, default=3, help="videos per mixture and arm (default: %(default)s)")
     add("--table-1", action="store_true", help="only the four mixtures of the paper's Table 1")
-    add("--t5", type=Path, metavar="PATH", help="another T5 than the model's own: a folder or a single file")
+    add("--t5", type=Path, metavar="PATH", help="T5 to use instead of the model's own: a folder or a single file")
     add("--steps", type=int, default=50, help="denoising steps (default: %(default)s)")
-    add("--cfg", type=_guidance, default=6.0, help="guidance (default: %(default)s)")
-    add("--scheduler", choices=["auto", "DDIM", "DPM"], default="auto", help="default: the one that the folder names")
+    add("--cfg", type=_guidance, default=6.0, help="guidance scale (default: %(default)s)")
+    add("--scheduler", choices=["auto", "DDIM", "DPM"], default="auto", help="default: the model's own")
     for side in ("width", "height", "frames"):
         add(f"--{side}", type=int, default=0, metavar="N", help="default: the model's own")
-    add("--tiled", action="store_true", help="decode in tiles, for a quarter of the memory")
-    add("--dino", type=Path, metavar="FOLDER", help="DINO ViT-B/16, for subject consistency")
-    add("--clip", type=Path, metavar="PATH", help="CLIP ViT-L/14, folder or file, for aesthetic quality")
-    add("--aesthetic-head", type=Path, metavar="FILE", help="LAION's sa_0_4_vit_l_14_linear.pth, which goes with it")
-    add("--ray", metavar="ADDRESS", help="render on a Ray cluster: its address, or auto for this machine's")
+    add("--tiled", action="store_true", help="decode in tiles, which takes a quarter of the memory")
+    add("--ray", metavar="ADDRESS", help="render on the Ray cluster at this address; auto: this machine's cluster")
+
+
+def _add_weights(command: argparse.ArgumentParser) -> None:
+    """Add an option for the weights of each network in the metrics' registry."""
+    group = command.add_argument_group("metrics", "A metric whose weights are not given is left out.")
+    for weights in registry.required_weights():
+        names = " and ".join(metric.name for metric in registry.METRICS if weights in metric.weights)
+        help_text = f"{weights.title}, for {names}"
+        group.add_argument(f"--{weights.key}", dest=weights.key, type=Path, metavar="PATH", help=help_text)
 
 
 def _guidance(text: str) -> float:
@@ -85,5 +99,5 @@ def _guidance(text: str) -> float:
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected an integer of at least 1, got {text!r}")
     return int(text)

@@ -1,9 +1,11 @@
-"""The benchmark's output files: checked before the work starts, and replaced in one step when they are written."""
+"""Output files of the benchmark: checked before the work starts, and each replaced in one step."""
 
 from __future__ import annotations
 
+import csv
+import io
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import RichSpaceError
@@ -18,7 +20,7 @@ def require_writable(folder: Path, names: Iterable[str] = ()) -> None:
 
     Args:
         folder: Created with its parents if it does not exist.
-        names: Files that will be written to it later; those that exist are left as they are.
+        names: Files that will be written to it later; existing ones are left unchanged.
 
     Raises:
         RichSpaceError: If the folder cannot be created, nothing can be written to it, or one of the files is a folder.
@@ -46,7 +48,7 @@ def create_folder(folder: Path) -> None:
 
 
 def require_files(files: Iterable[Path]) -> None:
-    """Check that no folder is in the place of one of these files.
+    """Check that none of these files is a folder.
 
     Raises:
         RichSpaceError: If one of them is a folder.
@@ -57,11 +59,11 @@ def require_files(files: Iterable[Path]) -> None:
 
 
 def write_output(file: Path, content: bytes | str) -> None:
-    """Write a file in one step: if that fails, the file stays as it was.
+    """Write a file in one step: if that fails, an existing file keeps its contents.
 
     Args:
-        file: Its folder must exist.
-        content: Text is written as UTF-8.
+        file: Path in a folder that exists.
+        content: Bytes, or text to write as UTF-8.
 
     Raises:
         RichSpaceError: If it cannot be written.
@@ -74,6 +76,19 @@ def write_output(file: Path, content: bytes | str) -> None:
         if unfinished.is_file():
             unfinished.unlink()
         raise _output_error("a file that can be written", file, error) from error
+
+
+def write_csv(file: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write rows as CSV in one step: None as an empty cell, floats with all their digits.
+
+    Raises:
+        RichSpaceError: If it cannot be written.
+    """
+    target = io.StringIO(newline="")
+    writer = csv.writer(target)
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_output(file, target.getvalue())
 
 
 def remove_output(file: Path) -> None:

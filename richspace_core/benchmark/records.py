@@ -1,7 +1,7 @@
-"""A finished clip's record, ``clip.json``, which carries a hash of its own contents.
+"""Record of a finished clip, ``clip.json``, with a hash of its own contents.
 
-The hash shows a number that was edited or damaged. Records of earlier versions have none: what they say of the files
-is checked against the files, and their scores are not used.
+The hash reveals numbers that were edited or damaged. Records of earlier versions have no such hash: their file hashes
+are checked against the files, and their scores are not used.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ _TYPES: dict[str, type | UnionType] = {
 
 
 class RecordError(Exception):
-    """A record that cannot be used; the message says why."""
+    """Error for a record that cannot be used; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class ClipRecord:
-    """The contents of a finished clip's record.
+    """Contents of a finished clip's record.
 
     Args:
-        mixture: Its name, with `arm` and `seed`.
+        mixture: Name of its mixture.
         arm: Embedding that it was sampled from.
         seed: Seed of its noise.
-        render: Key of what its video depends on.
-        score: Key of what its scores depend on.
-        scores: By metric.
+        render: Key of everything that its latents depend on.
+        score: Key of everything that its scores depend on.
+        scores: Scores by the name of the metric.
         seconds: Render time in seconds.
         files: SHA-256 by file name.
-        has_hash: Whether it was read with a hash of its own contents that is right, or was just made.
+        has_hash: Whether it was just made, or was read with a correct hash of its own contents.
     """
 
     mixture: str
@@ -63,7 +63,7 @@ class ClipRecord:
 
     @property
     def name(self) -> ClipName:
-        """The clip that it describes."""
+        """Name of the clip that it describes."""
         return ClipName(self.mixture, self.arm, self.seed)
 
 
@@ -78,8 +78,8 @@ def read_record(file: Path) -> ClipRecord:
     """Read and check a record.
 
     Raises:
-        FileNotFoundError: If there is none. NotADirectoryError, if a file is in the place of its folder.
-        RecordError: If it cannot be read, or is not what was written.
+        FileNotFoundError: If it does not exist; NotADirectoryError, if a file is in the place of its folder.
+        RecordError: If it cannot be read, or differs from what was written.
     """
     content = _read_object(file)
     expected = content.pop(_HASH, None)

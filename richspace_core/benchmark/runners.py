@@ -1,4 +1,4 @@
-"""Who renders the clips: this process, or the workers of a Ray cluster."""
+"""Runners that render the clips: in this process, or with the workers of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, Protocol
 
 from ..errors import RichSpaceError
 from .clips import ClipJob, ClipName, RenderedClip
-from .cluster import connect
+from .cluster import connect_to_cluster
 from .rendering import ClipRenderer, RenderSettings
 
-_ATTEMPTS = 4  # at one clip, when worker after worker dies of it
-_POLL_SECONDS = 2.0  # between looks at whether the cluster has grown
+_ATTEMPTS = 4  # for one clip, if each worker dies while rendering it
+_POLL_SECONDS = 2.0  # between checks whether the cluster has grown
 
 
 class Runner(Protocol):
-    """Renders clips in any order and hands each over when it is done."""
+    """Renderer of clips, in any order; it returns each as soon as it is finished."""
 
     def run(self, jobs: Sequence[ClipJob], settings: RenderSettings) -> Iterator[tuple[ClipJob, RenderedClip]]:
         """Render every job once."""
@@ -26,7 +26,7 @@ class Runner(Protocol):
 
 
 class InProcess:
-    """One clip after the other, here."""
+    """Runner that renders one clip after the other in this process."""
 
     def run(self, jobs: Sequence[ClipJob], settings: RenderSettings) -> Iterator[tuple[ClipJob, RenderedClip]]:
         """Render every job once."""
@@ -36,14 +36,14 @@ class InProcess:
 
 
 class OnRay:
-    """One worker for each GPU of a Ray cluster (for each CPU where there is none).
+    """Runner with one worker for each GPU of a Ray cluster, or for each CPU if it has no GPU.
 
-    Workers are hired as the cluster has room for them, so machines may join while it runs. A worker that dies loses the
-    clip in its hands, which goes to another one. Clips come back as bytes: only the models' folders must lie at the
-    same place on every machine.
+    Workers are started whenever the cluster has room for them, so machines can join during a run. If a worker dies,
+    another one renders its clip. Clips are returned as bytes: only the models' folders must be at the same path on
+    every machine.
 
     Args:
-        address: Of the cluster, or "auto" for the one that this machine belongs to.
+        address: Address of the cluster, or "auto" for the one that this machine belongs to.
 
     Raises:
         RichSpaceError: If Ray is not installed, or there is no such cluster.
@@ -56,16 +56,16 @@ class OnRay:
             raise RichSpaceError(
                 "ray", expected="the package ray", got="none", hint='Install it: pip install ".[cluster]"'
             ) from error
-        # The workers get this very code, wherever they are.
-        connect(ray, address, runtime_env={"py_modules": [str(Path(__file__).parents[1])]})
+        # Ray copies this code to the workers.
+        connect_to_cluster(ray, address, runtime_env={"py_modules": [str(Path(__file__).parents[1])]})
         self._ray = ray
         self._unit = "GPU" if ray.cluster_resources().get("GPU") else "CPU"
         self._worker = ray.remote(**{f"num_{self._unit.lower()}s": 1})(ClipWorker)
 
     def run(self, jobs: Sequence[ClipJob], settings: RenderSettings) -> Iterator[tuple[ClipJob, RenderedClip]]:
-        """Render every job once, each worker one at a time."""
+        """Render every job once; each worker renders one at a time."""
         waiting, deaths = deque(jobs), Counter[ClipName | None]()
-        hired: dict[Any, tuple[Any, ClipJob | None]] = {}  # a worker, its clip once it has begun
+        hired: dict[Any, tuple[Any, ClipJob | None]] = {}  # worker and its job, which is None while it loads the models
         while waiting or any(job for _, job in hired.values()):
             beginning = sum(job is None for _, job in hired.values())
             for _ in range(min(self._capacity() - len(hired), len(waiting) - beginning)):
@@ -77,13 +77,13 @@ class OnRay:
                 try:
                     clip = self._ray.get(answer)
                 except self._ray.exceptions.RayTaskError as error:
-                    # Ray wraps what a worker raised in a report of the worker's own.
+                    # Ray wraps the error of a worker in one with the worker's traceback.
                     raise (error.cause if isinstance(error.cause, RichSpaceError) else error) from None
                 except self._ray.exceptions.RayActorError as error:
-                    self._bury(job, deaths, error)
+                    self._count_death(job, deaths, error)
                     waiting.extendleft([job] if job else [])
                     continue
-                if waiting:  # else the worker is let go, and gives back what it holds
+                if waiting:  # otherwise the worker is released with its resources
                     following = waiting.popleft()
                     hired[worker.render.remote(following)] = worker, following
                 if job:
@@ -93,20 +93,21 @@ class OnRay:
         return int(self._ray.cluster_resources().get(self._unit, 0))
 
     @staticmethod
-    def _bury(job: ClipJob | None, deaths: Counter[ClipName | None], error: Exception) -> None:
+    def _count_death(job: ClipJob | None, deaths: Counter[ClipName | None], error: Exception) -> None:
+        """Count the death of a worker; raise an error if too many died at the same job."""
         name = job.name if job else None
         deaths[name] += 1
         if deaths[name] == _ATTEMPTS:
             raise RichSpaceError(
                 "ray",
-                expected=f"workers that survive {name or 'loading the models'}",
-                got=f"{_ATTEMPTS} that died of it ({str(error)[:300]})",
+                expected=f"a worker that can finish {name or 'loading the models'}",
+                got=f"{_ATTEMPTS} workers that died ({str(error)[:300]})",
                 hint="The workers may be out of memory; try --tiled.",
             ) from error
 
 
 class ClipWorker:
-    """A renderer in a process of its own; it loads its models when it is told to begin.
+    """Renderer in a separate process, which loads its models when it begins.
 
     Args:
         settings: What to load, and how to render.

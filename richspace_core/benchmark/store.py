@@ -1,11 +1,12 @@
-"""The folder of finished clips, which knows of each clip whether it is whole, and if not, why.
+"""Folder of the finished clips, which checks whether each clip is complete, and if not, why.
 
-A clip counts as done when its files are what its record says they are. The record is written last, and in one step:
-whatever was cut off in the middle, or damaged afterwards, is made again.
+A clip is finished if its files match its record. The record is written last, in one step, so a clip that was
+interrupted or damaged later is made again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,12 +20,12 @@ _FILES = (LATENTS, VIDEO, STRIP)
 
 @dataclass(frozen=True)
 class ClipState:
-    """What the folder has of a clip.
+    """State of a clip in the folder.
 
     Args:
-        record: The record of a clip that is finished, undamaged and made from the same things; None for any other.
+        record: Record of the clip if it is finished, undamaged and has the right keys; otherwise None.
         has_latents: Whether its latents can be used.
-        reason: Why it must be made again; empty for a finished clip, and for one that was never made.
+        reason: Reason to make it again; empty for a finished clip, and for one that was never made.
     """
 
     record: ClipRecord | None = None
@@ -33,21 +34,23 @@ class ClipState:
 
 
 class ClipStore:
-    """The folder of finished clips.
+    """Folder of the finished clips.
 
     Args:
-        root: Created if it does not exist.
+        root: Path of the folder, which is created if it does not exist.
+        metrics: Names of the metrics that a finished clip must have scores of.
 
     Raises:
         RichSpaceError: If it is a file, or cannot be created.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, metrics: Sequence[str] = ()) -> None:
         self.root = root
+        self.metrics = tuple(metrics)
         create_folder(root)
 
     def state(self, name: ClipName, keys: ClipKeys) -> ClipState:
-        """Return what there is of a clip that is to have these keys."""
+        """Return the state of a clip that must have these keys."""
         try:
             record = read_record(self.path(name, RECORD))
         except (FileNotFoundError, NotADirectoryError):
@@ -58,28 +61,24 @@ class ClipStore:
         if record.name != name:
             return ClipState(reason=f"{RECORD} belongs to another clip ({record.name})")
         if record.render != keys.render:
-            return ClipState(reason="the prompts, the model or the settings are not those that it was made with")
-        damage = {file: self._damage(name, record, file) for file in _FILES}
-        reason = next(filter(None, damage.values()), "")
-        if not reason and not record.has_hash:
-            reason = f"{RECORD} is from an earlier version and has no checksum of its scores"
-        if not reason and record.score != keys.score:
-            reason = "the metrics or --tiled are not those that it was scored with"
+            return ClipState(reason="it was made with other prompts, another model or other settings")
+        damage = {file: self._find_damage(name, record, file) for file in _FILES}
+        reason = next(filter(None, damage.values()), "") or self._find_outdated_scores(record, keys)
         return ClipState(None if reason else record, not damage[LATENTS], reason)
 
     def record(self, name: ClipName, keys: ClipKeys) -> ClipRecord | None:
-        """Return the record of a clip that is finished, undamaged, and made from the same things; else None."""
+        """Return the record of a clip if it is finished, undamaged and has these keys; otherwise None."""
         return self.state(name, keys).record
 
     def latents(self, name: ClipName, keys: ClipKeys) -> bytes | None:
-        """Return the latents of a clip whose video depends on the same things; None if it must be sampled."""
+        """Return the latents of a clip if they can be used with these keys; None if it must be sampled."""
         return self.path(name, LATENTS).read_bytes() if self.state(name, keys).has_latents else None
 
     def require_room(self, name: ClipName) -> None:
-        """Check that a clip's folder and files can take their places.
+        """Check that nothing else is in the place of a clip's folder or of its files.
 
         Raises:
-            RichSpaceError: If a file is in the place of the folder, or a folder in that of a file.
+            RichSpaceError: If a file is in the place of the folder, or a folder is in the place of a file.
         """
         folder = self.root / name.folder
         for above in (folder.parent, folder):
@@ -88,7 +87,7 @@ class ClipStore:
         require_files(folder / file for file in (*_FILES, RECORD))
 
     def save(self, job: ClipJob, clip: RenderedClip) -> ClipRecord:
-        """Write a clip's files, and then its record.
+        """Write a clip's files, then its record.
 
         Raises:
             RichSpaceError: If one of them cannot be written.
@@ -112,8 +111,17 @@ class ClipStore:
         """Return the path of one of a clip's files."""
         return self.root / name.folder / file
 
-    def _damage(self, name: ClipName, record: ClipRecord, file: str) -> str:
-        """Say what is wrong with one of a clip's files; nothing if it is what its record says."""
+    def _find_outdated_scores(self, record: ClipRecord, keys: ClipKeys) -> str:
+        """Return the reason to score an undamaged clip again, or an empty text."""
+        if not record.has_hash:
+            return f"{RECORD} is from an earlier version and has no checksum of its scores"
+        if record.score != keys.score:
+            return "it was scored with other metrics or another --tiled"
+        missing = [metric for metric in self.metrics if metric not in record.scores]
+        return f"it has no score of {', '.join(missing)}" if missing else ""
+
+    def _find_damage(self, name: ClipName, record: ClipRecord, file: str) -> str:
+        """Return what is wrong with one of a clip's files, or an empty text if it matches the record."""
         try:
             content = self.path(name, file).read_bytes()
         except FileNotFoundError:

@@ -1,7 +1,8 @@
-"""How good videos are, as VBench measures it: pure functions of frames, and the networks that they look through.
+"""VBench's metrics of a video: pure functions of its frames, and the networks that they use.
 
-Subject consistency and aesthetic quality are the two columns of RichSpace's Table 1; background consistency and
-temporal flickering come with them. The scores are VBench's own within 1e-5 a video, given the same network.
+Subject consistency and aesthetic quality are the two columns of Table 1 in the RichSpace paper. Background consistency
+and temporal flickering complete the set. With the same network, each score differs from VBench's by less than 1e-5 per
+video.
 
 References:
     VBench: Comprehensive Benchmark Suite for Video Generative Models, CVPR 2024, at commit 45e79ec of its code.

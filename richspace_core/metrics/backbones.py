@@ -1,7 +1,7 @@
-"""The networks through which VBench looks at frames, from files on this disk.
+"""VBench's backbones and aesthetic head, loaded from local files.
 
-Only safetensors are opened, and of the aesthetic head its small .pth, of which torch reads tensors and nothing else.
-Nothing is downloaded.
+Only safetensors are opened, and the aesthetic head's small .pth, from which torch reads tensors only. Nothing is
+downloaded.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _CLIP_SHAPES = {
 
 
 class DinoBackbone(nn.Module):
-    """DINO's features of a frame: the class token behind the last layer norm.
+    """DINO vision transformer, which maps a frame to the class token after the last layer norm.
 
-    Frames need not be square: the position embeddings are resized as DINO itself does it, which transformers does
-    otherwise.
+    Frames need not be square: the position embeddings are resized as in DINO's own code. transformers resizes them
+    differently.
 
     Args:
-        model: A transformers `ViTModel`, taken over: its embeddings are replaced by DINO's.
+        model: A transformers `ViTModel`. It is changed: DINO's embeddings replace its own.
     """
 
     def __init__(self, model: Any) -> None:
@@ -50,13 +50,13 @@ class DinoBackbone(nn.Module):
         self.model = model
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """``[n, 3, h, w]`` -> ``[n, d]``, on the model's device."""
+        """Map pixels ``[n, 3, h, w]`` to features ``[n, d]``, on the model's device."""
         features: Tensor = self.model(pixels.to(self.model.device)).last_hidden_state[:, 0]
         return features
 
 
 class ClipBackbone(nn.Module):
-    """CLIP's embedding of a frame, projected and not normalised.
+    """CLIP vision transformer, which maps a frame to its projected embedding, not normalized.
 
     Args:
         model: A transformers `CLIPVisionModelWithProjection`.
@@ -67,13 +67,13 @@ class ClipBackbone(nn.Module):
         self.model = model
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """``[n, 3, h, w]`` -> ``[n, d]``, on the model's device."""
+        """Map pixels ``[n, 3, h, w]`` to features ``[n, d]``, on the model's device."""
         features: Tensor = self.model(pixels.to(self.model.device)).image_embeds
         return features
 
 
 class _DinoEmbeddings(nn.Module):
-    """A ViT's patch, class and position embeddings, put together as in DINO's `vision_transformer.py`."""
+    """Patch, class and position embeddings of a ViT, combined as in DINO's `vision_transformer.py`."""
 
     def __init__(self, embeddings: Any) -> None:
         super().__init__()
@@ -93,10 +93,10 @@ class _DinoEmbeddings(nn.Module):
         positions: Tensor = self.position_embeddings
         first, grid = positions[:, :1], positions[:, 1:]
         side = math.isqrt(grid.shape[1])
-        # DINO asks for square pixels, not patches: 224 x 227 has as many patches as 224 x 224, and yet is resized.
+        # DINO checks for square pixels, not patches: 224 x 227 has as many patches as 224 x 224, but is resized.
         if is_square and rows == side:
             return positions
-        # The 0.1 keeps the rounding from losing a row, and moves every sample.
+        # The 0.1 prevents rounding from losing a row. It also moves every sample, so it must be the same here.
         resized = interpolate(
             grid.reshape(1, side, side, -1).permute(0, 3, 1, 2),  # [1, d, side, side]
             scale_factor=((rows + 0.1) / side, (columns + 0.1) / side),
@@ -106,7 +106,7 @@ class _DinoEmbeddings(nn.Module):
 
 
 def load_dino(path: Path) -> DinoBackbone:
-    """Read a DINO vision transformer, the backbone of `subject_consistency`.
+    """Load a DINO vision transformer, the backbone of `subject_consistency`.
 
     Args:
         path: A folder with `config.json` and `model.safetensors`, as published for facebook/dino-vitb16.
@@ -115,45 +115,48 @@ def load_dino(path: Path) -> DinoBackbone:
         The backbone in float32 on the CPU, ready for inference.
 
     Raises:
-        ModelFolderError: If a file is missing, damaged, pickled or another model's.
+        ModelFolderError: If a file is missing, damaged, pickled, or from another model.
     """
     from transformers import ViTConfig, ViTModel
 
     file = path / _WEIGHTS
     weights = _read_weights(file, DINO_SOURCE)
     config = ViTConfig.from_dict(_read_config(path / "config.json", DINO_SOURCE))
-    config.layer_norm_eps = _DINO_EPS  # what DINO was trained with; the published config.json has transformers' own
-    model = _filled(ViTModel, config, weights, file, DINO_SOURCE, add_pooling_layer=False)
+    config.layer_norm_eps = _DINO_EPS  # as in training; the published config.json has the default of transformers
+    model = _build_model(ViTModel, config, weights, file, DINO_SOURCE, add_pooling_layer=False)
     return DinoBackbone(model).eval()
 
 
 def load_clip(path: Path, *, source: str = CLIP_L_SOURCE) -> ClipBackbone:
-    """Read one of OpenAI's CLIP vision transformers, the backbone of `aesthetic_quality` and `background_consistency`.
+    """Load one of OpenAI's CLIP vision transformers, the backbone of `aesthetic_quality` and `background_consistency`.
 
     Args:
-        path: A folder with `model.safetensors`, as published for openai/clip-vit-large-patch14, or one such file.
-            The text half may be in it, and is not read.
+        path: A folder with `model.safetensors`, as published for openai/clip-vit-large-patch14, or such a file. It may
+            contain the text encoder, which is not read.
         source: Where the file is published, for error messages.
 
     Returns:
         The backbone in float32 on the CPU, ready for inference.
 
     Raises:
-        ModelFolderError: If a file is missing, damaged, pickled or another model's.
+        ModelFolderError: If a file is missing, damaged, pickled, or from another model.
     """
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
     file = _clip_file(path)
     weights = _read_weights(file, source, *_CLIP_PARTS)
     config = CLIPVisionConfig(**_clip_config(file, source, {name: weight.shape for name, weight in weights.items()}))
-    return ClipBackbone(_filled(CLIPVisionModelWithProjection, config, weights, file, source)).eval()
+    return ClipBackbone(_build_model(CLIPVisionModelWithProjection, config, weights, file, source)).eval()
 
 
-def clip_width(path: Path) -> int | None:
-    """How wide the features of a CLIP would be, or None if `load_clip` cannot read it; no weights are read.
+def read_clip_shape(path: Path) -> tuple[int, int] | None:
+    """Read the shape of a CLIP from its file, without reading the weights.
 
     Args:
-        path: A folder or a file, as `load_clip` takes it.
+        path: A folder or a file, as for `load_clip`.
+
+    Returns:
+        Width of its features and side of its patches in pixels; None if `load_clip` cannot read the file.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -161,22 +164,23 @@ def clip_width(path: Path) -> int | None:
         with safe_open(_clip_file(path), framework="pt") as weights:
             if not set(_CLIP_SHAPES.values()) <= set(weights.keys()):
                 return None
-            return int(weights.get_slice(_CLIP_SHAPES["projection"]).get_shape()[0])
+            width, patch = (weights.get_slice(_CLIP_SHAPES[name]).get_shape() for name in ("projection", "patches"))
+            return int(width[0]), int(patch[-1])
     except (SafetensorError, OSError):
         return None
 
 
 def load_aesthetic_head(file: Path) -> nn.Linear:
-    """Read the linear head that turns CLIP ViT-L/14's features into a rating of 0 to 10.
+    """Load the linear head that maps the features of CLIP ViT-L/14 to a rating from 0 to 10.
 
     Args:
-        file: LAION's `sa_0_4_vit_l_14_linear.pth`, or the same as safetensors.
+        file: LAION's `sa_0_4_vit_l_14_linear.pth`, or the same weights as safetensors.
 
     Returns:
         ``Linear(768, 1)`` in float32 on the CPU.
 
     Raises:
-        ModelFolderError: If the file is missing, damaged, holds anything but tensors, or another model's.
+        ModelFolderError: If the file is missing, damaged, from another model, or contains anything except tensors.
     """
     weights = _read_weights(file, HEAD_SOURCE) if file.suffix == ".safetensors" else _read_small_pickle(file)
     shapes = {name: list(weight.shape) for name, weight in weights.items()}
@@ -185,35 +189,35 @@ def load_aesthetic_head(file: Path) -> nn.Linear:
             file.name,
             expected=f"a weight of shape [1, {_AESTHETIC_WIDTH}] and a bias of shape [1]",
             got=", ".join(f"{name} {shape}" for name, shape in list(shapes.items())[:3]) or "nothing",
-            hint=f"It is not the head for CLIP ViT-L/14. That is published at {HEAD_SOURCE}.",
+            hint=f"This is not the head for CLIP ViT-L/14, which is published at {HEAD_SOURCE}.",
         )
     head = nn.Linear(_AESTHETIC_WIDTH, 1).requires_grad_(False)
     head.load_state_dict(weights)
     return head.eval()
 
 
-def _filled(
+def _build_model(
     model_class: Any, config: Any, weights: dict[str, Tensor], file: Path, source: str, **options: Any
 ) -> nn.Module:
-    """A model with these weights, in float32; every one of its own must be among them."""
+    """Build a model in float32 from weights, which must include all of its own."""
     try:
         model, report = model_class.from_pretrained(
             None, config=config, state_dict=weights, output_loading_info=True, **options
         )
-    except (RuntimeError, ValueError, AttributeError) as error:  # what transformers raises at shapes that do not fit
-        _refuse(file, f"an error when loading it ({str(error)[:200]})", source, error)
+    except (RuntimeError, ValueError, AttributeError) as error:  # raised by transformers if a shape differs
+        _refuse_weights(file, f"an error while loading ({str(error)[:200]})", source, error)
     if missing := sorted(report["missing_keys"]):
-        _refuse(file, f"one without {missing[0]} and {len(missing) - 1} more", source)
+        _refuse_weights(file, f"a file without {missing[0]} and {len(missing) - 1} more", source)
     loaded: nn.Module = model.float().requires_grad_(False)
     return loaded
 
 
-def _refuse(file: Path, got: str, source: str, cause: Exception | None = None) -> NoReturn:
+def _refuse_weights(file: Path, got: str, source: str, cause: Exception | None = None) -> NoReturn:
     raise ModelFolderError(
         f"{file.parent.name}/{file.name}",
-        expected="every weight of the model, in its shape",
+        expected="every weight of the model, in the right shape",
         got=got,
-        hint=f"It is damaged or another model's. The right one is published at {source}.",
+        hint=f"The file is damaged or from another model. The right one is published at {source}.",
     ) from cause
 
 
@@ -222,9 +226,9 @@ def _clip_file(path: Path) -> Path:
 
 
 def _clip_config(file: Path, source: str, shapes: Mapping[str, torch.Size]) -> dict[str, Any]:
-    """A CLIP's configuration, from the shapes of its weights and what all of OpenAI's have in common."""
+    """Infer a CLIP's configuration from the shapes of its weights; the rest is the same for all of OpenAI's."""
     if absent := [name for name in _CLIP_SHAPES.values() if name not in shapes]:
-        _refuse(file, f"one without {absent[0]}", source)
+        _refuse_weights(file, f"a file without {absent[0]}", source)
     patches, positions, feed_forward, projection = (shapes[name] for name in _CLIP_SHAPES.values())
     width, patch = patches[0], patches[-1]
     return {
@@ -244,36 +248,36 @@ def _read_config(file: Path, source: str) -> dict[str, Any]:
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        _refuse_content(file, "JSON", "something else", source, error)
+        _refuse_content(file, "valid JSON", "a damaged file", source, error)
     if not isinstance(config, dict) or config.get("model_type") != "vit":
-        _refuse_content(file, "the configuration of a vision transformer, a ViT", "another", source)
+        _refuse_content(file, "the configuration of a vision transformer (ViT)", "another configuration", source)
     return config
 
 
 def _read_weights(file: Path, source: str, *prefixes: str) -> dict[str, Tensor]:
-    """A safetensors file's weights, or those whose names begin with one of `prefixes`."""
+    """Read the weights of a safetensors file, or only those whose names begin with one of `prefixes`."""
     from safetensors import SafetensorError, safe_open
 
     _require_file(file, source)
     if file.suffix != ".safetensors":
-        _refuse_content(file, "weights in safetensors", "a file that can run code when it is opened", source)
+        _refuse_content(file, "weights in safetensors", "a format that can run code when it is opened", source)
     try:
         with safe_open(file, framework="pt") as weights:
-            names = [name for name in weights.keys() if name.startswith(prefixes or "")]  # noqa: SIM118 - no mapping
+            names = [name for name in weights.keys() if name.startswith(prefixes or "")]  # noqa: SIM118 - not a mapping
             return {name: weights.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
-        size = f"a damaged or unfinished one of {file.stat().st_size:,} bytes"
-        _refuse_content(file, "a whole safetensors file", size, source, error)
+        got = f"a damaged or incomplete file of {file.stat().st_size:,} bytes"
+        _refuse_content(file, "a complete safetensors file", got, source, error)
 
 
 def _read_small_pickle(file: Path) -> dict[str, Tensor]:
     _require_file(file, HEAD_SOURCE)
     try:
         weights = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - torch's, pickle's and zip's errors share no base; raised again
-        _refuse_content(file, "a file of tensors and nothing else", "a damaged or another one", HEAD_SOURCE, error)
+    except Exception as error:  # noqa: BLE001 - the errors of torch, pickle and zip have no common base; raised again
+        _refuse_content(file, "a file with tensors only", "a damaged file or other content", HEAD_SOURCE, error)
     if not isinstance(weights, dict) or not all(isinstance(weight, Tensor) for weight in weights.values()):
-        _refuse_content(file, "a file of named tensors", "something else", HEAD_SOURCE)
+        _refuse_content(file, "named tensors", "other content", HEAD_SOURCE)
     return weights
 
 
@@ -282,7 +286,7 @@ def _refuse_content(file: Path, expected: str, got: str, source: str, cause: Exc
         f"{file.parent.name}/{file.name}",
         expected=expected,
         got=got,
-        hint=f"Delete it and fetch it again from {source}.",
+        hint=f"Delete it and download it again from {source}.",
     ) from cause
 
 
@@ -290,10 +294,10 @@ def _require_file(file: Path, source: str) -> None:
     if file.is_file():
         return
     pickled = sorted(found.name for kind in ("*.bin", "*.pt", "*.pth", "*.ckpt") for found in file.parent.glob(kind))
-    beside = f" beside pickled weights ({pickled[0]}), which are not opened" if pickled else ""
+    unread = f", only pickled weights ({pickled[0]}), which are not opened" if pickled else ""
     raise ModelFolderError(
         file.name,
         expected=f"this file in {file.parent}",
-        got=f"no such file{beside}",
-        hint=f"Put it there: it is published at {source}.",
+        got=f"no such file{unread}",
+        hint=f"Download it from {source} and put it there.",
     )

@@ -1,4 +1,4 @@
-"""What a metric says of one video, and the two ways in which several videos are averaged."""
+"""Scores of one video by one metric, and their averages over several videos."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from ..errors import RichSpaceError
 
 @dataclass(frozen=True, eq=False)
 class FrameScores:
-    """One metric of one video.
+    """Scores of one video by one metric.
 
     Args:
-        per_frame: float64 ``[n]`` on the CPU: one value for each frame, or for each frame but the first where frames
-            are compared with those before them.
+        per_frame: float64 ``[n]`` on the CPU: one value for each frame, or for each frame except the first if the
+            metric compares frames with earlier ones.
     """
 
     per_frame: Tensor
 
     @property
     def score(self) -> float:
-        """The video's score: the mean of its values."""
+        """Score of the video: the mean of its values."""
         return float(self.per_frame.mean())
 
 
 @dataclass(frozen=True)
 class AverageScores:
-    """One metric of several videos.
+    """Scores of several videos by one metric.
 
-    VBench pools the values of all videos when it runs on one GPU, and averages the videos when it runs on several.
-    The two differ where the videos' lengths do.
+    On one GPU, VBench pools the values of all videos. On several GPUs, it averages the videos' scores. The results
+    differ if the videos differ in length.
 
     Args:
-        per_video: Each video's score, in order.
-        over_videos: The mean of the videos' scores: every video weighs the same.
-        over_frames: The mean of all their values: longer videos weigh more.
+        per_video: Score of each video, in order.
+        over_videos: Mean of the videos' scores: every video counts the same.
+        over_frames: Mean of all values: longer videos count more.
     """
 
     per_video: tuple[float, ...]
@@ -50,7 +50,7 @@ def average_scores(results: Sequence[FrameScores]) -> AverageScores:
     """Average one metric over several videos.
 
     Args:
-        results: What the metric said of each video, at least one.
+        results: Scores of each video, at least one.
 
     Returns:
         Every video's score and both averages.

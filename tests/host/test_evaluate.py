@@ -8,6 +8,8 @@ from host_prompts import change, node, video_prompt
 from PIL import Image
 from vbench import place_weights
 
+METRICS = ("subject consistency", "aesthetic quality", "background consistency", "temporal flickering")
+
 
 def compare_prompt(**inputs):
     """A, B, the guide and the mixture through one sampler into one comparison; `inputs` go to it."""
@@ -41,7 +43,7 @@ def weights(server):
 def test_four_videos_are_compared_in_one_queue(server):
     entry = server.run(compare_prompt())
     rows, lines = table_of(entry)
-    assert rows[0] == ["video", "subject consistency", "aesthetic quality", "temporal flickering"]
+    assert rows[0] == ["video", *METRICS]
     assert [row[0] for row in rows[2:]] == ["A", "B", "video 3", "video 4"]
     assert all(0 < float(cell) < 1 for row in rows[2:] for cell in row[1:])
     assert lines == []

@@ -1,4 +1,4 @@
-"""Metrics in the graph, with tiny networks in ComfyUI's own folders."""
+"""Nodes of the metrics, with tiny networks in ComfyUI's own folders."""
 
 import importlib
 import json
@@ -11,15 +11,16 @@ import torch
 from node_runs import results, run_node, says
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from vbench import VBENCH, place_weights
+from vbench import VBENCH, place_weights, save_clip_b32
 
 SUBJECT, AESTHETIC, COMPARE = "RichSpaceSubjectConsistency", "RichSpaceAestheticQuality", "RichSpaceCompare"
-COLUMNS = ["subject consistency", "aesthetic quality", "temporal flickering"]
+BACKGROUND = "RichSpaceBackgroundConsistency"
+COLUMNS = ["subject consistency", "aesthetic quality", "background consistency", "temporal flickering"]
 
 
 @pytest.fixture
-def folders(tmp_path, host, monkeypatch):  # noqa: ARG001 - ComfyUI's modules must be importable first
-    """Make empty folders in which ComfyUI looks for weights: {kind: folder}."""
+def folders(tmp_path, host, monkeypatch):  # noqa: ARG001 - the host's modules must be importable first
+    """Empty folders where ComfyUI looks for weights: {kind: folder}."""
     import folder_paths
 
     found = {}
@@ -34,7 +35,7 @@ def folders(tmp_path, host, monkeypatch):  # noqa: ARG001 - ComfyUI's modules mu
 
 @pytest.fixture
 def weights(folders):
-    """Fill the folders with all weights."""
+    """The same folders with all weights."""
     place_weights(folders["richspace"].parent)
     return folders
 
@@ -73,6 +74,26 @@ class TestMetrics:
         assert picture_of(shown) == (768, 320)
         assert shown.ui["text"] == (f"{title} {score:.4f}",)
 
+    def test_background_consistency_is_the_literal_formula(self, nodes_by_id, core, frames, weights):
+        video = frames["land_96x160"]
+        clip = core.metrics.load_clip(weights["clip_vision"] / "any other name.safetensors")
+        pixels = core.metrics.preprocessing.preprocess_for_clip(video)
+        features = [clip(picture[None])[0].double().numpy() for picture in pixels]
+
+        def cosine(one, other):
+            return one @ other / numpy.linalg.norm(one) / numpy.linalg.norm(other)
+
+        expected = [
+            (max(0, cosine(features[i - 1], features[i])) + max(0, cosine(features[0], features[i]))) / 2
+            for i in range(1, len(video))
+        ]
+        shown = run_node(nodes_by_id[BACKGROUND], frames=video)
+        score, per_frame, plot = shown.result
+        assert per_frame == pytest.approx(expected, abs=1e-5)
+        assert score == pytest.approx(sum(expected) / len(expected), abs=1e-5)
+        assert plot.shape == (1, 320, 768, 3)
+        assert shown.ui["text"] == (f"background consistency {score:.4f}",)
+
     def test_the_progress_is_shown_frame_by_frame(self, nodes_by_id, frames, progress):
         results(nodes_by_id[SUBJECT], frames=frames["land_96x160"])
         assert [event[:2] for event in progress] == [(8, 12), (12, 12)]
@@ -93,7 +114,7 @@ class TestMetrics:
 
         monkeypatch.setattr(management, "load_models_gpu", recorded)
         run_compare(nodes_by_id, [frames["flip_64"], frames["odd_97x131"]])
-        assert loaded == ["DinoBackbone", "ClipBackbone"]  # once for all videos
+        assert loaded == ["DinoBackbone", "ClipBackbone", "ClipBackbone"]  # once for all videos
 
     def test_one_frame_is_refused(self, nodes_by_id, core, frames):
         with pytest.raises(core.RichSpaceError, match=r"^frames: expected at least 2 frames"):
@@ -107,7 +128,9 @@ class TestSpoiltWeights:
         spoilt = load_file(file)
         spoilt["layernorm.bias"].fill_(torch.nan)
         save_file(spoilt, file)
-        with pytest.raises(core.RichSpaceError, match=r"^DINO: expected finite features .*, got NaN, infinity, or"):
+        with pytest.raises(
+            core.RichSpaceError, match=r"^DINO ViT-B/16: expected finite features .*, got NaN, infinity, or"
+        ):
             results(nodes_by_id[SUBJECT], frames=frames["flip_64"])
 
 
@@ -122,6 +145,12 @@ class TestMissingWeights:
                 "clip_vision",
                 "clip-vit-large-patch14.safetensors: expected this file in {}",
                 "openai/clip-vit-large-patch14",
+            ),
+            (
+                BACKGROUND,
+                "clip_vision",
+                "clip-vit-base-patch32.safetensors: expected this file in {}",
+                "openai/clip-vit-base-patch32",
             ),
         ],
     )
@@ -144,6 +173,12 @@ class TestMissingWeights:
         save_file(other, weights["clip_vision"] / "a, the first.safetensors")
         (weights["clip_vision"] / "a broken one.safetensors").write_bytes(b"nothing")
         assert results(nodes_by_id[AESTHETIC], frames=frames["flip_64"])[0] == pytest.approx(0.594497, abs=1e-5)
+
+    @pytest.mark.usefixtures("management")
+    def test_a_clip_of_other_patches_is_passed_over(self, nodes_by_id, weights, frames):
+        expected = results(nodes_by_id[BACKGROUND], frames=frames["flip_64"])[0]
+        save_clip_b32(weights["clip_vision"] / "a, the first.safetensors", patch=16)
+        assert results(nodes_by_id[BACKGROUND], frames=frames["flip_64"])[0] == expected
 
     @pytest.mark.usefixtures("management")
     def test_every_folder_of_a_kind_is_searched(self, nodes_by_id, weights, frames, tmp_path):
@@ -174,7 +209,7 @@ class TestCompare:
         assert zebra.replace("*", "").startswith("| zebra | 0.7046 | 0.5671 | ")
         assert picture_of(shown) == (picture.shape[2], picture.shape[1])
         assert shown.ui["richspace_report"] == ({"text": "", "warning": ""},)
-        strip = core.contact_sheet.draw_contact_sheet(videos, ["tiger", "zebra"], columns=3, frame_width=96)
+        strip = core.drawing.contact_sheet.draw_contact_sheet(videos, ["tiger", "zebra"], columns=3, frame_width=96)
         assert torch.equal(picture[0, : len(strip), : strip.shape[1]], strip)
 
     @pytest.mark.usefixtures("folders")
@@ -187,9 +222,24 @@ class TestCompare:
         shown = run_compare(nodes_by_id, [frames["flip_64"]])
         table, *lines = shown.result[1].split("\n\n")
         assert table.splitlines()[0] == "| video | temporal flickering |"
-        assert [line.split(".")[0] for line in lines] == ["Without subject consistency", "Without aesthetic quality"]
+        assert [line.split(".")[0] for line in lines] == [f"Without {name}" for name in COLUMNS[:3]]
         assert str(folders["richspace"]) in lines[0]
+        assert str(folders["clip_vision"]) in lines[2]
+        assert "clip-vit-base-patch32" in lines[2]
         assert shown.ui["richspace_report"] == ({"text": "", "warning": "\n".join(lines)},)
+
+    @pytest.mark.usefixtures("folders")
+    def test_a_metric_that_is_added_to_the_registry_gets_a_column(self, nodes_by_id, core, frames, monkeypatch):
+        registry = core.metrics.registry
+
+        def measure(video):
+            return core.metrics.FrameScores(video.mean((1, 2, 3)).double())
+
+        metric = registry.Metric("brightness", "the frames are bright", (), measure)
+        monkeypatch.setattr(registry, "METRICS", (*registry.METRICS, metric))
+        head, _, row = run_compare(nodes_by_id, [frames["flip_64"]]).result[1].split("\n\n")[0].splitlines()
+        assert head == "| video | temporal flickering | brightness |"
+        assert row.endswith(f" | {frames['flip_64'].mean():.4f} |")
 
     @pytest.mark.usefixtures("folders")
     def test_no_video(self, nodes_by_id, core):

@@ -193,6 +193,9 @@ def scenes() -> dict[str, Scene]:
         "RichSpaceAestheticQuality": Scene(
             clip | {"score": node("RichSpaceAestheticQuality", frames=["decode", 0])}, {"score": (0, 0, 400, 330)}
         ),
+        "RichSpaceBackgroundConsistency": Scene(
+            clip | {"score": node("RichSpaceBackgroundConsistency", frames=["decode", 0])}, {"score": (0, 0, 400, 330)}
+        ),
         "RichSpaceCompare": Scene(
             clip
             | {

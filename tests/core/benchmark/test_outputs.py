@@ -1,4 +1,4 @@
-"""Output files: what cannot be written is said before the work starts, and a write that fails destroys nothing."""
+"""Output files: errors before the work starts, and failed writes that change nothing."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def test_a_file_system_that_cannot_be_written_to():
 
 @pytest.fixture
 def little_room():
-    """No file can grow beyond 1 kB, as on a disk that is nearly full."""
+    """Limit every file to 1 kB, as on a disk that is nearly full."""
     resource = pytest.importorskip("resource")  # not on Windows
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))

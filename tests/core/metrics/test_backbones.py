@@ -1,4 +1,4 @@
-"""The files that the metrics' networks come from: the published forms load, everything else is named."""
+"""Loading of the metrics' networks: published files load, and anything else is an error that names the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vbench import VBENCH
 
 from richspace_core import ModelFolderError
 from richspace_core.metrics import load_aesthetic_head, load_clip, load_dino
-from richspace_core.metrics.backbones import clip_width
+from richspace_core.metrics.backbones import read_clip_shape
 
 CLIP = VBENCH / "clip_tiny.safetensors"
 HEAD = VBENCH / "aesthetic_head_random.pth"
@@ -22,7 +22,7 @@ HEAD = VBENCH / "aesthetic_head_random.pth"
 
 @pytest.fixture
 def dino(tmp_path) -> Path:
-    """A folder to be spoilt."""
+    """Folder that a test may damage."""
     return Path(shutil.copytree(VBENCH / "dino_tiny", tmp_path / "dino-vitb16"))
 
 
@@ -51,7 +51,7 @@ class TestDino:
 
     def test_the_layer_norms_are_dinos_and_not_the_folders(self, dino):
         config = json.loads((dino / "config.json").read_text())
-        assert config["layer_norm_eps"] == 1e-12  # what the published folder says
+        assert config["layer_norm_eps"] == 1e-12  # as in the published folder
         norms = [module for module in load_dino(dino).modules() if isinstance(module, torch.nn.LayerNorm)]
         assert {norm.eps for norm in norms} == {1e-6}
 
@@ -68,13 +68,13 @@ class TestDino:
         with pytest.raises(ModelFolderError) as caught:
             load_dino(dino)
         assert str(caught.value) == (
-            f"{name}: expected this file in {dino}, got no such file. Put it there: it is published at "
-            "huggingface.co/facebook/dino-vitb16 (config.json and model.safetensors)."
+            f"{name}: expected this file in {dino}, got no such file. Download it from "
+            "huggingface.co/facebook/dino-vitb16 (config.json and model.safetensors) and put it there."
         )
 
     def test_a_pickled_file(self, dino):
         (dino / "model.safetensors").rename(dino / "pytorch_model.bin")
-        message = r"got no such file beside pickled weights \(pytorch_model\.bin\), which are not opened\."
+        message = r"got no such file, only pickled weights \(pytorch_model\.bin\), which are not opened\."
         with pytest.raises(ModelFolderError, match=message):
             load_dino(dino)
 
@@ -83,22 +83,22 @@ class TestDino:
         (dino / "model.safetensors").write_bytes(content)
         with pytest.raises(
             ModelFolderError,
-            match=rf"^dino-vitb16/model\.safetensors: expected a whole .* got a damaged .* {len(content)} bytes",
+            match=rf"^dino-vitb16/model\.safetensors: expected a complete .* got a damaged .* {len(content)} bytes",
         ):
             load_dino(dino)
 
     def test_an_unfinished_file(self, dino):
         file = dino / "model.safetensors"
         file.write_bytes(file.read_bytes()[:-1000])
-        with pytest.raises(ModelFolderError, match="a damaged or unfinished one of"):
+        with pytest.raises(ModelFolderError, match="a damaged or incomplete file of"):
             load_dino(dino)
 
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            ("{", "expected JSON, got something else"),
-            ("[]", "expected the configuration of a vision transformer, a ViT, got another"),
-            ('{"model_type": "clip"}', "expected the configuration of a vision transformer, a ViT, got another"),
+            ("{", "expected valid JSON, got a damaged file"),
+            ("[]", r"expected the configuration of a vision transformer \(ViT\), got another"),
+            ('{"model_type": "clip"}', r"expected the configuration of a vision transformer \(ViT\), got another"),
         ],
     )
     def test_another_configuration(self, dino, content, message):
@@ -108,13 +108,15 @@ class TestDino:
 
     def test_a_weight_that_is_missing(self, dino):
         change(dino / "model.safetensors", drop=("layernorm.weight", "layernorm.bias"))
-        with pytest.raises(ModelFolderError, match=r"got one without layernorm\.bias and 1 more\. It is damaged or"):
+        with pytest.raises(
+            ModelFolderError, match=r"got a file without layernorm\.bias and 1 more\. The file is damaged or"
+        ):
             load_dino(dino)
 
     def test_a_weight_of_another_shape(self, dino):
         change(dino / "model.safetensors", **{"embeddings.cls_token": torch.zeros(1, 1, 63)})
         with pytest.raises(
-            ModelFolderError, match=r"expected every weight of the model, in its shape, got an error when"
+            ModelFolderError, match=r"expected every weight of the model, in the right shape, got an error while"
         ):
             load_dino(dino)
 
@@ -123,7 +125,7 @@ class TestClip:
     def test_from_a_file_with_the_text_half(self, clip):
         expected = load_clip(clip)(pixels())
         text = {"text_model.final_layer_norm.weight": torch.ones(64), "logit_scale": torch.tensor(4.6)}
-        old = {"vision_model.embeddings.position_ids": torch.arange(50)[None]}  # what the published file also has
+        old = {"vision_model.embeddings.position_ids": torch.arange(50)[None]}  # also in the published file
         change(clip, **text, **old)
         assert torch.equal(load_clip(clip)(pixels()), expected)
 
@@ -143,13 +145,13 @@ class TestClip:
         assert {weight.dtype for weight in load_file(clip).values()} == {torch.float16}
         assert {weight.dtype for weight in load_clip(clip).parameters()} == {torch.float32}
 
-    def test_how_wide_it_is(self, clip, dino, tmp_path):
-        assert clip_width(clip) == 768
-        assert clip_width(dino) is None
-        assert clip_width(tmp_path / "nothing.safetensors") is None
+    def test_its_shape_is_read_without_its_weights(self, clip, dino, tmp_path):
+        assert read_clip_shape(clip) == (768, 32)
+        assert read_clip_shape(dino) is None
+        assert read_clip_shape(tmp_path / "nothing.safetensors") is None
         (tmp_path / "damaged.safetensors").write_bytes(b"nothing")
-        assert clip_width(tmp_path / "damaged.safetensors") is None
-        assert clip_width(HEAD) is None
+        assert read_clip_shape(tmp_path / "damaged.safetensors") is None
+        assert read_clip_shape(HEAD) is None
 
     @pytest.mark.parametrize("path", ["clip_l.safetensors", "clip-vit-large-patch14/model.safetensors"])
     def test_a_missing_file(self, tmp_path, path):
@@ -158,31 +160,33 @@ class TestClip:
             load_clip(tmp_path / path if "/" not in path else tmp_path / "clip-vit-large-patch14")
         file = tmp_path / path
         assert str(caught.value) == (
-            f"{file.name}: expected this file in {file.parent}, got no such file. Put it there: it is published at "
-            "huggingface.co/openai/clip-vit-large-patch14 (model.safetensors)."
+            f"{file.name}: expected this file in {file.parent}, got no such file. Download it from "
+            "huggingface.co/openai/clip-vit-large-patch14 (model.safetensors) and put it there."
         )
 
     def test_a_pickled_file(self, tmp_path):
         file = tmp_path / "clip.bin"
         file.write_bytes(pickle.dumps({}))
-        with pytest.raises(ModelFolderError, match=r"expected weights in safetensors, got a file that can run code"):
+        with pytest.raises(ModelFolderError, match=r"expected weights in safetensors, got a format that can run code"):
             load_clip(file)
 
     def test_another_model(self, dino):
         with pytest.raises(
-            ModelFolderError, match=r"got one without vision_model\.embeddings\.patch_embedding\.weight"
+            ModelFolderError, match=r"got a file without vision_model\.embeddings\.patch_embedding\.weight"
         ):
             load_clip(dino)
 
     @pytest.mark.parametrize("name", ["post_layernorm.weight", "encoder.layers.1.mlp.fc2.bias"])
     def test_a_weight_that_is_missing(self, clip, name):
         change(clip, drop=(f"vision_model.{name}",))
-        with pytest.raises(ModelFolderError, match="expected every weight of the model, in its shape, got one without"):
+        with pytest.raises(
+            ModelFolderError, match="expected every weight of the model, in the right shape, got a file without"
+        ):
             load_clip(clip)
 
     def test_a_weight_of_another_shape(self, clip):
         change(clip, **{"vision_model.post_layernorm.weight": torch.ones(3)})
-        with pytest.raises(ModelFolderError, match="in its shape, got an error when loading it"):
+        with pytest.raises(ModelFolderError, match="in the right shape, got an error while loading"):
             load_clip(clip)
 
 
@@ -199,8 +203,8 @@ class TestHead:
         with pytest.raises(ModelFolderError) as caught:
             load_aesthetic_head(tmp_path / "sa_0_4_vit_l_14_linear.pth")
         assert str(caught.value) == (
-            f"sa_0_4_vit_l_14_linear.pth: expected this file in {tmp_path}, got no such file. Put it there: it is "
-            "published at github.com/LAION-AI/aesthetic-predictor (sa_0_4_vit_l_14_linear.pth)."
+            f"sa_0_4_vit_l_14_linear.pth: expected this file in {tmp_path}, got no such file. Download it "
+            "from github.com/LAION-AI/aesthetic-predictor (sa_0_4_vit_l_14_linear.pth) and put it there."
         )
 
     def test_a_file_that_would_run_code(self, tmp_path):
@@ -209,9 +213,7 @@ class TestHead:
                 return Path.touch, (tmp_path / "ran",)
 
         torch.save({"weight": Harmful()}, tmp_path / "head.pth")
-        with pytest.raises(
-            ModelFolderError, match="expected a file of tensors and nothing else, got a damaged or another"
-        ):
+        with pytest.raises(ModelFolderError, match="expected a file with tensors only, got a damaged file or other"):
             load_aesthetic_head(tmp_path / "head.pth")
         assert not (tmp_path / "ran").exists()
 
@@ -225,11 +227,11 @@ class TestHead:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            ({"weight": torch.ones(1, 512), "bias": torch.ones(1)}, r"got weight \[1, 512\], bias \[1\]\. It is not"),
+            ({"weight": torch.ones(1, 512), "bias": torch.ones(1)}, r"got weight \[1, 512\], bias \[1\]\. This is not"),
             ({"weight": torch.ones(1, 768)}, r"got weight \[1, 768\]\."),
             ({}, "got nothing"),
-            ([torch.ones(1)], "expected a file of named tensors, got something else"),
-            ({"weight": [1.0]}, "expected a file of named tensors, got something else"),
+            ([torch.ones(1)], "expected named tensors, got other content"),
+            ({"weight": [1.0]}, "expected named tensors, got other content"),
         ],
     )
     def test_another_head(self, tmp_path, content, message):

@@ -1,4 +1,4 @@
-"""The files of prompts: those that come with the benchmark, and what is wrong with others."""
+"""Files of mixtures: those of the benchmark, and errors for others."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from tiny_models import DEMO_MODEL
 
 from richspace_core import PromptError
-from richspace_core.benchmark.mixtures import PAPER_PROMPTS, choose, load_mixtures
+from richspace_core.benchmark.mixtures import PAPER_PROMPTS, choose_mixtures, load_mixtures
 from richspace_core.cogvideox.folder import CogVideoXFolder
 from richspace_core.cogvideox.t5 import require_known_words
 from richspace_core.paper.reported import MIXTURES, PROMPTS_OF_FIGURE_2A
@@ -21,7 +21,7 @@ def test_the_papers_mixtures_are_all_there():
 
 
 def test_the_printed_prompts_are_the_papers():
-    (mixture,) = choose(load_mixtures(PAPER_PROMPTS), ["Tiger+Zebra"])
+    (mixture,) = choose_mixtures(load_mixtures(PAPER_PROMPTS), ["Tiger+Zebra"])
     assert (*mixture.prompts, *mixture.guides) == PROMPTS_OF_FIGURE_2A
 
 
@@ -52,8 +52,8 @@ def test_a_file_of_ones_own(tmp_path):
     )
     assert (first.figure, first.index, other.figure, other.index) == ("", None, "2a", 14)
     assert first.direct_prompt == "a tiger with stripes"
-    assert choose([first, other], []) == (first, other)
-    assert choose([first, other], ["other"]) == (other,)
+    assert choose_mixtures([first, other], []) == (first, other)
+    assert choose_mixtures([first, other], ["other"]) == (other,)
 
 
 @pytest.mark.parametrize(
@@ -63,25 +63,28 @@ def test_a_file_of_ones_own(tmp_path):
         ({}, "prompts: expected a list of objects like"),
         (["tiger"], "prompts, entry 1: expected an object, got str"),
         ([{**GOOD, "name": " "}], "entry 1: expected a name"),
-        ([{**GOOD, "index": "14"}], "entry 1: expected a name, perhaps a figure and a whole index"),
-        ([{**GOOD, "prompts": ["a tiger"], "guides": []}], "expected two prompts or more, and one guide fewer"),
-        ([{**GOOD, "guides": ["one", "two"]}], r"entry 1 \(Tiger\+Zebra\): expected two prompts or more"),
-        ([{**GOOD, "guides": "a tiger"}], "expected two prompts or more, and one guide fewer"),
-        ([{**GOOD, "prompts": ["a tiger", 3]}], "expected two prompts or more, and one guide fewer"),
-        ([{**GOOD, "index": True}], "entry 1: expected a name, perhaps a figure and a whole index"),
-        ([{**GOOD, "index": 14.0}], "entry 1: expected a name, perhaps a figure and a whole index"),
-        ([{**GOOD, "index": 99}], r"entry 1 \(Tiger\+Zebra\): expected an index from 1 to 30, or none, got 99"),
-        ([{**GOOD, "index": -5}], r"entry 1 \(Tiger\+Zebra\): expected an index from 1 to 30, or none, got -5"),
-        ([{**GOOD, "index": 0}], r"entry 1 \(Tiger\+Zebra\): expected an index from 1 to 30, or none, got 0"),
+        ([{**GOOD, "index": "14"}], "entry 1: expected a name, and optionally a figure and an integer index"),
+        (
+            [{**GOOD, "prompts": ["a tiger"], "guides": []}],
+            "expected at least two prompts, and one guide fewer than prompts",
+        ),
+        ([{**GOOD, "guides": ["one", "two"]}], r"entry 1 \(Tiger\+Zebra\): expected at least two prompts"),
+        ([{**GOOD, "guides": "a tiger"}], "expected at least two prompts, and one guide fewer than prompts"),
+        ([{**GOOD, "prompts": ["a tiger", 3]}], "expected at least two prompts, and one guide fewer than prompts"),
+        ([{**GOOD, "index": True}], "entry 1: expected a name, and optionally a figure and an integer index"),
+        ([{**GOOD, "index": 14.0}], "entry 1: expected a name, and optionally a figure and an integer index"),
+        ([{**GOOD, "index": 99}], r"entry 1 \(Tiger\+Zebra\): expected an index from 1 to 30, or no index, got 99"),
+        ([{**GOOD, "index": -5}], r"entry 1 \(Tiger\+Zebra\): expected an index from 1 to 30, or no index, got -5"),
+        ([{**GOOD, "index": 0}], r"entry 1 \(Tiger\+Zebra\): expected an index from 1 to 30, or no index, got 0"),
         ([{**GOOD, "guide": "x"}], "entry 1: expected only the keys figure, guides, index, name, prompts, got guide"),
         ([{**GOOD, "prompts": ["a tiger", "a tiger"]}], 'expected two different prompts to mix, got "a tiger" twice'),
         ([{**GOOD, "name": "average"}], "entry 1: expected another name, got average, which"),
         ([GOOD, {**GOOD, "name": "tiger+zebra"}], r"for each mixture, got Tiger\+Zebra and tiger\+zebra"),
-        ([{**GOOD, "name": "A"}, {**GOOD, "name": "A"}], "a name of its own for each mixture, got A twice"),
-        ([{**GOOD, "name": "Tiger\n+Zebra"}], "entry 1: expected a name in one line"),
+        ([{**GOOD, "name": "A"}, {**GOOD, "name": "A"}], "a different name for each mixture, got A twice"),
+        ([{**GOOD, "name": "Tiger\n+Zebra"}], "entry 1: expected a name on one line"),
         ([{**GOOD, "name": ""}], "entry 1: expected a name"),
         ([{**GOOD, "name": None}], "entry 1: expected a name"),
-        ([GOOD, GOOD], r"expected a name of its own for each mixture, got Tiger\+Zebra twice"),
+        ([GOOD, GOOD], r"expected a different name for each mixture, got Tiger\+Zebra twice"),
     ],
 )
 def test_what_is_wrong_is_said(entries, message, tmp_path):
@@ -101,8 +104,8 @@ def test_a_file_that_is_no_json_is_named(tmp_path):
 
 
 def test_an_unknown_name_is_an_error():
-    with pytest.raises(PromptError, match=r"only: expected names out of Red\+Blue, .*, got Tiger\+Zebra"):
-        choose(load_mixtures(DEMO_PROMPTS), ["Tiger+Zebra"])
+    with pytest.raises(PromptError, match=r"only: expected names from Red\+Blue, .*, got Tiger\+Zebra"):
+        choose_mixtures(load_mixtures(DEMO_PROMPTS), ["Tiger+Zebra"])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -125,13 +128,13 @@ def test_another_encoding_is_named(tmp_path):
     [
         ('[{"name": "a"},\n]', r"\(line \d, column \d+: .*\)\. Remove the comma before the closing bracket\."),
         ('[{"name": "a",\n}]', r"\(line \d, column \d+: .*\)\. Remove the comma before the closing bracket\."),
-        ('[{"name": "a"}\n', r"\(line 2, column 1: .*\)\. It must hold a list"),
-        ('[{"name": "a"},', r"\(line 1, column 16: .*\)\. It must hold a list"),
-        ("", r"\(line 1, column 1: .*\)\. It must hold a list"),
-        ('[{"name": "a", "name": "b"}]', r'\(the key "name" is there 2 times in one object\)'),
+        ('[{"name": "a"}\n', r"\(line 2, column 1: .*\)\. It must contain a list"),
+        ('[{"name": "a"},', r"\(line 1, column 16: .*\)\. It must contain a list"),
+        ("", r"\(line 1, column 1: .*\)\. It must contain a list"),
+        ('[{"name": "a", "name": "b"}]', r'\(the key "name" occurs 2 times in one object\)'),
         ("[" * 100_000, "prompts.json"),
         (f'[{{"index": {"9" * 5000}}}]', "prompts.json"),
-        ('[{"name": "a", "index": NaN}]', "entry 1: expected a name, perhaps a figure and a whole index"),
+        ('[{"name": "a", "index": NaN}]', "entry 1: expected a name, and optionally a figure and an integer index"),
     ],
 )
 def test_json_that_is_damaged_says_where(content, message, tmp_path):
@@ -148,9 +151,12 @@ def test_a_folder_is_no_file_of_prompts(tmp_path):
 
 def test_a_mixture_that_is_named_twice_is_there_once():
     names = ["Circle+Square", "Red+Blue", "Circle+Square"]
-    assert [mixture.name for mixture in choose(load_mixtures(DEMO_PROMPTS), names)] == ["Circle+Square", "Red+Blue"]
+    assert [mixture.name for mixture in choose_mixtures(load_mixtures(DEMO_PROMPTS), names)] == [
+        "Circle+Square",
+        "Red+Blue",
+    ]
 
 
 def test_every_unknown_name_is_listed_with_its_option():
-    with pytest.raises(PromptError, match=r"^table-1: expected names out of .*, got Tiger\+Zebra, Rabbit\+Cat\.$"):
-        choose(load_mixtures(DEMO_PROMPTS), ["Tiger+Zebra", "Red+Blue", "Rabbit+Cat"], option="table-1")
+    with pytest.raises(PromptError, match=r"^table-1: expected names from .*, got Tiger\+Zebra, Rabbit\+Cat\.$"):
+        choose_mixtures(load_mixtures(DEMO_PROMPTS), ["Tiger+Zebra", "Red+Blue", "Rabbit+Cat"], option="table-1")

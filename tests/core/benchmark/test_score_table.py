@@ -1,4 +1,4 @@
-"""The table in the form of the paper's Table 1."""
+"""Score table in the form of the paper's Table 1."""
 
 import csv
 import math
@@ -7,10 +7,13 @@ import statistics
 import pytest
 
 from richspace_core.benchmark.records import ClipRecord
-from richspace_core.benchmark.rendering import AESTHETIC, FLICKERING, SUBJECT
-from richspace_core.benchmark.scores import AVERAGE, ScoreTable, write_scores
-from richspace_core.benchmark.tables import Estimate
+from richspace_core.benchmark.score_table import AVERAGE, ScoreTable, SeedMean, write_scores
+from richspace_core.metrics.registry import AESTHETIC_QUALITY, SUBJECT_CONSISTENCY, TEMPORAL_FLICKERING
 from richspace_core.tables import markdown_table
+
+SUBJECT, AESTHETIC, FLICKERING = (
+    metric.name for metric in (SUBJECT_CONSISTENCY, AESTHETIC_QUALITY, TEMPORAL_FLICKERING)
+)
 
 
 def record(mixture, arm, seed, **scores):
@@ -27,44 +30,46 @@ RECORDS = [
 
 
 def test_a_cell_is_the_mean_over_seeds_with_its_standard_error():
-    cell = ScoreTable.of(RECORDS).rows["Tiger+Zebra"][SUBJECT, "optimum"]
+    cell = ScoreTable.from_records(RECORDS).rows["Tiger+Zebra"][SUBJECT, "optimum"]
     assert cell.measured.mean == pytest.approx(0.6)
     assert cell.measured.error == pytest.approx(statistics.stdev([0.5, 0.6, 0.7]) / math.sqrt(3))
     assert str(cell) == "0.6000 ± 0.0577 (paper: 0.9751)"
 
 
 def test_the_average_is_over_mixtures_and_its_error_over_seeds():
-    cell = ScoreTable.of(RECORDS).rows[AVERAGE][SUBJECT, "direct"]
+    cell = ScoreTable.from_records(RECORDS).rows[AVERAGE][SUBJECT, "direct"]
     assert cell.measured.mean == pytest.approx(0.5)
     assert cell.measured.error == pytest.approx(0.1 / math.sqrt(3))
-    assert cell.reported is None  # the paper's is over other mixtures
+    assert cell.reported is None  # the paper averages over other mixtures
 
 
 def test_the_papers_average_stands_beside_that_of_its_mixtures():
     names = ["Tiger+Zebra", "Rabbit+Cat", "Strawberry+Blueberry", "Sunflower+Snail"]
-    rows = ScoreTable.of([record(name, arm, 0, subject=0.5) for name in names for arm in ("optimum", "direct")]).rows
+    rows = ScoreTable.from_records(
+        [record(name, arm, 0, subject=0.5) for name in names for arm in ("optimum", "direct")]
+    ).rows
     assert [cell.reported for cell in rows[AVERAGE].values()] == [0.9787, 0.9748]
 
 
 def test_one_seed_has_no_error():
-    assert str(Estimate.of([0.25])) == "0.2500"
-    assert math.isnan(Estimate.of([0.25]).error)
+    assert str(SeedMean.from_values([0.25])) == "0.2500"
+    assert math.isnan(SeedMean.from_values([0.25]).error)
 
 
 def test_the_papers_numbers_stand_beside_whichever_part_is_named_first():
-    rows = ScoreTable.of([record("Rabbit+Cat", arm, 0, aesthetic=0.5) for arm in ("optimum", "direct")]).rows
-    assert list(rows) == ["Rabbit+Cat"]  # an average of one would say nothing new
+    rows = ScoreTable.from_records([record("Rabbit+Cat", arm, 0, aesthetic=0.5) for arm in ("optimum", "direct")]).rows
+    assert list(rows) == ["Rabbit+Cat"]  # without an average over one mixture
     assert [cell.reported for cell in rows["Rabbit+Cat"].values()] == [0.4649, 0.4821]
 
 
 def test_only_metrics_that_every_clip_has_are_shown():
-    table = ScoreTable.of([*RECORDS, record("Circle+Square", "optimum", 3, flickering=0.9)])
-    assert table.metrics == (FLICKERING,)
+    table = ScoreTable.from_records([*RECORDS, record("Circle+Square", "optimum", 3, flickering=0.9)])
+    assert table.metrics == (TEMPORAL_FLICKERING,)
 
 
 def test_the_files_hold_the_table_and_every_digit(tmp_path):
     write_scores(tmp_path, RECORDS)
-    assert (tmp_path / "table.md").read_text(encoding="utf-8") == ScoreTable.of(RECORDS).markdown()
+    assert (tmp_path / "table.md").read_text(encoding="utf-8") == ScoreTable.from_records(RECORDS).to_markdown()
     with (tmp_path / "scores.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * len(RECORDS)

@@ -1,4 +1,4 @@
-"""The same clips on a real Ray cluster of two workers, one of which is killed."""
+"""Runners on a real Ray cluster: the same clips as in one process, and errors if there is no cluster."""
 
 import filecmp
 import re
@@ -25,7 +25,7 @@ def nodes():
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory):
-    """The same run in this process."""
+    """Results of the same run in this process."""
     folder = tmp_path_factory.mktemp("expected")
     assert run_here(folder) == 0
     return folder
@@ -84,7 +84,7 @@ def test_no_cluster_is_a_clear_error(tmp_path):
 
 @pytest.fixture
 def record(tmp_path, monkeypatch):
-    """The file that names the cluster that was last started on this machine, in a place of its own."""
+    """File that names the cluster that was last started on this machine, in a temporary folder."""
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     file = tmp_path / "ray" / "ray_current_cluster"
@@ -102,16 +102,14 @@ def test_the_record_of_a_cluster_that_is_gone_is_a_quick_error(record):
     record.write_text(free_address(), encoding="utf-8")
     port = record.read_text(encoding="utf-8").rpartition(":")[2]
     start = time.monotonic()
-    with pytest.raises(
-        RichSpaceError, match=rf"got auto \(Ray takes it for .*:{port}, where no cluster runs any more: "
-    ):
+    with pytest.raises(RichSpaceError, match=rf"got auto \(Ray uses .*:{port}, where no cluster is running: "):
         OnRay("auto")
-    assert time.monotonic() - start < 60  # 825 seconds where ray.init is asked
+    assert time.monotonic() - start < 60  # ray.init takes 825 seconds
 
 
 def test_the_environment_names_a_cluster_that_is_gone(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", free_address())
-    with pytest.raises(RichSpaceError, match=r"got auto \(Ray takes it for 127\.0\.0\.1:\d+, where no cluster runs"):
+    with pytest.raises(RichSpaceError, match=r"got auto \(Ray uses 127\.0\.0\.1:\d+, where no cluster is"):
         OnRay("auto")
 
 

@@ -1,4 +1,4 @@
-"""What a clip is called, and where it lies."""
+"""Names of clips and their folders."""
 
 from richspace_core.benchmark.clips import ClipName
 

@@ -1,4 +1,4 @@
-"""A T5 is the same wherever it comes from: a CogVideoX folder, a folder of its own, a single file."""
+"""T5 encoder from a CogVideoX folder, a T5 folder and a single file: the embeddings are the same."""
 
 import shutil
 
@@ -60,7 +60,7 @@ def test_a_single_file_in_scaled_float8(scale_name, folder, tmp_path):
     whole, scaled = load_file(folder / WEIGHTS), {"scaled_fp8": torch.zeros(2, dtype=torch.float8_e4m3fn)}
     for key, values in whole.items():
         if key.endswith(".weight") and "layer_norm" not in key:
-            scale = values.float().abs().max() / 448  # the largest number of the type
+            scale = values.float().abs().max() / 448  # largest value of the type
             scaled[key] = (values.float() / scale).to(torch.float8_e4m3fn)
             scaled[key.removesuffix("weight") + scale_name] = scale
             whole[key] = scaled[key].float() * scale
@@ -87,7 +87,7 @@ def test_a_file_that_is_quantized_in_another_way_is_refused(quantized, folder, t
         weights[key] = weights[key].to(torch.float8_e4m3fn)
         weights[key.removesuffix("weight") + "weight_scale"] = torch.ones(4, 4)
     save_file(weights, tmp_path / "t5.safetensors")
-    with pytest.raises(ModelFolderError, match=rf"^t5: expected weights in a floating point type, .*, got {key} in "):
+    with pytest.raises(ModelFolderError, match=rf"^t5: expected floating point weights, .*, got {key} in "):
         load_text_encoder(tmp_path / "t5.safetensors", tokenizer=folder / "tokenizer")
 
 
@@ -97,7 +97,7 @@ def test_a_file_that_is_quantized_in_another_way_is_refused(quantized, folder, t
         ("nothing", "t5: expected a folder or a safetensors file, got"),
         ("empty", "t5: expected a T5 encoder in safetensors"),
         ("damaged.safetensors", "t5: expected a complete safetensors file"),
-        ("foreign.safetensors", "t5: expected a T5's weights, shared.weight among them, got foreign.safetensors"),
+        ("foreign.safetensors", "t5: expected the weights of a T5, with shared.weight, got foreign.safetensors"),
         ("unbiased.safetensors", "t5: expected every weight of a T5 encoder, got unbiased.safetensors "),
         ("partial.safetensors", "t5: expected every weight of a T5 encoder, got partial.safetensors without encoder"),
     ],
@@ -117,5 +117,5 @@ def test_what_is_no_t5_is_a_clear_error(name, message, folder, tmp_path):
 
 def test_a_missing_tokenizer_is_named(folder, tmp_path):
     file = shutil.copy(folder / WEIGHTS, tmp_path / "t5.safetensors")
-    with pytest.raises(ModelFolderError, match=r"^tokenizer: expected a folder with .* name the tokenizer"):
+    with pytest.raises(ModelFolderError, match=r"^tokenizer: expected a folder with .* give --tokenizer"):
         load_text_encoder(file)

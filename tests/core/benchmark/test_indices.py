@@ -1,4 +1,4 @@
-"""The finder on every mixture, and how far its indices lie from the paper's."""
+"""Indices of the finder for each mixture, and their distances from the paper's."""
 
 import csv
 import re
@@ -9,13 +9,13 @@ import torch
 from tiny_models import DEMO_MODEL
 
 from richspace_core import EmbeddingError, PromptError, TextEmbedding, find_optimal_chain
-from richspace_core.benchmark.indices import Finding, distances, find, index_report, write_index
+from richspace_core.benchmark.indices import Finding, compute_distances, find_mixture, format_index_report, write_index
 from richspace_core.benchmark.mixtures import Mixture
 from richspace_core.benchmark.text_encoder import PromptCutWarning, load_text_encoder
 
 
 class Encoder:
-    """Gives each text an embedding of its own."""
+    """Text encoder with a different embedding for each text."""
 
     def encode(self, prompt):
         generator = torch.Generator().manual_seed(len(prompt) + ord(prompt[0]))
@@ -28,7 +28,7 @@ CHAIN = Mixture("A+B+C", ("a", "bb", "ccc"), ("a bb", "d a bb ccc"))
 
 def test_a_mixture_is_found_as_the_finder_finds_it():
     encode = Encoder().encode
-    finding = find(CHAIN, Encoder(), steps=30)
+    finding = find_mixture(CHAIN, Encoder(), steps=30)
     expected = find_optimal_chain(
         encode("a"), [(encode("bb"), encode("a bb")), (encode("ccc"), encode("d a bb ccc"))], steps=30
     )
@@ -39,7 +39,7 @@ def test_a_mixture_is_found_as_the_finder_finds_it():
 
 def test_an_error_names_the_mixture():
     with pytest.raises(EmbeddingError, match=r"^Same, stage 1, "):
-        find(Mixture("Same", ("tiger", "tiger"), ("tiger like a tiger",)), Encoder(), steps=30)
+        find_mixture(Mixture("Same", ("tiger", "tiger"), ("tiger like a tiger",)), Encoder(), steps=30)
 
 
 @pytest.fixture(scope="module")
@@ -56,20 +56,20 @@ def demo_encoder():
 )
 def test_unknown_words_name_the_mixture(mixture, where, demo_encoder):
     with pytest.raises(PromptError, match=rf'^{re.escape(where)}: expected only words .*, got "sky"\. Its words are'):
-        find(mixture, demo_encoder, steps=30)
+        find_mixture(mixture, demo_encoder, steps=30)
 
 
 def test_lost_words_name_the_mixture(demo_encoder):
     long = Mixture("Long", ("a red circle", "a blue circle"), ("a red and blue circle " * 40,))
     with pytest.warns(PromptCutWarning, match=r"^Long, guide 1: The prompt has .* These words were lost: "):
-        find(long, demo_encoder, steps=30)
+        find_mixture(long, demo_encoder, steps=30)
 
 
 def test_distances_from_the_papers_indices():
-    found = find(PAIR, Encoder(), steps=30)
+    found = find_mixture(PAIR, Encoder(), steps=30)
     index = found.last.index
     other = Finding(Mixture("other", PAIR.prompts, PAIR.guides, "5", 20), found.chain, found.direct)
-    mean = distances([found, other, find(CHAIN, Encoder(), steps=30)])
+    mean = compute_distances([found, other, find_mixture(CHAIN, Encoder(), steps=30)])
     assert mean.count == 2
     assert mean.finder == pytest.approx((abs(index - 14) + abs(index - 20)) / 2)
     assert mean.middle == pytest.approx((1 + 5) / 2)
@@ -78,15 +78,15 @@ def test_distances_from_the_papers_indices():
 
 
 def test_indices_on_other_lines_are_not_compared():
-    assert distances([find(PAIR, Encoder(), steps=20)]) is None
-    assert distances([find(CHAIN, Encoder(), steps=30)]) is None
+    assert compute_distances([find_mixture(PAIR, Encoder(), steps=20)]) is None
+    assert compute_distances([find_mixture(CHAIN, Encoder(), steps=30)]) is None
 
 
 def test_the_files_say_the_same(tmp_path):
-    findings = [find(PAIR, Encoder(), steps=30), find(CHAIN, Encoder(), steps=30)]
+    findings = [find_mixture(PAIR, Encoder(), steps=30), find_mixture(CHAIN, Encoder(), steps=30)]
     write_index(tmp_path, findings)
     report = (tmp_path / "index.md").read_text(encoding="utf-8")
-    assert report == index_report(findings)
+    assert report == format_index_report(findings)
     with (tmp_path / "index.csv").open(encoding="utf-8", newline="") as file:
         pair, chain = csv.DictReader(file)
     last = findings[0].last

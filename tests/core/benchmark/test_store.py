@@ -1,4 +1,4 @@
-"""The folder of finished clips: what is whole is kept, and what is not is made anew."""
+"""Folder of the finished clips: complete clips are kept, and others are made again."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import torch
 
 from richspace_core import RichSpaceError, TextEmbedding
 from richspace_core.benchmark.clips import LATENTS, STRIP, VIDEO, ClipJob, ClipKeys, ClipName, RenderedClip
-from richspace_core.benchmark.reasons import explain
+from richspace_core.benchmark.reasons import explain_remade_clips
 from richspace_core.benchmark.records import RECORD
 from richspace_core.benchmark.store import ClipState, ClipStore
 
@@ -57,7 +57,7 @@ def test_a_damaged_clip_is_none(file, damage, store):
     else:
         path.write_bytes(content[:-2] if damage == "cut" else content[::-1])
     assert store.record(NAME, KEYS) is None
-    whole = {VIDEO, STRIP} & {file}  # the latents are as good as before, and their record says so
+    whole = {VIDEO, STRIP} & {file}  # the latents and their record are undamaged
     assert store.latents(NAME, KEYS) == (b"latents" if whole else None)
 
 
@@ -88,7 +88,7 @@ def test_a_clip_that_is_cut_off_while_it_is_saved_is_none(store, saved):
 
 
 def edit(store, change, name=NAME):
-    """Change a record as a person does in an editor."""
+    """Change a record as in an editor, without updating its checksum."""
     path = store.path(name, RECORD)
     content = json.loads(path.read_text(encoding="utf-8"))
     change(content)
@@ -196,8 +196,16 @@ def test_each_damage_has_its_reason(store):
 
 @pytest.mark.usefixtures("saved")
 def test_other_settings_are_the_reason(store):
-    assert reason(store, ClipKeys(render="other", score="s")).startswith("the prompts, the model or the settings")
-    assert reason(store, ClipKeys(render="r", score="other")).startswith("the metrics or --tiled")
+    assert reason(store, ClipKeys(render="other", score="s")).startswith(
+        "it was made with other prompts, another model"
+    )
+    assert reason(store, ClipKeys(render="r", score="other")).startswith("it was scored with other metrics")
+
+
+def test_a_clip_without_the_score_of_a_new_metric_keeps_its_latents(store, saved):
+    both = ClipStore(store.root, ["subject consistency", "brightness"])
+    assert both.state(NAME, KEYS) == ClipState(None, has_latents=True, reason="it has no score of brightness")
+    assert ClipStore(store.root, ["subject consistency"]).record(NAME, KEYS) == saved
 
 
 @pytest.mark.parametrize("place", ["Tiger+Zebra", "Tiger+Zebra/optimum-seed3"])
@@ -222,7 +230,7 @@ def test_the_lines_name_each_reason_once():
     seeds = [ClipName("Tiger+Zebra", "optimum", seed) for seed in range(7)]
     damaged, other = ClipState(reason="clip.json is damaged"), ClipState(None, True, "video.mp4 is missing")
     states = dict(zip(seeds, [ClipState(), *[damaged] * 5, other], strict=True))
-    assert explain(states) == [
+    assert explain_remade_clips(states) == [
         "Rendering again: Tiger+Zebra, optimum, seed 1; Tiger+Zebra, optimum, seed 2; Tiger+Zebra, optimum, seed 3 "
         "and 2 more. Reason: clip.json is damaged.",
         "Decoding and scoring again (the latents are kept): Tiger+Zebra, optimum, seed 6. "
