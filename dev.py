@@ -32,15 +32,15 @@ import time
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parent / "tools"))
 
-from checkout import DEV, HOST, HOST_VERSION, LOGS, ROOT, SUPPORT, VENV, find_host, link_folder
-from comfy_cli import install_comfy_cli
-from downloads import check_sha256
-from newest_frontend import fetch_newest_frontend
-from oldest import TESTS as OLDEST_TESTS
-from oldest import install_oldest
-from programs import ToolError, call, end_on_sigterm, run_logged
+from environment.checkout import DEV, HOST, HOST_VERSION, LOGS, ROOT, TOOLS, VENV, find_host, link_folder
+from environment.comfy_cli import install_comfy_cli
+from environment.downloads import check_sha256
+from environment.newest_frontend import fetch_newest_frontend
+from environment.oldest_libraries import TESTS as OLDEST_TESTS
+from environment.oldest_libraries import install_oldest
+from environment.programs import ToolError, call, end_on_sigterm, run_logged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -317,10 +317,10 @@ def check_types() -> int:
     package, lint = "comfyui_richspace", DEV / "lint"
     link_folder(lint / package, ROOT)
     packages = [f"{package}.{name}" for name in ("nodes", "richspace_core") if any((ROOT / name).glob("*.py"))]
-    # With these comes what they import from tests/support.
+    # With these comes what they import from tools.
     modules = [f"{package}.dev", "run_demo", "run_host", "export_workflows", "help_pictures", "surface", "node_texts"]
     targets = [word for name in packages for word in ("-p", name)] + [word for name in modules for word in ("-m", name)]
-    return call_tool("mypy", "--config-file", ROOT / "pyproject.toml", *targets, cwd=lint, MYPYPATH=str(SUPPORT))
+    return call_tool("mypy", "--config-file", ROOT / "pyproject.toml", *targets, cwd=lint, MYPYPATH=str(TOOLS))
 
 
 def command_setup(_: argparse.Namespace) -> int:
@@ -332,13 +332,13 @@ def command_setup(_: argparse.Namespace) -> int:
 
 def command_demo(_: argparse.Namespace) -> int:
     """Run a three-prompt workflow in a real ComfyUI and say where the video is."""
-    return call_tool("python", SUPPORT / "run_demo.py", COMFYUI_PATH=str(set_up()))
+    return call_tool("python", TOOLS / "run_demo.py", COMFYUI_PATH=str(set_up()))
 
 
 def command_host(options: argparse.Namespace) -> int:
     """Leave a ComfyUI with this pack running until Ctrl-C. What follows -- goes to its main.py."""
     arguments = ["--listen", options.listen, "--port", str(options.port), "--", *options.rest]
-    return call_tool("python", SUPPORT / "run_host.py", *arguments, COMFYUI_PATH=str(set_up()))
+    return call_tool("python", TOOLS / "run_host.py", *arguments, COMFYUI_PATH=str(set_up()))
 
 
 def command_test(options: argparse.Namespace) -> int:
@@ -360,24 +360,24 @@ def command_workflows(options: argparse.Namespace) -> int:
     host = set_up("test")
     browser = get_browser()
     flags = ["--thumbnails"] if options.thumbnails else []
-    script = SUPPORT / "export_workflows.py"
+    script = TOOLS / "export_workflows.py"
     return call_tool("python", script, *flags, COMFYUI_PATH=str(host), CHROMIUM_PATH=browser)
 
 
 def command_pictures(_: argparse.Namespace) -> int:
     """Draw the example pictures of the nodes' help pages anew, from real runs."""
     host = set_up("test")
-    return call_tool("python", SUPPORT / "help_pictures.py", COMFYUI_PATH=str(host), CHROMIUM_PATH=get_browser())
+    return call_tool("python", TOOLS / "help_pictures.py", COMFYUI_PATH=str(host), CHROMIUM_PATH=get_browser())
 
 
 def command_surface(_: argparse.Namespace) -> int:
     """Write down in tests/surface.json what was added to the nodes; refuses what would break saved workflows."""
-    return call_tool("python", SUPPORT / "surface.py", COMFYUI_PATH=str(set_up()))
+    return call_tool("python", TOOLS / "surface.py", COMFYUI_PATH=str(set_up()))
 
 
 def command_texts(_: argparse.Namespace) -> int:
     """Complete the nodes' texts under locales/ with all that follows from the schemas and from what is translated."""
-    return call_tool("python", SUPPORT / "node_texts.py", COMFYUI_PATH=str(set_up("test")))
+    return call_tool("python", TOOLS / "node_texts.py", COMFYUI_PATH=str(set_up("test")))
 
 
 def command_lint(options: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ import torch
 from sampling_speed import encode_prompts, make_pipeline
 from timing import compare_times, measure_peak_bytes, print_table
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 import host_python
 
 STEPS, WIDTH, HEIGHT, FRAMES, SEED, CFG = 10, 192, 128, 17, 0, 6.0

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from timing import compare_times, print_table
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 import host_python
 
 STEPS, WIDTH, HEIGHT, FRAMES, SEED = 10, 192, 128, 17, 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from timing import print_table
 
-SUPPORT = Path(__file__).parents[1] / "tests" / "support"
+SUPPORT = Path(__file__).parents[1] / "tools"
 ROUNDS = 5
 
 

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from checkout import ROOT
+from environment.checkout import ROOT
 
 
 def pytest_configure():

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 from demo_scripts import import_demo_script
 
 world = import_demo_script("world")

@@ -14,19 +14,17 @@ import time
 import zipfile
 from pathlib import Path
 
-import checkout
-import newest_frontend
 import pytest
 import run_demo
-from checkout import ROOT, SUPPORT
 from comfy_server import PromptError, describe_refusal, raise_for_status
+from environment import checkout, newest_frontend
+from environment.checkout import ROOT, TOOLS
+from environment.programs import Progress, ToolError, child, run_logged
 from host_events import Event
-from programs import Progress, ToolError, child, run_logged
 
 STANDARD_LIBRARY_ONLY = [
     ROOT / "dev.py",
-    *(SUPPORT / f"{name}.py" for name in ("checkout", "comfy_cli", "downloads", "newest_frontend")),
-    *(SUPPORT / f"{name}.py" for name in ("oldest", "programs", "side_packages")),
+    *sorted((TOOLS / "environment").glob("*.py")),
 ]
 NAP = "import time; time.sleep(60)"
 COMMANDS = ["demo", "test", "host", "workflows", "surface", "texts", "oldest", "bench", "lint", "setup"]
@@ -358,7 +356,7 @@ class TestRunning:
     def test_progress_where_nothing_can_be_rewritten(self, tmp_path, capsys):
         code = "import time\nfor n in range(3): print('line', n, flush=True); time.sleep(0.3)"
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("programs.Progress.quiet_seconds", 0.0)
+            patch.setattr("environment.programs.Progress.quiet_seconds", 0.0)
             run_logged("Counting", [sys.executable, "-c", code], log=tmp_path / "log", advice="")
         out = capsys.readouterr().out
         assert out.startswith("Counting ...\n")
@@ -388,7 +386,7 @@ class TestRunning:
 
     @posix
     def test_a_child_that_does_not_listen_is_killed(self, monkeypatch):
-        monkeypatch.setattr("programs.PATIENCE_SECONDS", 0.2)
+        monkeypatch.setattr("environment.programs.PATIENCE_SECONDS", 0.2)
         before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a new process inherits it
         try:
             with pytest.raises(ZeroDivisionError), child([sys.executable, "-c", NAP]) as process:
@@ -404,8 +402,8 @@ class TestRunning:
         tidy = tmp_path / "tidied"
         inner = f"""
 import pathlib, sys, time
-sys.path.insert(0, {str(SUPPORT)!r})
-from programs import end_on_sigterm
+sys.path.insert(0, {str(TOOLS)!r})
+from environment.programs import end_on_sigterm
 end_on_sigterm()
 try:
     pathlib.Path({str(tidy)!r}).with_suffix(".started").touch()
@@ -415,8 +413,8 @@ finally:
 """
         outer = f"""
 import sys
-sys.path.insert(0, {str(SUPPORT)!r})
-from programs import call, end_on_sigterm
+sys.path.insert(0, {str(TOOLS)!r})
+from environment.programs import call, end_on_sigterm
 end_on_sigterm()
 call([sys.executable, "-c", {inner!r}])
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from checkout import ROOT
+from environment.checkout import ROOT
 
 from richspace_core.benchmark.cli import main
 from richspace_core.benchmark.mixtures import PAPER_PROMPTS

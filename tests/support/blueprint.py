@@ -10,7 +10,7 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from checkout import ROOT
+from environment.checkout import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,9 +26,9 @@ import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from checkout import LOGS, PACK_FOLDER, ROOT, find_host, link_folder
+from environment.checkout import LOGS, PACK_FOLDER, ROOT, find_host, link_folder
+from environment.programs import ToolError, last_lines
 from host_events import HostEvents
-from programs import ToolError, last_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

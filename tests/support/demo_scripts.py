@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from checkout import ROOT, import_file
+from environment.checkout import ROOT, import_file
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -14,10 +14,10 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from checkout import ROOT, import_file
+from environment.checkout import ROOT, import_file
+from environment.programs import ToolError
 from playwright.sync_api import TimeoutError as NotInTimeError
 from playwright.sync_api import sync_playwright
-from programs import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from programs import ToolError
+from environment.programs import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

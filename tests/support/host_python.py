@@ -9,8 +9,8 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from checkout import ROOT, find_host, import_file
-from programs import ToolError
+from environment.checkout import ROOT, find_host, import_file
+from environment.programs import ToolError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from checkout import ROOT
+from environment.checkout import ROOT
 from host_python import import_host, load_pack, node_classes
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from typing import IO, TYPE_CHECKING
 
 import psutil
-from programs import ToolError
+from environment.programs import ToolError
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -8,9 +8,9 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from checkout import ARTIFACTS, ROOT, RUN
 from comfy_server import ComfyServer, PromptError, node_title, raise_for_status
-from programs import Progress, ToolError, end_on_sigterm
+from environment.checkout import ARTIFACTS, ROOT, RUN
+from environment.programs import Progress, ToolError, end_on_sigterm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from checkout import RUN
 from comfy_server import ComfyServer
-from programs import ToolError, end_on_sigterm
+from environment.checkout import RUN
+from environment.programs import ToolError, end_on_sigterm
 
 
 def serve(server: ComfyServer) -> None:

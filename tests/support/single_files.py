@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from checkout import SUPPORT, link_folder
+from environment.checkout import link_folder
 from random_models import VOCABULARY_SIZE, train_sentencepiece
 from safetensors.torch import load_file, save_file
 from single_file_t5 import FORMS, SIZES, random_t5
@@ -13,7 +14,6 @@ from tiny_models import DEMO_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 LORA = "my_style.safetensors"
 
@@ -39,7 +39,7 @@ def add_single_files(base: Path) -> None:
 
     Wan 2.1, T5 in two number types, and a LoRA for the demo model.
     """
-    link_folder(base / "custom_nodes" / "tiny_single_files", SUPPORT / "tiny_single_files")
+    link_folder(base / "custom_nodes" / "tiny_single_files", Path(__file__).parent / "tiny_single_files")
     umt5 = FORMS["float16"](random_t5(_UMT5, every_layer_has_positions=True))
     umt5["spiece_model"] = torch.frombuffer(bytearray(train_sentencepiece()), dtype=torch.uint8)
     t5 = random_t5(SIZES)

@@ -14,9 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from checkout import ROOT
+from environment.checkout import ROOT
+from environment.programs import ToolError
 from host_python import import_host, load_pack, node_classes
-from programs import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

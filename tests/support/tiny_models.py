@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import random_models
-from checkout import ROOT
+from environment.checkout import ROOT
 from transformers import T5Tokenizer
 
 if TYPE_CHECKING:

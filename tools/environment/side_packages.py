@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from checkout import LOGS
-from programs import run_logged
+from environment.checkout import LOGS
+from environment.programs import run_logged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from programs import ToolError
+from environment.programs import ToolError
 
 if TYPE_CHECKING:
     from pathlib import Path

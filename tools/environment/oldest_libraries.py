@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from checkout import DEV, ROOT
-from side_packages import install_beside
+from environment.checkout import DEV, ROOT
+from environment.side_packages import install_beside
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from programs import ToolError
+from environment.programs import ToolError
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-SUPPORT = Path(__file__).resolve().parent
-ROOT = SUPPORT.parents[1]
+TOOLS = Path(__file__).resolve().parents[1]
+ROOT = TOOLS.parent
 PACK_FOLDER = "ComfyUI-RichSpace"  # under which name the pack stands in a host's custom_nodes
 
 DEV = ROOT / ".dev"

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from checkout import DEV
-from programs import ToolError
-from side_packages import install_beside
+from environment.checkout import DEV
+from environment.programs import ToolError
+from environment.side_packages import install_beside
 
 if TYPE_CHECKING:
     from pathlib import Path

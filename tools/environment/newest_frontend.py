@@ -10,9 +10,9 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from checkout import DEV, LOGS
-from downloads import check_sha256
-from programs import ToolError, run_logged
+from environment.checkout import DEV, LOGS
+from environment.downloads import check_sha256
+from environment.programs import ToolError, run_logged
 
 VERSION = "1.58.1"
 PACKAGE = f"comfyui-frontend-package=={VERSION}"
