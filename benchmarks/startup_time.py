@@ -22,12 +22,12 @@ def measure_here(base: Path) -> dict[str, float]:
     import time
 
     sys.path.insert(0, str(SUPPORT))
-    import host_python
+    from comfyui import in_process
 
     start = time.perf_counter()
-    host_python.import_host(base)
+    in_process.import_host(base)
     imported = time.perf_counter()
-    host_python.node_classes(host_python.load_pack())
+    in_process.node_classes(in_process.load_pack())
     return {"host": imported - start, "pack": time.perf_counter() - imported}
 
 

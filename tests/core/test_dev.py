@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 import run_demo
-from comfy_server import PromptError, describe_refusal, raise_for_status
+from comfyui.events import Event
+from comfyui.server import PromptError, describe_refusal, raise_for_status
 from environment import checkout, newest_frontend
 from environment.checkout import ROOT, TOOLS
 from environment.programs import Progress, ToolError, child, run_logged
-from host_events import Event
 
 STANDARD_LIBRARY_ONLY = [
     ROOT / "dev.py",

@@ -15,7 +15,7 @@ from environment.checkout import ROOT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from frontend import Frontend
+    from comfyui.frontend import Frontend
 
 NAME = "Mix three prompts"
 FILE = ROOT / "subgraphs" / f"{NAME}.json"

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blueprint import write_blueprint
-from comfy_server import ComfyServer, PromptError, output_files
+from comfyui.frontend import Frontend, chromium
+from comfyui.server import ComfyServer, PromptError, output_files
 from environment.checkout import ROOT
 from environment.programs import Progress, ToolError, end_on_sigterm
-from frontend import Frontend, chromium
 from PIL import Image
 from single_files import add_single_files
 from thumbnails import draw_flow, draw_thumbnail, read_frames

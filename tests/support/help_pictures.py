@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from comfy_server import ComfyServer, PromptError, raise_for_status
+from comfyui.frontend import Frontend, chromium
+from comfyui.in_process import import_host, load_pack
+from comfyui.prompts import Prompt, change, node, video_prompt
+from comfyui.server import ComfyServer, PromptError, raise_for_status
 from environment.checkout import ROOT
 from environment.programs import Progress, ToolError, end_on_sigterm
-from frontend import Frontend, chromium
-from host_prompts import Prompt, change, node, video_prompt
-from host_python import import_host, load_pack
 from PIL import Image
 from single_files import LORA, demo_lora, save_models
 from tiny_models import wide_weights

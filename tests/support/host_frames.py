@@ -6,14 +6,14 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from comfy_server import output_files
-from host_prompts import node
+from comfyui.prompts import node
+from comfyui.server import output_files
 from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from comfy_server import ComfyServer
+    from comfyui.server import ComfyServer
     from numpy.typing import NDArray
 
 

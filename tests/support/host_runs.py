@@ -12,8 +12,8 @@ from PIL import Image
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from comfy_server import ComfyServer
-    from host_events import Event
+    from comfyui.events import Event
+    from comfyui.server import ComfyServer
 
 PREVIEW, TEXT = 1, 3  # the host's numbers of those kinds of binary messages
 

@@ -17,8 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from comfyui.in_process import import_host, load_pack, node_classes
 from environment.checkout import ROOT
-from host_python import import_host, load_pack, node_classes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

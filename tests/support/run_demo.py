@@ -8,14 +8,14 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from comfy_server import ComfyServer, PromptError, node_title, raise_for_status
+from comfyui.server import ComfyServer, PromptError, node_title, raise_for_status
 from environment.checkout import ARTIFACTS, ROOT, RUN
 from environment.programs import Progress, ToolError, end_on_sigterm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from host_events import Event
+    from comfyui.events import Event
 
 WORKFLOWS = ROOT / "workflows" / "api"
 SHOWN = {"Comparing the mixture with its prompts": "demo_comparison", "Mixing three prompts": "demo_three_prompt_mix"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from comfy_server import ComfyServer
+from comfyui.server import ComfyServer
 from environment.checkout import RUN
 from environment.programs import ToolError, end_on_sigterm
 

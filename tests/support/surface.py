@@ -14,9 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from comfyui.in_process import import_host, load_pack, node_classes
 from environment.checkout import ROOT
 from environment.programs import ToolError
-from host_python import import_host, load_pack, node_classes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

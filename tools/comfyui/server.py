@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 from environment.checkout import LOGS, PACK_FOLDER, ROOT, find_host, link_folder
 from environment.programs import ToolError, last_lines
-from host_events import HostEvents
+
+from comfyui.events import HostEvents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from comfy_server import ComfyServer
     from playwright.sync_api import Browser, ConsoleMessage, ViewportSize
     from typing_extensions import Self
+
+    from comfyui.server import ComfyServer
 
 WINDOW: ViewportSize = {"width": 1920, "height": 1080}
 READY_MS = 120_000  # about 6 s on two cores
