@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-from demo_scripts import import_demo_script
+from small_models.demo_scripts import import_demo_script
 
 world = import_demo_script("world")
 

@@ -21,7 +21,7 @@ from comfyui.server import ComfyServer, PromptError, output_files
 from environment.checkout import ROOT
 from environment.programs import Progress, ToolError, end_on_sigterm
 from PIL import Image
-from single_files import add_single_files
+from small_models.single_files import add_single_files
 from thumbnails import draw_flow, draw_thumbnail, read_frames
 
 if TYPE_CHECKING:

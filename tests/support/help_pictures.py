@@ -21,9 +21,9 @@ from comfyui.server import ComfyServer, PromptError, raise_for_status
 from environment.checkout import ROOT
 from environment.programs import Progress, ToolError, end_on_sigterm
 from PIL import Image
-from single_files import LORA, demo_lora, save_models
-from tiny_models import wide_weights
-from vbench import place_weights
+from small_models.single_files import LORA, demo_lora, save_models
+from small_models.tiny_models import wide_weights
+from small_models.vbench import place_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from random_models import TEXT_ENCODER, build_text_encoder
+from small_models.random_models import TEXT_ENCODER, build_text_encoder
 
 if TYPE_CHECKING:
     from transformers import T5EncoderModel

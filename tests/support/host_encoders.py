@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from random_models import train_sentencepiece
+from small_models.random_models import train_sentencepiece
 
 _T5 = {"d_model": 32, "d_kv": 8, "d_ff": 37, "num_layers": 2, "num_heads": 4}
 _CLIP = {

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 from environment.checkout import link_folder
-from random_models import VOCABULARY_SIZE, train_sentencepiece
 from safetensors.torch import load_file, save_file
-from single_file_t5 import FORMS, SIZES, random_t5
-from tiny_models import DEMO_MODEL
+
+from small_models.random_models import VOCABULARY_SIZE, train_sentencepiece
+from small_models.single_file_t5 import FORMS, SIZES, random_t5
+from small_models.tiny_models import DEMO_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,6 @@ import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from demo_scripts import import_demo_script
 from diffusers import (
     AutoencoderKLCogVideoX,
     CogVideoXDDIMScheduler,
@@ -21,6 +20,8 @@ from diffusers import (
     CogVideoXTransformer3DModel,
 )
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
+
+from small_models.demo_scripts import import_demo_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
