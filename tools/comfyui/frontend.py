@@ -14,7 +14,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from environment.checkout import ROOT, import_file
+from environment.browser import existing_browser
 from environment.programs import ToolError
 from playwright.sync_api import TimeoutError as NotInTimeError
 from playwright.sync_api import sync_playwright
@@ -151,10 +151,9 @@ _COMPLAINTS = (
 
 
 def find_chromium() -> str:
-    """The browser that dev.py has found (it passes it on as CHROMIUM_PATH), or what dev.py would find now."""
-    dev = import_file("dev", ROOT / "dev.py")
-    if found := dev.find_browser() or dev.playwright_browser():
-        return str(found)
+    """Return the browser at CHROMIUM_PATH, which dev.py sets, or any other that is on this machine."""
+    if found := existing_browser():
+        return found
     raise ToolError("There is no Chromium yet: run `python3 dev.py test`, or set CHROMIUM_PATH to yours.")
 
 

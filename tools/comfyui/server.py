@@ -86,7 +86,7 @@ class ComfyServer:
     @property
     def address(self) -> str:
         """Where the frontend and the API are, such as http://127.0.0.1:8188."""
-        everywhere = self.listen_address in ("0.0.0.0", "::", "0.0.0.0,::")
+        everywhere = self.listen_address in ("0.0.0.0", "::", "0.0.0.0,::")  # noqa: S104 - the user asks for it
         return f"http://{'127.0.0.1' if everywhere else self.listen_address}:{self.port}"
 
     def __enter__(self) -> Self:
@@ -159,7 +159,8 @@ class ComfyServer:
     def request(self, path: str, body: Mapping[str, Any] | None = None, *, timeout: float = 60) -> bytes:
         """One GET, or with a body one POST of JSON; returns the answer's body."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.address + path, data, headers)  # noqa: S310 - always http
         with _open(request, timeout=timeout) as answer:
             return bytes(answer.read())
 
@@ -229,7 +230,7 @@ class ComfyServer:
         return self.request("/view?" + urllib.parse.urlencode(file))
 
     def path(self, file: Mapping[str, str]) -> Path:
-        """Where an output, given as the history gives it, lies on disk. (The host empties `temp` when it starts.)"""
+        """Return the path of an output, given as in the history. ComfyUI empties the folder `temp` when it starts."""
         return self.base / file["type"] / file.get("subfolder", "") / file["filename"]
 
 

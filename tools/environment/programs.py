@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -116,6 +116,23 @@ def run_logged(label: str, command: Sequence[str | Path], *, log: Path, advice: 
     progress.end("failed" if process.returncode else "done")
     if process.returncode:
         raise ToolError(f"{label} failed. The end of its output ({log}):\n{last_lines(log, 15)}\n{advice}")
+
+
+def run_steps(steps: Mapping[str, Callable[[], int]]) -> int:
+    """Run every step, also after one has failed, and print a table of them; return 0 if all went well, else 1.
+
+    Args:
+        steps: What to run, by its name. Each step returns an exit status.
+    """
+    rows: list[tuple[str, int, float]] = []
+    for name, step in steps.items():
+        print(f"\n=== {name}", flush=True)
+        started = time.monotonic()
+        rows.append((name, step(), time.monotonic() - started))
+    print("\n=== Summary")
+    for name, status, seconds in rows:
+        print(f"  {'ok    ' if status == 0 else 'FAILED'}  {seconds:7.1f} s  {name}")
+    return int(any(status for _, status, _ in rows))
 
 
 def last_lines(log: Path, count: int) -> str:
