@@ -1,6 +1,6 @@
-"""The blueprint "Mix three prompts" in subgraphs/: a subgraph that is added as one node, made by the frontend itself.
+"""The blueprint "Mix three prompts" in subgraphs/: a subgraph that users add as a single node.
 
-Its default prompts are those of workflows/three_prompt_chained_mix.json.
+The frontend makes it. Its default prompts are those of workflows/three_prompt_chained_mix.json.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ALIASES = ["richspace", "three prompts", "chain", "blend prompts", "interpolate"
 
 _ENCODE, _FINDER = "RichSpaceT5Encode", "RichSpaceOptimalInterpolate"
 _FINDERS = ("First finder: 1 + 2", "Second finder: (1 + 2) + 3")
-# Where each node lies inside: the chain goes from left to right, as in the workflow.
+# Positions of the nodes in the subgraph. The chain goes from left to right, as in the workflow.
 _PLACES = {
     **dict(zip(TEXTS, ([0, 0], [0, 265], [0, 530], [380, 600], [380, 865]), strict=True)),
     **dict(zip(_FINDERS, ([380, 0], [880, 260]), strict=True)),
@@ -61,7 +61,7 @@ _RECIPE = {
     "extra": {"BlueprintDescription": DESCRIPTION, "BlueprintSearchAliases": ALIASES},
 }
 
-# In the page: makes the nodes, puts them into a subgraph, and gives that its inputs and outputs.
+# In the page: make the nodes, put them in a subgraph, and add its inputs and outputs.
 _BUILD = """({name, nodes, sizes, links, inputs, outputs, inputPlace, outputPlace, size, extra, texts}) => {
     const made = nodes.map(({title, type, pos}) => {
         const node = LiteGraph.createNode(type);
@@ -99,14 +99,14 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def default_texts() -> dict[str, str]:
-    """The prompts and guides of the workflow, by their name in the blueprint."""
+    """Return the prompts and guides of the workflow, by their names in the blueprint."""
     nodes = json.loads(PROMPTS_FROM.read_text(encoding="utf-8"))["nodes"]
     texts = [node["widgets_values"][0] for node in nodes if node["type"] == _ENCODE]
     return dict(zip(TEXTS, filter(None, texts), strict=True))
 
 
 def make_blueprint(frontend: Frontend) -> dict[str, Any]:
-    """Have the frontend make the blueprint and publish it, as its menu does; returns what it published."""
+    """Have the frontend make and publish the blueprint, as its menu does; return it."""
     frontend.open_blank()
     frontend.page.evaluate(_BUILD, {**_RECIPE, "texts": default_texts()})
     frontend.settle()
@@ -120,13 +120,13 @@ def make_blueprint(frontend: Frontend) -> dict[str, Any]:
 
 
 def _finish(published: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with the pack's name and version on its nodes, as in every workflow, and with ids that stay."""
+    """Add the pack's name and version to the nodes, as in every workflow, and replace the random ids by fixed ones."""
     ids: dict[str, str] = {}
 
-    def lasting(match: re.Match[str]) -> str:
+    def fixed_id(match: re.Match[str]) -> str:
         return ids.setdefault(match[0], str(uuid.uuid5(uuid.NAMESPACE_OID, f"{NAME} {len(ids)}")))
 
-    blueprint: dict[str, Any] = json.loads(_UUID.sub(lasting, json.dumps(published)))
+    blueprint: dict[str, Any] = json.loads(_UUID.sub(fixed_id, json.dumps(published)))
     (subgraph,) = blueprint["definitions"]["subgraphs"]
     subgraph["category"] = "RichSpace"
     version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
@@ -137,7 +137,7 @@ def _finish(published: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_blueprint(frontend: Frontend) -> None:
-    """Write the file."""
+    """Write the file of the blueprint."""
     FILE.parent.mkdir(exist_ok=True)
     content = json.dumps(make_blueprint(frontend), indent=2, ensure_ascii=False)
     FILE.write_text(content + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
-"""`dev.py workflows`: writes workflows/api from the files in workflows/, and the blueprint, by the frontend's own hand.
+"""`dev.py workflows`: have the frontend write workflows/api from the files in workflows/, and the blueprint.
 
-With --thumbnails it draws the pictures of the templates dialog, too, of a run of each on the bundled demo model; for
-those of other models, which it cannot stand for, a picture of what is wired to what.
+With --thumbnails it also draws the pictures of the templates dialog, from a run of each workflow on the demo model. A
+workflow for another model gets a picture of its connected steps instead.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 WORKFLOWS = ROOT / "workflows"
 DEMO = "bundled demo"
-STEPS = 20  # as the demo's workflow has it
-# Stand for a workflow's own prompts on the demo model, which knows few words: A, B, their guide, and again with C.
+STEPS = 20  # as in the demo's workflow
+# Prompts for the demo model, which knows few words, in place of a workflow's own: A, B, their guide, C, its guide.
 LITTLE_PROMPTS = (
     "a red circle moves right",
     "a blue square moves right",
@@ -41,16 +41,16 @@ LITTLE_PROMPTS = (
 
 COGVIDEOX_LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
 FLOW = ("A, B and a guide:\nCLIP Text Encode", "RichSpace\nOptimal Interpolation", "KSampler, as always")
-FLOW_CAPTION = "needs the model's own files; the bundled\ndemo model cannot stand for it"
+FLOW_CAPTION = "needs the model's own files; the bundled\ndemo model cannot run it"
 
 
 def api_file(file: Path) -> Path:
-    """Where the API format of a workflow lies."""
+    """Return the path of a workflow's API format."""
     return file.parent / "api" / file.name
 
 
 def write_api_file(frontend: Frontend, file: Path) -> dict[str, Any]:
-    """Have the frontend turn a workflow into API format; returns what was written."""
+    """Have the frontend convert a workflow to API format; write and return it."""
     frontend.drop(file)
     prompt = frontend.api_prompt()
     target = api_file(file)
@@ -60,10 +60,14 @@ def write_api_file(frontend: Frontend, file: Path) -> dict[str, Any]:
 
 
 def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -> dict[str, Any]:
-    """A workflow on the bundled model: as it is if made for that, else with few steps and with prompts that it knows.
+    """Return a workflow for the demo model: with few steps, and with prompts from its vocabulary.
 
-    Different texts become different prompts, in the order in which they come; an empty one stays empty. Without
-    `keep_its_own` that happens to the demo's workflows, too: an earlier version's model may have known other words.
+    Different texts become different prompts, in their order; an empty text stays empty.
+
+    Args:
+        prompt: Workflow in API format.
+        keep_its_own: Whether a workflow for the demo model stays as it is. The demo model of an earlier version may have
+            known other words.
     """
     if keep_its_own and any(node["inputs"].get("model") == DEMO for node in prompt.values()):
         return dict(prompt)
@@ -86,14 +90,14 @@ def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -
 
 
 def title_of(file: Path) -> str:
-    """What a workflow's own note calls it: the note's first heading."""
+    """Return the title of a workflow: the first heading of its note."""
     nodes = json.loads(file.read_text(encoding="utf-8"))["nodes"]
     note = next(node for node in nodes if node["type"] == "MarkdownNote" and node["title"] == "Read me")
     return str(note["widgets_values"][0]).partition("\n")[0].lstrip("# ")
 
 
 def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) -> None:
-    """Run a workflow on the demo model and draw its picture: the last finder's scores, and the video or the picture."""
+    """Run a workflow on the demo model and draw the scores of its last finder with its video or picture."""
     if not any(node["class_type"] in COGVIDEOX_LOADERS for node in prompt.values()):
         picture = draw_flow(title_of(file), FLOW, FLOW_CAPTION)
         picture.save(file.with_suffix(".jpg"), quality=88, optimize=True)
@@ -116,12 +120,12 @@ def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) 
 
 
 def export(*, thumbnails: bool) -> None:
-    """Writes every file anew."""
+    """Write every file."""
     files = sorted(WORKFLOWS.glob("*.json"))
     progress = Progress("Writing workflows/api, the blueprint" + (" and the thumbnails" if thumbnails else ""))
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
         base = Path(folder)
-        add_single_files(base)  # so that nothing is missing
+        add_single_files(base)  # so that no workflow misses a model
         server = running.enter_context(ComfyServer(base))
         browser = running.enter_context(chromium())
         frontend = running.enter_context(Frontend(browser, server))
@@ -135,7 +139,7 @@ def export(*, thumbnails: bool) -> None:
 
 
 def main() -> int:
-    """Reads the command line and writes the files; returns the exit status."""
+    """Read the command line and write the files; return the exit status."""
     parser = argparse.ArgumentParser(description="Write workflows/api from the files in workflows/.")
     parser.add_argument("--thumbnails", action="store_true", help="run the workflows and draw their thumbnails too")
     options = parser.parse_args()

@@ -1,7 +1,7 @@
-"""`dev.py pictures`: the example picture on each node's help page, from real runs in the real frontend.
+"""`dev.py pictures`: draw the example picture of each node's help page, from real runs in the real frontend.
 
-Each shows its node, and what makes it understood, in a small graph on the bundled demo model. The frontend's help
-panel is some 400 pixels wide, so the pictures are narrow: their lettering must be read there.
+Each picture shows its node, and the nodes that explain it, in a small graph on the demo model. The frontend's help
+panel is about 400 pixels wide, so the pictures are narrow enough that their text can be read there.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ PICTURES = ROOT / "web" / "docs" / "images"
 CONVERTED = "cogvideox_2b.safetensors"
 SIZE = "width", "height", "frames"
 MARGIN = 16
-COLORS = 256  # a third of the bytes, and no eye sees it
+COLORS = 256  # a third of the bytes, without a visible difference
 DRAWN_MS = 500
 
 Box = tuple[int, int, int, int]  # left, top, width and height of a node without its title bar
 
-TEXTS = {  # in words that the demo model knows
+TEXTS = {  # in the demo model's vocabulary
     "a": "a large plain red circle moves right",
     "b": "a large plain blue square moves right",
     "guide": "a large plain red and blue circle and square moves right",
@@ -47,8 +47,8 @@ TEXTS = {  # in words that the demo model knows
     "too_long": "a large plain blue square moves right, " * 8 + "a small yellow star",
 }
 
-# What is not shown stands beside it, sources to the left and what comes after to the right, but inside the window: the
-# frontend draws no curves that are out of sight. All of it is clear of the frontend's own bars.
+# Nodes that are not shown are next to the others, sources to the left and the rest to the right. They are inside the
+# window, because the frontend draws no curves outside of it, and clear of the frontend's bars.
 _ARRANGE = """async ([prompt, shown]) => {
     app.loadApiJson(prompt, "help");
     await app.refreshComboInNodes(); // a file to load may have been saved just now
@@ -71,14 +71,14 @@ _SHOW_A_MIDDLE_FRAME = """() => Promise.all([...document.querySelectorAll("video
 
 @dataclass(frozen=True)
 class Scene:
-    """A graph to run, and the places of the nodes that its picture shows."""
+    """A graph to run, and the boxes of the nodes that its picture shows."""
 
     prompt: Prompt
     shown: Mapping[str, Box]
 
 
 def encoded(*names: str) -> Prompt:
-    """The loader, and prompts by their names in TEXTS."""
+    """Make the loader, and prompts by their names in TEXTS."""
     base = video_prompt()
     return {
         "load": base["load"],
@@ -87,17 +87,17 @@ def encoded(*names: str) -> Prompt:
 
 
 def wired(**links: str) -> dict[str, Any]:
-    """Inputs that are wired to the first output of another node."""
+    """Make inputs that are connected to the first output of another node."""
     return {name: [other, 0] for name, other in links.items()}
 
 
 def saved(name: str, prefix: str = "RichSpace", **inputs: Any) -> dict[str, Any]:
-    """A conditioning saved: what makes the host run the nodes before it."""
+    """Make a node that saves a conditioning, so that ComfyUI runs the nodes before it."""
     return node("RichSpaceSaveEmbedding", conditioning=[name, 0], filename_prefix=prefix, **inputs)
 
 
 def sampled() -> Prompt:
-    """A mixture made into a video of the demo model's own size."""
+    """Make a graph that turns a mixture into a video of the demo model's own size."""
     prompt = video_prompt(width=0, height=0, frames=0, steps=20, cfg=4.0, seed=42)
     for name in ("a", "b", "guide"):
         prompt = change(prompt, name, text=TEXTS[name])
@@ -106,7 +106,7 @@ def sampled() -> Prompt:
 
 
 def native() -> Prompt:
-    """A video of the demo model by the host's own sampler and decoder."""
+    """Make a graph for a video of the demo model with ComfyUI's own sampler and decoder."""
     model = wired(model="load")
     settings = {"scheduler": "auto", "dynamic_cfg": "off", "noise": "ComfyUI"}
     return encoded("a", "negative") | {
@@ -129,14 +129,14 @@ def native() -> Prompt:
 
 
 def with_lora() -> Prompt:
-    """The same with a LoRA between the loader and the sampler."""
+    """Make the same graph with a LoRA between the loader and the sampler."""
     prompt = native()
     lora = node("RichSpaceLoadCogVideoXLora", **wired(model="load"), lora=LORA, strength=0.8)
     return {"load": prompt.pop("load"), "lora": lora, **change(prompt, "sample", **wired(model="lora"))}
 
 
 def scenes() -> dict[str, Scene]:
-    """The scene of each node's picture, by its id. An embedding is saved before it is loaded."""
+    """Return the scene of each node's picture, by node id. The embedding to load is saved by an earlier scene."""
     abc = encoded("a", "b", "guide")
     ab = wired(a="a", b="b")
     guided = ab | wired(guide="guide")
@@ -249,9 +249,9 @@ def scenes() -> dict[str, Scene]:
 
 
 def photograph(frontend: Frontend, scene: Scene) -> Image.Image:
-    """The part of the window with a scene's nodes, after it has been run."""
-    frontend.server.free()  # a node whose result is cached would not show its text again
-    frontend.open_blank()  # which forgets what other scenes' nodes showed
+    """Run a scene and return the part of the window that shows its nodes."""
+    frontend.server.free()  # a node with a cached result would not show its text again
+    frontend.open_blank()  # which removes the results of the other scenes
     frontend.page.evaluate(_ARRANGE, [scene.prompt, dict(scene.shown)])
     frontend.settle()
     raise_for_status(scene.prompt, frontend.run())
@@ -268,7 +268,7 @@ def photograph(frontend: Frontend, scene: Scene) -> Image.Image:
 
 
 def place_files(base: Path) -> None:
-    """Everything that the scenes load, below a host's base directory, before it starts."""
+    """Write everything that the scenes load below a base directory, before ComfyUI starts."""
     place_weights(base / "models")
     import_host(base)
     native = importlib.import_module(f"{load_pack().__name__}.nodes.native.model")
@@ -277,7 +277,7 @@ def place_files(base: Path) -> None:
 
 
 def draw(pictures: Path, only: Sequence[str] = ()) -> None:
-    """Write every picture anew, or only those, in the renderer whose lettering is the sharper one."""
+    """Write every picture, or only those of the given nodes, in the renderer with the sharper text."""
     pictures.mkdir(parents=True, exist_ok=True)
     progress = Progress("Drawing the pictures of the help pages")
     with tempfile.TemporaryDirectory() as folder:
@@ -294,7 +294,7 @@ def draw(pictures: Path, only: Sequence[str] = ()) -> None:
 
 
 def main() -> int:
-    """Draws the pictures; returns the exit status."""
+    """Draw the pictures; return the exit status."""
     end_on_sigterm()
     try:
         draw(PICTURES, sys.argv[1:])

@@ -1,12 +1,10 @@
-"""The nodes' texts under locales/: what there is to translate, and what follows from it by itself.
+"""`dev.py texts`: complete the translations of the nodes' texts under locales/.
 
-The English texts stand in the schemas. A translation has the host's form (`nodeDefs.json`), as a translator writes it:
-names, descriptions and tooltips. `complete` adds what frontend 1.47 looks up besides, so that nobody writes it by hand:
+The English texts are in the schemas. A translator writes names, descriptions and tooltips in ComfyUI's format
+(`nodeDefs.json`). `complete` adds the other entries that frontend 1.47 looks up:
 
-- a growing list's every place, which has the tooltip of the first and a name made of its id: "guide 2 b" of guide_2_b;
-- in Nodes 2.0 a socket's tooltip, which is looked up by the socket's *translated* name.
-
-`dev.py texts` writes the files anew in this way.
+- every place of a growing list, with the tooltip of the first and a name made of its id: "guide 2 b" for guide_2_b;
+- the tooltips of sockets in Nodes 2.0, which are looked up by the socket's *translated* name.
 """
 
 from __future__ import annotations
@@ -32,19 +30,19 @@ WORDS: dict[str, dict[str, str]] = {
     "ja": {"prompt": "プロンプト", "guide": "ガイド", "video": "動画"},
     "zh": {"prompt": "提示词", "guide": "引导", "video": "视频"},
 }
-"""For each language, the words that the ids of the places of growing lists are made of, where they differ."""
+"""For each language, translations of the words in the ids of the places of growing lists."""
 
 Texts: TypeAlias = dict[str, Any]
-"""One node's: display_name, description, inputs {key: {name, tooltip}}, outputs {place: {name, tooltip}}."""
+"""Texts of a node: display_name, description, inputs {key: {name, tooltip}}, outputs {place: {name, tooltip}}."""
 
 
 def key_of(name: str) -> str:
-    """A name as the frontend looks it up."""
+    """Return the key by which the frontend looks up a name."""
     return name.replace(".", "_")
 
 
 def growing_slots(field: Any, language: str = "en") -> dict[str, str]:
-    """Return the name of each place of a growing list of inputs by its key, in their order; none for other inputs."""
+    """Return the names of the places of a growing list of inputs by key, in order; nothing for other inputs."""
     ids = getattr(getattr(field, "template", None), "names", [])
     return {key_of(f"{field.id}.{name}"): _readable(name, WORDS[language]) for name in ids}
 
@@ -54,7 +52,7 @@ def _readable(name: str, words: Mapping[str, str]) -> str:
 
 
 def english_texts(schema: Any) -> Texts:
-    """Everything that a node says, from its schema."""
+    """Return all texts of a node from its schema."""
     inputs: dict[str, Texts] = {}
     for field in schema.inputs:
         inputs[field.id] = {"name": field.display_name or field.id, "tooltip": field.tooltip}
@@ -72,7 +70,7 @@ def english_texts(schema: Any) -> Texts:
 
 
 def english_file(schemas: Mapping[str, Any]) -> dict[str, Texts]:
-    """What the frontend does not find in the schemas: the texts of the places of growing lists."""
+    """Return the texts that the frontend does not find in the schemas: those of the places of growing lists."""
     files = {}
     for node_id, schema in sorted(schemas.items()):
         texts = english_texts(schema)["inputs"]
@@ -82,12 +80,12 @@ def english_file(schemas: Mapping[str, Any]) -> dict[str, Texts]:
 
 
 def by_name(sockets: Mapping[str, Texts]) -> dict[str, Texts]:
-    """The tooltips of sockets under their names."""
+    """Return the tooltips of sockets by their names."""
     return {key_of(texts["name"]): {"tooltip": texts["tooltip"]} for texts in sockets.values()}
 
 
 def complete(texts: Texts, schema: Any, language: str) -> Texts:
-    """A node's translation with all that follows from what a translator writes."""
+    """Return a node's translation, completed with everything that follows from what a translator writes."""
     written = texts["inputs"]
     inputs: dict[str, Texts] = {}
     sockets: dict[str, Texts] = {}
@@ -107,23 +105,23 @@ def complete(texts: Texts, schema: Any, language: str) -> Texts:
 
 
 def read(language: str, name: str = "nodeDefs") -> dict[str, Any]:
-    """A file of a language."""
+    """Read a file of a language."""
     content: dict[str, Any] = json.loads(file_of(language, name).read_text(encoding="utf-8"))
     return content
 
 
 def file_of(language: str, name: str = "nodeDefs") -> Path:
-    """Where a file of a language lies."""
+    """Return the path of a file of a language."""
     return LOCALES / language / f"{name}.json"
 
 
 def dump(content: Mapping[str, Any]) -> str:
-    """A file's text."""
+    """Return the text of a file."""
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
 def node_files(schemas: Mapping[str, Any]) -> dict[Path, str]:
-    """{file: what should be in it}, the nodes in alphabetical order."""
+    """Return the text that each file should have, with the nodes in alphabetical order."""
     files = {file_of("en"): dump(english_file(schemas))}
     for language in TRANSLATIONS:
         nodes = sorted(read(language).items())
@@ -135,7 +133,7 @@ def node_files(schemas: Mapping[str, Any]) -> dict[Path, str]:
 
 
 def main() -> int:
-    """Write the files; returns the exit status."""
+    """Write the files; return the exit status."""
     with tempfile.TemporaryDirectory() as base:
         import_host(Path(base))
         schemas = {node_id: node.GET_SCHEMA() for node_id, node in node_classes(load_pack()).items()}

@@ -1,4 +1,4 @@
-"""Ray nodes of one CPU each on this machine, started as a person starts them."""
+"""Ray nodes of one CPU each on this machine, started by Ray's own command."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WORKER = "ray::ClipWorker"
 
 
 class RayNodes:
-    """A cluster that is gone when the context ends, with every process of it."""
+    """A cluster that ends with the context, with all of its processes."""
 
     def __enter__(self) -> Self:
         with socket.socket() as free:
@@ -45,22 +45,22 @@ class RayNodes:
         self._stack.close()
 
     def add(self) -> None:
-        """Have one more join."""
+        """Add a node."""
         self._start(f"--address={self.address}")
 
     def remove(self) -> None:
-        """Take away the one that joined last."""
+        """Remove the node that was added last."""
         _end(self._nodes.pop())
 
     def workers(self, task: str = "") -> list[psutil.Process]:
-        """The processes that are at a task of the benchmark's workers, such as "render"; any without one."""
+        """Return the processes of the benchmark's workers that run a task, such as "render", or any task."""
         children = [child for node in self._nodes for child in psutil.Process(node.pid).children(recursive=True)]
         return [child for child in children if _is_at(child, task)]
 
     def _start(self, *options: str) -> None:
         log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - the stack closes it
         self._stack.enter_context(log)
-        # A session of its own: an interrupt of the tests is none of its business, they end it themselves.
+        # In a session of its own, it does not receive an interrupt of the tests, which end it themselves.
         node = subprocess.Popen([*_START, *options], stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         self._nodes.append(node)
         self._stack.callback(_end, node)

@@ -1,4 +1,4 @@
-"""`dev.py demo`: mixes prompts on the bundled model in a real ComfyUI, and says where the videos and pictures are."""
+"""`dev.py demo`: mix prompts on the bundled model in a real ComfyUI, and print where the videos and pictures are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BAR_WIDTH = 24
 
 
 def show_progress(what: str, prompt: Mapping[str, Any], events: Iterable[Event]) -> None:
-    """Draws a bar from the host's events: every node counts the same, and the running one in part."""
+    """Draw a progress bar from ComfyUI's events: every node counts equally, the running one in part."""
     progress, finished, running = Progress(what), set[str](), ""
     try:
         for event in events:
@@ -48,7 +48,7 @@ def show_progress(what: str, prompt: Mapping[str, Any], events: Iterable[Event])
 
 
 def bar(share: float) -> str:
-    """A progress bar in plain characters.
+    """Return a progress bar in plain characters.
 
     >>> bar(0.5)
     '[############............]  50%'
@@ -58,7 +58,7 @@ def bar(share: float) -> str:
 
 
 def describe_results(prompt: Mapping[str, Any], entry: Mapping[str, Any], server: ComfyServer) -> str:
-    """Every text that a node shows and every file that it made, the files copied to where they stay."""
+    """Describe every text and file that the nodes made, and copy the files to the artifacts."""
     lines = []
     for node_id, output in entry["outputs"].items():
         items = [item for shown in output.values() if isinstance(shown, list) for item in shown]
@@ -72,13 +72,13 @@ def describe_results(prompt: Mapping[str, Any], entry: Mapping[str, Any], server
 
 
 def about_the_model(card: str) -> str:
-    """What a model's card says first: its opening paragraph below the title, as plain text."""
+    """Return the first paragraph below the title of a model card, as plain text."""
     body = card.partition("\n# ")[2].partition("\n\n")[2]
     return " ".join(body.partition("\n\n")[0].replace("**", "").split())
 
 
 def run_workflow(server: ComfyServer, what: str, name: str) -> str:
-    """Runs a workflow under a progress bar; returns what came out."""
+    """Run a workflow with a progress bar; return a description of its results."""
     prompt = json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
     with server.listen() as events:
         prompt_id = server.queue(prompt, client_id=events.client_id)
@@ -89,7 +89,7 @@ def run_workflow(server: ComfyServer, what: str, name: str) -> str:
 
 
 def demo() -> None:
-    """Starts the host, runs the workflows, prints what came out, stops the host."""
+    """Start ComfyUI, run the workflows, print their results, and stop ComfyUI."""
     shutil.rmtree(RESULTS, ignore_errors=True)
     RESULTS.mkdir(parents=True)
     starting = Progress("Starting ComfyUI")
@@ -103,7 +103,7 @@ def demo() -> None:
 
 
 def main() -> int:
-    """Runs the demo; returns the exit status."""
+    """Run the demo; return the exit status."""
     end_on_sigterm()
     try:
         demo()
@@ -111,7 +111,7 @@ def main() -> int:
         sys.stderr.write(f"\n{error}\n")
         return 1
     except KeyboardInterrupt:
-        return 130  # dev.py got it too, and says so
+        return 130  # dev.py is interrupted too, and prints it
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`dev.py host`: leaves a ComfyUI with this pack running until Ctrl-C."""
+"""`dev.py host`: run a ComfyUI with this pack until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from environment.programs import ToolError, end_on_sigterm
 
 
 def serve(server: ComfyServer) -> None:
-    """Runs the server until Ctrl-C or until it ends by itself."""
+    """Run the server until Ctrl-C or until it ends by itself."""
     sys.stdout.write("Starting ComfyUI ...\n")
     with server:
         sys.stdout.write(
@@ -19,18 +19,18 @@ def serve(server: ComfyServer) -> None:
             f"  models:  {server.base / 'models'}\n"
             f"  outputs: {server.base / 'output'}\n"
             f"  log:     {server.log}\n"
-            "Ctrl-C stops it.\n"
+            "Press Ctrl-C to stop it.\n"
         )
         sys.stdout.flush()
         server.join()
 
 
 def main() -> int:
-    """Reads the command line and serves; returns the exit status."""
+    """Read the command line and run the server; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--listen", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("options", nargs="*", help="more arguments for the host's main.py, after --")
+    parser.add_argument("options", nargs="*", help="further arguments of ComfyUI's main.py, after --")
     arguments = parser.parse_args()
     end_on_sigterm()
     try:
@@ -39,7 +39,7 @@ def main() -> int:
         sys.stderr.write(f"\n{error}\n")
         return 1
     except KeyboardInterrupt:
-        return 130  # dev.py got it too, and says so
+        return 130  # dev.py is interrupted too, and prints it
     return 0
 
 

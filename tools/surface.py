@@ -1,8 +1,7 @@
-"""`dev.py surface`: what saved workflows know of the pack, and whether they would still work.
+"""`dev.py surface`: record what saved workflows depend on, and refuse changes that would break them.
 
-The surface is every node's id, inputs and outputs as the host tells them to the frontend, without the texts, and the
-ids that are replaced. tests/surface.json keeps it. What is added is written down by this command; what is taken away
-or changed is refused, since workflows that people have saved would break.
+The surface is every node's id, inputs and outputs as ComfyUI reports them to the frontend, without the texts, and the
+replaced ids. It is stored in tests/surface.json. The command records additions. It refuses removals and changes.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ if TYPE_CHECKING:
 
 SNAPSHOT = ROOT / "tests" / "surface.json"
 ADVICE = (
-    "Take the change back. Where a node has to be another one, give it a new id, leave the old one out, and add to "
-    "nodes/host/replacements.py how the new one takes its place in saved workflows. Only what no version was ever "
-    "released with may be taken out of tests/surface.json by hand."
+    "Undo the change. If a node has to change, give the new node a new id, remove the old one, and add to "
+    "nodes/host/replacements.py how it replaces the old one in saved workflows. Remove entries from "
+    "tests/surface.json by hand only if no released version had them."
 )
 
-#: What an input says of its looks, which may change.
+#: Options that concern only the appearance of an input. They may change.
 LOOKS = {"tooltip", "display_name", "advanced", "multiline", "placeholder", "display", "step", "round"}
 LOOKS |= {"richspace_frame_step", "richspace_notes"}  # for the pack's own script
 
@@ -37,7 +36,7 @@ Surface: TypeAlias = "dict[str, dict[str, Any]]"
 
 
 def surface_of(pack: ModuleType) -> Surface:
-    """The pack's surface: {"nodes": {node id: ...}, "replacements": {old node id: new node id}}."""
+    """Return the pack's surface: {"nodes": {node id: ...}, "replacements": {old node id: new node id}}."""
     replacements = importlib.import_module(f"{pack.__name__}.nodes.host.replacements").REPLACEMENTS
     return {
         "nodes": {name: describe_node(node.GET_NODE_INFO_V1()) for name, node in sorted(node_classes(pack).items())},
@@ -46,7 +45,7 @@ def surface_of(pack: ModuleType) -> Surface:
 
 
 def describe_node(info: Mapping[str, Any]) -> dict[str, Any]:
-    """A node's inputs and outputs in their order, of what the host says of it."""
+    """Return a node's inputs and outputs in their order, from what ComfyUI reports about it."""
     inputs = {
         name: {"type": kind, "required": need == "required", **without_looks(options)}
         for need in ("required", "optional")
@@ -61,32 +60,32 @@ def describe_node(info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_looks(value: Any) -> Any:
-    """An input's options, or any part of them, without what concerns only its looks."""
+    """Return an input's options, or any part of them, without those that concern only its appearance."""
     if isinstance(value, dict):
         return {name: without_looks(part) for name, part in value.items() if name not in LOOKS}
     return [without_looks(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def breaking_changes(before: Surface, now: Surface) -> list[str]:
-    """What workflows saved with one surface would miss in another, a line each."""
+    """Describe, one line each, what workflows saved with one surface would miss in another."""
     return [*_lost_replacements(before, now), *_changed_nodes(before, now)]
 
 
 def _lost_replacements(before: Surface, now: Surface) -> Iterator[str]:
     for old in before["replacements"].keys() - now["replacements"].keys() - now["nodes"].keys():
-        yield f"{old}: is no longer replaced"
+        yield f"{old} is no longer replaced"
 
 
 def _changed_nodes(before: Surface, now: Surface) -> Iterator[str]:
     for name, old in before["nodes"].items():
         if name not in now["nodes"]:
             if name not in now["replacements"]:
-                yield f"{name}: is gone"
+                yield f"{name} was removed"
             continue
         new = now["nodes"][name]
         yield from (f"{name}: {line}" for line in _changed_inputs(old["inputs"], new["inputs"]))
-        if new["outputs"][: len(old["outputs"])] != old["outputs"]:  # links know them by their number
-            yield f"{name}: outputs were {_names(old)}, now {_names(new)}: new ones come last"
+        if new["outputs"][: len(old["outputs"])] != old["outputs"]:  # links refer to outputs by number
+            yield f"{name}: outputs were {_names(old)}, now {_names(new)}. Add new ones at the end"
         for flag in old.keys() - {"inputs", "outputs"}:
             if new[flag] != old[flag]:
                 yield f"{name}: {flag} was {old[flag]}, now {new[flag]}"
@@ -95,29 +94,29 @@ def _changed_nodes(before: Surface, now: Surface) -> Iterator[str]:
 def _changed_inputs(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for name, old in before.items():
         if name not in now:
-            yield f"input {name} is gone"
+            yield f"input {name} was removed"
         elif not _still_means(old, now[name]):
             yield f"input {name} was {json.dumps(old)}, now {json.dumps(now[name])}"
     kept = [name for name in now if name in before]
     if kept != list(now)[: len(kept)] or kept != [name for name in before if name in now]:
-        # A saved workflow has the widgets' values in a row, without names.
-        yield f"inputs were {', '.join(before)}, now {', '.join(now)}: new ones come last"
+        # A saved workflow has the values of the widgets in a list, without names.
+        yield f"inputs were {', '.join(before)}, now {', '.join(now)}. Add new ones at the end"
     for name in now.keys() - before.keys():
         if now[name]["required"]:
-            yield f"input {name} is new and required: a saved workflow does not have it"
+            yield f"input {name} is new and required, but saved workflows do not have it"
 
 
 def _still_means(old: Any, new: Any, name: str = "") -> bool:
-    """Whether everything that was valid for an input, or for a part of its options, still is and means the same."""
+    """Return whether every value that was valid for an input, or a part of its options, keeps its meaning."""
     if isinstance(old, dict):
         return old.keys() == new.keys() and all(_still_means(part, new[key], key) for key, part in old.items())
-    if isinstance(old, list):  # of choices, or of the names in a growing list
+    if isinstance(old, list):  # choices, or the names of a growing list
         return [item for item in new if item in old] == old
     if name in ("min", "required"):
         return bool(new <= old)
     if name == "max":
         return bool(new >= old)
-    if name == "type":  # several are joined by commas
+    if name == "type":  # several types are joined by commas
         return set(old.split(",")) <= set(new.split(","))
     return bool(new == old)
 
@@ -127,12 +126,12 @@ def _names(node: Mapping[str, Any]) -> str:
 
 
 def read_surface(file: Path = SNAPSHOT) -> Surface:
-    """The surface that a file keeps."""
+    """Read the surface that a file stores."""
     return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
 def renew() -> None:
-    """Writes down what was added; raises ToolError if anything was taken away or changed."""
+    """Record additions; raise ToolError if anything was removed or changed."""
     with tempfile.TemporaryDirectory() as base:
         import_host(Path(base))
         now = surface_of(load_pack())
@@ -142,7 +141,7 @@ def renew() -> None:
 
 
 def main() -> int:
-    """Renews the snapshot; returns the exit status."""
+    """Update the stored surface; return the exit status."""
     try:
         renew()
     except ToolError as error:

@@ -1,4 +1,4 @@
-"""The picture of a workflow for the frontend's templates dialog, which shows it square and some 250 pixels wide."""
+"""Pictures of workflows for the frontend's templates dialog, which shows them square and about 250 pixels wide."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ SIDE = 768
 FRAMES = 3
 CAPTION = "frames from the bundled demo model"
 
-_BACKGROUND, _TEXT, _MUTED = "#1e1e24", "#f2f2f5", "#b4b4c2"  # the score plot's own
+_BACKGROUND, _TEXT, _MUTED = "#1e1e24", "#f2f2f5", "#b4b4c2"  # as in the score plot
 _MARGIN, _GAP = 22, 8
 _TITLE_SIZE, _CAPTION_SIZE, _STATION_SIZE = 56, 34, 42
 _ARROW = 48
-_STOCK, _OURS = "#3a3a46", "#33335c"  # a stock node's ground, and that of the finder in the workflows
+_STOCK, _OURS = "#3a3a46", "#33335c"  # backgrounds of ComfyUI's nodes and of the finder, as in the workflows
 
 
 def read_frames(video: bytes) -> list[Image.Image]:
-    """Every frame of an mp4 file."""
+    """Read every frame of an mp4 file."""
     with av.open(io.BytesIO(video), mode="r") as container:
         return [Image.fromarray(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
 
 
 def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image]) -> Image.Image:
-    """A title, a score plot, and a strip of frames that are evenly far apart, from top to bottom.
+    """Draw a title, a score plot, and a strip of evenly spaced frames, from top to bottom.
 
-    A picture alone that is more than half as high as wide, such as a contact sheet, is shown without the plot, which
+    A single picture that is more than half as high as wide, such as a contact sheet, is shown without the plot, which
     would leave it no room.
 
     Args:
-        title: One short line.
-        plot: What a finder shows.
-        frames: The whole video, or one picture alone.
+        title: A short line.
+        plot: Score plot of a finder.
+        frames: All frames of a video, or a single picture.
 
     Returns:
         A square picture.
@@ -56,11 +56,11 @@ def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image])
 
 
 def draw_flow(title: str, stations: Sequence[str], caption: str) -> Image.Image:
-    """A title, and below it what a workflow does, station by station, for one whose video cannot be made here.
+    """Draw a title and the steps of a workflow whose video cannot be made here.
 
     Args:
-        title: One short line.
-        stations: One or two short lines each; the second from the end is what this pack adds, and stands out.
+        title: A short line.
+        stations: Steps of the workflow, one or two short lines each. The last but one is the pack's and is highlighted.
         caption: One or two lines below them.
 
     Returns:
@@ -85,7 +85,7 @@ def draw_flow(title: str, stations: Sequence[str], caption: str) -> Image.Image:
 
 
 def _titled(title: str) -> tuple[Image.Image, ImageDraw.ImageDraw, int]:
-    """A picture with a title, what draws on it, and where it is free below."""
+    """Return a picture with a title, an object that draws on it, and the top of the free area."""
     picture = Image.new("RGB", (SIDE, SIDE), _BACKGROUND)
     draw = ImageDraw.Draw(picture)
     font = next(font for size in range(_TITLE_SIZE, 0, -1) if _fits(title, font := _font(size, bold=True)))
@@ -103,14 +103,14 @@ def _draw_caption(draw: ImageDraw.ImageDraw, caption: str, top: int) -> None:
 
 
 def _is_high(frames: Sequence[Image.Image]) -> bool:
-    """Whether there is one picture alone, more than half as high as wide."""
+    """Return whether there is a single picture that is more than half as high as wide."""
     return len(frames) == 1 and 2 * frames[0].height > frames[0].width
 
 
 def _draw_strip(picture: Image.Image, frames: Sequence[Image.Image], rows: tuple[int, int]) -> None:
-    """Frames side by side over the whole width, between two rows; what is too high is cut above and below."""
+    """Draw frames side by side over the whole width, between two rows, and crop those that are too high."""
     top, bottom = rows
-    if len(frames) == 1:  # a picture of its own, which is shown whole
+    if len(frames) == 1:  # a single picture is shown whole
         size = (SIDE - 2 * _MARGIN, bottom - top)
         whole = ImageOps.contain(frames[0].convert("RGB"), size, Image.Resampling.LANCZOS)
         picture.paste(whole, ((SIDE - whole.width) // 2, top))
@@ -126,6 +126,6 @@ def _draw_strip(picture: Image.Image, frames: Sequence[Image.Image], rows: tuple
 
 
 def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """The font that matplotlib ships, so that every machine draws the same picture."""
+    """Return the font that matplotlib ships, so that every machine draws the same picture."""
     name = f"DejaVuSans{'-Bold' * bold}.ttf"
     return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size)

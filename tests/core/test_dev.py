@@ -44,5 +44,5 @@ def test_an_error_is_one_message_and_status_1(dev, monkeypatch, tmp_path, capsys
     monkeypatch.setattr(virtual_environment, "STAMP", tmp_path / "venv" / "stamp.json")
     monkeypatch.setenv("COMFYUI_PATH", "/no/such/place")
     assert dev.main(["setup"]) == 1
-    assert "COMFYUI_PATH is /no/such/place, where no main.py is" in capsys.readouterr().err
+    assert "COMFYUI_PATH is /no/such/place, which has no main.py" in capsys.readouterr().err
     assert not virtual_environment.VENV.exists()

@@ -1,4 +1,4 @@
-"""The host's websocket, read in a thread, for code that is not asynchronous."""
+"""ComfyUI's websocket, read in a thread for code that is not asynchronous."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ LAST_EVENTS = ("execution_success", "execution_error", "execution_interrupted")
 
 @dataclass(frozen=True)
 class Event:
-    """One message of the host. Previews and other binary messages have the type "binary" and their bytes as data."""
+    """A message from ComfyUI. Previews and other binary messages have the type "binary" and their bytes as data."""
 
     type: str
     data: Any
 
 
 class HostEvents:
-    """A connection to the host's websocket; queue prompts with its `client_id` to be told about them."""
+    """A connection to ComfyUI's websocket. It receives the events of prompts that are queued with its `client_id`."""
 
     def __init__(self, url: str) -> None:
         self.client_id = uuid.uuid4().hex
@@ -44,9 +44,9 @@ class HostEvents:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        first = self.next(timeout=30)  # the host greets with its status: from here on nothing is missed
+        first = self.next(timeout=30)  # ComfyUI sends its status first; every later event is received
         if first.type != "status":
-            raise ToolError(f"The host's websocket began with {first.type}, not with its status.")
+            raise ToolError(f"ComfyUI's websocket began with {first.type}, not with a status.")
         return self
 
     def __exit__(
@@ -57,17 +57,17 @@ class HostEvents:
         self._thread.join(timeout=10)
 
     def next(self, timeout: float) -> Event:
-        """The next event; raises ToolError if none comes in time or the connection has ended."""
+        """Return the next event; raise ToolError if none comes in time or the connection has ended."""
         try:
             event = self._events.get(timeout=timeout)
         except queue.Empty:
-            raise ToolError(f"The host sent nothing over its websocket for {timeout:.1f} s.") from None
+            raise ToolError(f"ComfyUI sent nothing over its websocket for {timeout:.1f} s.") from None
         if isinstance(event, Exception):
-            raise ToolError("The host's websocket has ended.") from event
+            raise ToolError("ComfyUI's websocket has ended.") from event
         return event
 
     def until_done(self, prompt_id: str, timeout: float = 300) -> Iterator[Event]:
-        """The events of a prompt up to its last one, and the binary ones that come between them."""
+        """Yield the events of a prompt up to its last one, and the binary events between them."""
         deadline = time.monotonic() + timeout
         while True:
             event = self.next(max(0.0, deadline - time.monotonic()))
@@ -94,4 +94,4 @@ class HostEvents:
                     self._events.put(Event(content["type"], content.get("data") or {}))
                 elif message.type == aiohttp.WSMsgType.BINARY:
                     self._events.put(Event("binary", message.data))
-        self._events.put(ConnectionError("closed by the host"))
+        self._events.put(ConnectionError("closed by ComfyUI"))

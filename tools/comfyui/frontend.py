@@ -1,11 +1,11 @@
-"""ComfyUI's own web frontend in a real Chromium, used as an artist uses it: files are dropped, buttons are pressed.
+"""ComfyUI's web frontend in a real Chromium, used as an artist uses it: files are dropped, buttons are pressed.
 
     with chromium() as browser, Frontend(browser, server) as frontend:
         frontend.drop(ROOT / "workflows" / "two_prompt_mix.json")
         entry = frontend.run()
         frontend.screenshot(ARTIFACTS / "two_prompt_mix.png")
 
-What the page's own scripts know (the graph, its nodes) is read from `window.app`, the object that extensions get too.
+The graph and its nodes are read from `window.app`, the object that extensions use too.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 WINDOW: ViewportSize = {"width": 1920, "height": 1080}
 READY_MS = 120_000  # about 6 s on two cores
-SETTLED_MS = 60_000  # patience for a cold or busy machine; a page usually settles in a second
+SETTLED_MS = 60_000  # for a busy machine; a page usually settles in a second
 ATTEMPTS = 3
 
-# Software rendering, no sandbox (a container's root may have none), and nothing that asks the network on its own.
+# Software rendering, no sandbox (a container's root user cannot have one), and no requests of the browser's own.
 _FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -98,7 +98,7 @@ _CUT_TEXTS = """() => [...document.querySelectorAll("textarea, .tiptap, .comfy-m
 _IS_SHOWN = """() => app.graph.nodes.every(node => {
     const output = app.nodeOutputs[node.id];
     if (!output?.images) return Boolean(output) || !node.constructor.nodeData?.output_node;
-    if (node.hideOutputImages) return document.querySelector(".richspace-chart svg"); // drawn by the pack's script
+    if (node.hideOutputImages) return document.querySelector(".richspace-chart svg"); // the pack's script draws it
     const names = output.images.map(({filename}) => new URLSearchParams({filename}).toString());
     const isOne = address => names.some(name => address.includes(name));
     const page = document.querySelector(`[data-node-id="${node.id}"]`);
@@ -108,7 +108,7 @@ _IS_SHOWN = """() => app.graph.nodes.every(node => {
     const pictures = page ? [...page.querySelectorAll("img")] : node.imgs ?? [];
     return pictures.some(picture => isOne(picture.src) && picture.complete && picture.naturalWidth);
 })"""
-# The page has been told of every file: it hears of them some time after they are in the host's history.
+# The page knows every file. It learns of them some time after they are in the history.
 _IS_TOLD = """files => {
     const told = Object.values(app.nodeOutputs).flatMap(output => output?.images ?? []);
     return files.every(file => told.some(({filename}) => filename === file));
@@ -119,19 +119,19 @@ _VIDEOS = """() => [...document.querySelectorAll("video")].filter(video => video
 _CARDS = (
     "[...document.querySelectorAll('[data-testid=template-workflows-content] > [data-testid^=template-workflow-]')]"
 )
-# Each card's name and the width of its picture, once all are there. The frontend loads the picture of a card that comes
-# into sight, and may draw a card anew at any time: looked at and read in one go.
+# Each card's name and the width of its picture, once all are loaded. The frontend loads a picture when its card comes
+# into view, and may redraw a card at any time, so all are checked and read at once.
 _TEMPLATES = f"""() => {_CARDS}.length && {_CARDS}.every(card =>
     card.querySelector("img")?.complete || void card.scrollIntoView()) && {_CARDS}.map(card =>
     [card.dataset.testid.replace("template-workflow-", ""), card.querySelector("img").naturalWidth])"""
-# A workflow is open, and all of its nodes lie in the window: it has been fitted into it.
+# A workflow is open, and all of its nodes are in the window: the view has been fitted to it.
 _IS_FITTED = """name => {
     const {visible_area: [x, y, width, height]} = app.canvas.ds;
     return app.extensionManager.workflow.activeWorkflow?.filename === name && app.graph.nodes.length
         && app.graph.nodes.every(({pos: [left, top], size: [wide, high]}) =>
             x < left && y < top && left + wide < x + width && top + high < y + height);
 }"""
-# The browser's storage has the values of all widgets as they are, also of those in subgraphs.
+# The browser's storage has the current values of all widgets, also in subgraphs.
 _IS_KEPT = """() => {
     const values = ({nodes}) => nodes.map(node => [node.id, node.widgets_values]).sort((a, b) => a[0] - b[0]);
     const all = graph => JSON.stringify([graph, ...graph.definitions?.subgraphs ?? []].map(values));
@@ -154,13 +154,13 @@ def find_chromium() -> str:
     """Return the browser at CHROMIUM_PATH, which dev.py sets, or any other that is on this machine."""
     if found := existing_browser():
         return found
-    raise ToolError("There is no Chromium yet: run `python3 dev.py test`, or set CHROMIUM_PATH to yours.")
+    raise ToolError("There is no Chromium. Run `python3 dev.py test`, or set CHROMIUM_PATH to yours.")
 
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """A running Chromium."""
-    # The server is on this machine: never asked for through the proxy that the environment may name.
+    """Run a Chromium while the block runs."""
+    # The server is on this machine, so a proxy that the environment names is not used.
     direct = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*_FLAGS], env={**direct})
@@ -171,13 +171,13 @@ def chromium() -> Iterator[Browser]:
 
 
 class Frontend:
-    """One page of the frontend, with a profile of its own.
+    """A page of the frontend, with a profile of its own.
 
     Args:
-        browser: where to open it.
-        server: whose frontend it is.
-        nodes_2: whether nodes are drawn by the "Nodes 2.0" renderer instead of the classic one.
-        language: what its user reads, such as "zh".
+        browser: Browser to open it in.
+        server: Server of the frontend.
+        nodes_2: Whether the "Nodes 2.0" renderer draws the nodes, instead of the classic one.
+        language: Language of the frontend, such as "zh".
     """
 
     def __init__(self, browser: Browser, server: ComfyServer, *, nodes_2: bool = False, language: str = "en") -> None:
@@ -191,13 +191,13 @@ class Frontend:
         self.page.on("pageerror", lambda error: self.errors.add(str(error)))
 
     def __enter__(self) -> Self:
-        # The host keeps these: renderer, language, and that somebody has been here before and needs no greeting.
+        # ComfyUI keeps these. A user who has finished the tutorial is not greeted with it.
         settings = {
             "Comfy.TutorialCompleted": True,
             "Comfy.VueNodes.Enabled": self.nodes_2,
             "Comfy.Locale": self.language,
-            "Comfy.Minimap.Visible": False,  # it would hide a corner
-            "Comfy.RightSidePanel.IsOpen": False,  # as whoever looked at an error before may have left it
+            "Comfy.Minimap.Visible": False,  # it would cover a corner
+            "Comfy.RightSidePanel.IsOpen": False,  # an earlier error may have opened it
         }
         self.server.request("/settings", settings)
         try:
@@ -210,8 +210,8 @@ class Frontend:
     def _open(self) -> None:
         """Open the page and wait until it can be used.
 
-        On a slow machine the mask that covers the page while it loads sometimes stays for good (seen in frontend
-        1.47.12: its last animation is never reported as over), and then a person reloads the page.
+        On a slow machine the mask that covers the loading page sometimes stays (frontend 1.47.12 misses the end of its
+        animation). Then the page is reloaded, as a person would do.
         """
         for _ in range(ATTEMPTS):
             self.page.goto(self.server.address)
@@ -227,15 +227,15 @@ class Frontend:
         self._context.close()
 
     def _note(self, message: ConsoleMessage) -> None:
-        """Keep an error, with the address it is about; other machines' addresses are the frontend's own affair."""
+        """Record an error of this server with its address. Errors of other servers do not concern the pack."""
         url = message.location.get("url", "").partition("?")[0]
         if message.type == "error" and url.startswith(self.server.address):
             self.errors.add(f"{message.text} ({url.removeprefix(self.server.address)})")
 
-    # What a person does
+    # Actions
 
     def drop(self, file: Path) -> None:
-        """Drop a workflow file on the canvas, and wait until its graph is shown."""
+        """Drop a workflow file on the canvas and wait until its graph is shown."""
         content = [file.name, file.read_text(encoding="utf-8")]
         transfer = self.page.evaluate_handle(_MAKE_TRANSFER, content)
         place = {"dataTransfer": transfer, "clientX": 960, "clientY": 540}
@@ -245,7 +245,7 @@ class Frontend:
         self.settle()
 
     def run(self, timeout: float = 300) -> dict[str, Any]:
-        """Press Run and wait until the prompt is over, in the page too; returns its entry in the host's history."""
+        """Press Run, wait until the prompt is over in the page too, and return its history entry."""
         with self.page.expect_response(lambda it: it.url.endswith("/api/prompt")) as response:
             self.page.get_by_test_id("queue-button").click()
         answer = response.value.json()
@@ -256,7 +256,7 @@ class Frontend:
         return entry
 
     def set_widget(self, title: str, name: str, value: Any) -> None:
-        """Give a widget of the node of a title another value, as its own dialog does."""
+        """Set a widget of the node with a title, as the widget's own dialog does."""
         self.page.evaluate(
             """([title, name, value]) => {
                 const node = app.graph.nodes.find(node => node.title === title);
@@ -268,9 +268,9 @@ class Frontend:
         )
 
     def reload(self) -> None:
-        """Reload the page as it is, and wait until its graph is shown again."""
-        # The frontend keeps the open workflow for this when nothing has changed in it for a moment; it looks for
-        # changes when somebody clicks or types, which this call stands for.
+        """Reload the page and wait until its graph is shown again."""
+        # The frontend saves the open workflow once it has not changed for a moment. It looks for changes after a click
+        # or a key, which this call replaces.
         self.page.evaluate("app.extensionManager.workflow.activeWorkflow?.changeTracker?.captureCanvasState?.()")
         self.page.wait_for_function(_IS_KEPT, timeout=SETTLED_MS)
         self._open()
@@ -278,12 +278,12 @@ class Frontend:
         self.settle()
 
     def widget(self, title: str, name: str) -> Any:
-        """The value of a widget of the node of a title."""
+        """Return the value of a widget of the node with a title."""
         find = "([title, name]) => app.graph.nodes.find(it => it.title === title).widgets.find(it => it.name === name)"
         return self.page.evaluate(f"given => ({find})(given)?.value", [title, name])
 
     def add_node(self, node_id: str, place: tuple[int, int] = (0, 0)) -> str:
-        """Add a node at a place of the canvas without looking for it; returns its id in the graph."""
+        """Add a node at a place of the canvas without the search; return its id in the graph."""
         node = """([type, place]) => {
             const node = LiteGraph.createNode(type);
             node.pos = place;
@@ -295,7 +295,7 @@ class Frontend:
         return added
 
     def tooltip(self, node: str, socket: str | None = None) -> str:
-        """Point at a node's title, or at an input's socket, and read what comes up."""
+        """Point at the title of a node, or at the socket of an input, and return the tooltip."""
         place = self.page.evaluate(_SOCKET if socket else _TITLE, [node, socket])
         self.page.mouse.move(0, 0)
         self.page.mouse.move(*place, steps=3)
@@ -309,13 +309,13 @@ class Frontend:
         self.page.get_by_test_id("info-button").click(timeout=SETTLED_MS)
 
     def open_blank(self) -> None:
-        """Open an empty graph, as the menu's "New" does."""
+        """Open an empty graph, as "New" in the menu does."""
         self.page.evaluate("app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
         self.page.wait_for_function("() => !app.graph.nodes.length", timeout=SETTLED_MS)
         self.settle()
 
     def open_templates(self, pack: str) -> dict[str, int]:
-        """Open the templates dialog at a pack's own; returns the width of each one's picture, 0 where it is missing."""
+        """Open the templates of a pack; return the width of each one's picture, 0 for a missing picture."""
         self.page.get_by_role("button", name="Templates").first.click()
         name = self.page.get_by_text(pack, exact=True)
         name.click()
@@ -323,7 +323,7 @@ class Frontend:
         return dict(self.page.wait_for_function(_TEMPLATES, timeout=SETTLED_MS).json_value())
 
     def open_template(self, pack: str, name: str) -> None:
-        """Open one of a pack's templates from the dialog, as a click on its card does."""
+        """Open a template of a pack by a click on its card."""
         self.open_templates(pack)
         self.page.get_by_test_id(f"template-workflow-{name}").click()
         self.page.wait_for_function(_IS_FITTED, arg=name, timeout=SETTLED_MS)
@@ -332,7 +332,7 @@ class Frontend:
     def add_from_search(self, words: str, place: tuple[int, int]) -> None:
         """Double-click the canvas, type words, and add the first node that is found."""
         count, search = len(self.nodes()), self.page.get_by_placeholder("Add a node...")
-        for _ in range(ATTEMPTS):  # on a busy machine the box sometimes closes at once: a person would try again
+        for _ in range(ATTEMPTS):  # on a busy machine the box sometimes closes at once
             self.page.mouse.dblclick(*place)
             with contextlib.suppress(NotInTimeError):
                 search.fill(words, timeout=SETTLED_MS / 4)
@@ -340,60 +340,60 @@ class Frontend:
                 break
             self.page.keyboard.press("Escape")
         else:
-            raise ToolError(f"Nothing was found by the words {words!r}.")
+            raise ToolError(f"The search for {words!r} found no node.")
         self.page.keyboard.press("Enter")
         search.wait_for(state="detached", timeout=SETTLED_MS)
         self.page.wait_for_function("count => app.graph.nodes.length > count", arg=count, timeout=SETTLED_MS)
-        self.page.mouse.click(*place)  # the new node hangs on the pointer until then
+        self.page.mouse.click(*place)  # the new node follows the pointer until then
         self.page.wait_for_function("() => app.canvas.state.ghostNodeId === null", timeout=SETTLED_MS)
         self.settle()
 
-    # What a person sees
+    # What the page shows
 
     def settle(self) -> None:
-        """Have the page draw what it knows, and wait for that: two frames."""
-        # The canvas is only drawn anew when something moves on it: not when a video makes its node larger, say.
+        """Make the page draw its current state, and wait two frames for it."""
+        # The canvas is not redrawn by itself in every case, for example when a video enlarges its node.
         frames = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
         self.page.evaluate("app.canvas.setDirty(true, true)")
         self.page.evaluate(frames)
 
     def nodes(self) -> list[dict[str, Any]]:
-        """Every node that is in the graph.
+        """Return every node in the graph.
 
-        Its id, type and title; whether it is red, and of a known type; its box on the canvas and its place in the
-        window, each x, y, width and height with the title bar; the names of its inputs and of its widgets.
+        Each has its id, type and title; whether it is red and of a known type; its box on the canvas and its place in
+        the window, both as x, y, width and height with the title bar; the names of its inputs and widgets.
         """
         return list(self.page.evaluate(_NODES))
 
     def groups(self) -> list[dict[str, Any]]:
-        """Every group: title and box."""
+        """Return title and box of every group."""
         return list(self.page.evaluate(_GROUPS))
 
     def cut_texts(self) -> list[str]:
-        """The start of every prompt and note that does not fit into its box."""
+        """Return the start of every prompt and note that does not fit in its box."""
         return list(self.page.evaluate(_CUT_TEXTS))
 
     def wait_for_outputs(self) -> None:
-        """Wait until every video and every picture of the last run is shown."""
+        """Wait until every video and picture of the last run is shown."""
         self.page.wait_for_function(_IS_SHOWN, timeout=SETTLED_MS)
         self.settle()
 
     def videos(self) -> list[dict[str, Any]]:
-        """Every video in sight: the query of its address, its width and height, and whether it can be played."""
+        """Return every visible video: the query of its address, its width and height, and whether it can be played."""
         return list(self.page.evaluate(_VIDEOS))
 
     def complaints(self) -> list[str]:
-        """What the page complains about: nodes that are unknown or red, dialogs, warnings and errors that pop up."""
+        """Return the page's complaints: nodes that are unknown or red, dialogs, warnings and errors."""
         shown = [it for kind in _COMPLAINTS for it in self.page.locator(kind).all() if it.is_visible()]
         wrong = [f"red or unknown: {node['title']}" for node in self.nodes() if node["red"] or not node["known"]]
         return [*(it.inner_text() for it in shown), *wrong]
 
     def screenshot(self, file: Path) -> None:
-        """Keep what is in the window as a PNG file."""
+        """Save the window as a PNG file."""
         file.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=file)
 
     def api_prompt(self) -> dict[str, Any]:
-        """The graph in API format: what Run would send, its nodes in the order of their ids."""
+        """Return the graph in API format, as Run would send it, with the nodes in the order of their ids."""
         output: dict[str, Any] = self.page.evaluate("async () => (await app.graphToPrompt()).output")
         return {name: output[name] for name in sorted(output, key=int)}

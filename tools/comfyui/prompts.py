@@ -1,4 +1,4 @@
-"""Prompts in the host's API format for tests. Nodes are named for what they do: `prompt["sample"]`."""
+"""Prompts in ComfyUI's API format. Nodes are named after what they do, as in `prompt["sample"]`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 Prompt = dict[str, dict[str, Any]]
 
 DEMO = "bundled demo"
-SMALL_VIDEO = (9, 32, 48)  # frames, height and width: a tenth of a second to decode, where the demo's own take one
-PROMPTS = {  # in words that the bundled demo knows
+SMALL_VIDEO = (9, 32, 48)  # frames, height and width: decoded in 0.1 s, where the demo model's own size takes 1 s
+PROMPTS = {  # in the demo model's vocabulary
     "a": "a red circle moves right",
     "b": "a blue square moves right",
     "guide": "a red and blue circle moves right",
@@ -17,12 +17,12 @@ PROMPTS = {  # in words that the bundled demo knows
 
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:
-    """One node; a link is written as [name of the other node, which of its outputs]."""
+    """Make a node. A link is written as [name of the other node, number of its output]."""
     return {"class_type": class_type, "inputs": inputs}
 
 
 def mix_prompt(model: str = DEMO, **inputs: Any) -> Prompt:
-    """Two prompts and their guide mixed, which is quick; `inputs` go to the finder."""
+    """Make a prompt that mixes two prompts by their guide, which is quick; `inputs` go to the finder."""
     names = ("a", "b", "guide")
     return {
         "load": node("RichSpaceLoadCogVideoX", model=model, dtype="auto"),
@@ -34,7 +34,7 @@ def mix_prompt(model: str = DEMO, **inputs: Any) -> Prompt:
 
 
 def video_prompt(model: str = DEMO, **inputs: Any) -> Prompt:
-    """Two prompts mixed, and the video and the score plot of the mixture saved; `inputs` go to the sampler."""
+    """Make a prompt that saves the video and the score plot of a mixture; `inputs` go to the sampler."""
     sampling = {
         "width": SMALL_VIDEO[2],
         "height": SMALL_VIDEO[1],
@@ -59,11 +59,11 @@ def video_prompt(model: str = DEMO, **inputs: Any) -> Prompt:
 
 
 def change(prompt: Prompt, name: str, **inputs: Any) -> Prompt:
-    """The same prompt with some inputs of one node changed; None takes one away."""
+    """Return the prompt with some inputs of a node changed; None removes an input."""
     changed = {key: value for key, value in (prompt[name]["inputs"] | inputs).items() if value is not None}
     return prompt | {name: {**prompt[name], "inputs": changed}}
 
 
 def richspace_nodes(prompt: Prompt) -> set[str]:
-    """The names of this pack's nodes in a prompt."""
+    """Return the names of this pack's nodes in a prompt."""
     return {name for name, content in prompt.items() if content["class_type"].startswith("RichSpace")}

@@ -1,16 +1,15 @@
-"""A real ComfyUI with this pack in it, as a child process, spoken to over HTTP and its websocket.
+"""A real ComfyUI with this pack, as a child process that is reached over HTTP and its websocket.
 
     with ComfyServer(base) as server:
-        entry = server.run(prompt)                      # raises PromptError if the host refuses it or a node fails
+        entry = server.run(prompt)                      # raises PromptError if it is refused or a node fails
         videos = [server.view(file) for file in output_files(entry)]
 
-        with server.listen() as events:                 # what the frontend sees while a prompt runs
+        with server.listen() as events:                 # what the frontend receives while a prompt runs
             prompt_id = server.queue(prompt, client_id=events.client_id)
             for event in events.until_done(prompt_id):
                 ...
 
-Runs in the virtual environment that dev.py makes. A prompt is in the host's API format:
-{node id: {class_type, inputs}}.
+It runs in the virtual environment that dev.py makes. A prompt is in the API format: {node id: {class_type, inputs}}.
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 FREE_SECONDS = 1.0
-READY_SECONDS = 180.0  # a start takes about 12 s on two cores
+READY_SECONDS = 180.0  # starting takes about 12 s on two cores
 
-# This machine's own server is never behind the proxy that the environment may name.
+# The server is on this machine, so a proxy that the environment names is not used.
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 class PromptError(Exception):
-    """The host refused a prompt or a node failed. The message is for people; `details` is what the host said."""
+    """A prompt that ComfyUI refused, or a node that failed. `details` is ComfyUI's own answer."""
 
     def __init__(self, message: str, details: Mapping[str, Any]) -> None:
         super().__init__(message)
@@ -54,15 +53,15 @@ class PromptError(Exception):
 
 
 class ComfyServer:
-    """One ComfyUI process with its own base directory (models, input, output, custom_nodes), log and port.
+    """A ComfyUI process with its own base directory (models, input, output, custom_nodes), log and port.
 
     Args:
-        base: the base directory; made if it is not there, and kept.
-        log: the file for what the host prints; by default one named after the base directory.
-        port: 0 takes any free one.
-        listen: the address to listen on.
-        with_pack: whether this pack is linked into custom_nodes; without it the host is bare.
-        options: more arguments for the host's main.py.
+        base: Base directory. It is made when missing, and kept.
+        log: File for ComfyUI's output; by default in the folder of logs, named after the base directory.
+        port: Port to listen on; 0 takes any free one.
+        listen: Address to listen on.
+        with_pack: Whether this pack is linked into custom_nodes.
+        options: Further arguments of ComfyUI's main.py.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class ComfyServer:
 
     @property
     def address(self) -> str:
-        """Where the frontend and the API are, such as http://127.0.0.1:8188."""
+        """Address of the frontend and the API, such as http://127.0.0.1:8188."""
         everywhere = self.listen_address in ("0.0.0.0", "::", "0.0.0.0,::")  # noqa: S104 - the user asks for it
         return f"http://{'127.0.0.1' if everywhere else self.listen_address}:{self.port}"
 
@@ -101,8 +100,8 @@ class ComfyServer:
     # Starting and stopping
 
     def start(self) -> None:
-        """Starts the host and returns when it answers; raises with the end of its log if it does not."""
-        for name in ("custom_nodes", "models"):  # the host does not start without the first
+        """Start ComfyUI and wait until it answers; raise ToolError with the end of its log if it does not."""
+        for name in ("custom_nodes", "models"):  # ComfyUI does not start without the first
             (self.base / name).mkdir(parents=True, exist_ok=True)
         if self.with_pack:
             link_folder(self.base / "custom_nodes" / PACK_FOLDER, ROOT)
@@ -138,7 +137,7 @@ class ComfyServer:
         return ToolError(f"{what}. The end of its log ({self.log}):\n{end}")
 
     def stop(self) -> None:
-        """Ends the host; does nothing if it has ended."""
+        """Stop ComfyUI, unless it has ended."""
         if self.process is None:
             return
         self.process.terminate()
@@ -150,14 +149,14 @@ class ComfyServer:
         self.process = None
 
     def join(self) -> None:
-        """Returns when the host has ended by itself."""
+        """Wait until ComfyUI ends by itself."""
         if self.process is not None:
             self.process.wait()
 
     # The API
 
     def request(self, path: str, body: Mapping[str, Any] | None = None, *, timeout: float = 60) -> bytes:
-        """One GET, or with a body one POST of JSON; returns the answer's body."""
+        """Send a GET, or with a body a POST of JSON; return the body of the answer."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self.address + path, data, headers)  # noqa: S310 - always http
@@ -165,11 +164,11 @@ class ComfyServer:
             return bytes(answer.read())
 
     def get(self, path: str) -> Any:
-        """One GET of something that is JSON."""
+        """Send a GET and return the answer, which is JSON."""
         return json.loads(self.request(path))
 
     def object_info(self) -> dict[str, dict[str, Any]]:
-        """Every node that the host knows: {node id: its inputs, outputs and texts}."""
+        """Return every node that ComfyUI knows, with inputs, outputs and texts, by node id."""
         return dict(self.get("/object_info"))
 
     def queue(
@@ -179,7 +178,7 @@ class ComfyServer:
         client_id: str | None = None,
         extra_data: Mapping[str, Any] | None = None,
     ) -> str:
-        """Queues a prompt and returns its id; raises PromptError if the host finds it wrong, even in part."""
+        """Queue a prompt and return its id; raise PromptError if ComfyUI refuses any part of it."""
         body: dict[str, Any] = {"prompt": prompt, "extra_data": dict(extra_data or {})}
         body |= {"client_id": client_id} if client_id else {}
         try:
@@ -192,7 +191,7 @@ class ComfyServer:
         return str(answer["prompt_id"])
 
     def wait(self, prompt_id: str, timeout: float = 300) -> dict[str, Any]:
-        """The history entry of a prompt once it is over: done, failed or interrupted."""
+        """Wait until a prompt is over (done, failed or interrupted) and return its history entry."""
         deadline = time.monotonic() + timeout
         while True:
             self._check_running()
@@ -203,30 +202,30 @@ class ComfyServer:
             time.sleep(0.05)
 
     def run(self, prompt: Mapping[str, Any], timeout: float = 300) -> dict[str, Any]:
-        """Queues a prompt and waits for it; raises PromptError unless it ends well."""
+        """Queue a prompt, wait for it, and return its history entry; raise PromptError if it fails."""
         entry = self.wait(self.queue(prompt), timeout)
         raise_for_status(prompt, entry)
         return entry
 
     def listen(self) -> HostEvents:
-        """The host's websocket, as a context manager; see host_events.py."""
+        """Return a connection to the websocket, which is a context manager."""
         return HostEvents(f"{self.address}/ws")
 
     def interrupt(self) -> None:
-        """What the frontend's cancel button does."""
+        """Interrupt the running prompt, as the frontend's cancel button does."""
         self.request("/interrupt", {})
 
     def free(self) -> None:
-        """What the frontend's unload button does, and time for the host to do it: it never says when it is done.
+        """Unload all models, as the frontend's unload button does, and wait, because ComfyUI does not report the end.
 
-        Asked twice, since the host overhears what comes in the moment between two prompts until the next has run.
+        It is asked twice, because ComfyUI handles a request that comes between two prompts only after the next one.
         """
         for _ in range(2):
             self.request("/free", {"unload_models": True, "free_memory": True})
             time.sleep(FREE_SECONDS)
 
     def view(self, file: Mapping[str, str]) -> bytes:
-        """The content of an output, given as the history gives it: {filename, subfolder, type}."""
+        """Return the content of an output, given as in the history: {filename, subfolder, type}."""
         return self.request("/view?" + urllib.parse.urlencode(file))
 
     def path(self, file: Mapping[str, str]) -> Path:
@@ -235,50 +234,50 @@ class ComfyServer:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def launch_command(base: Path, port: int, listen: str, options: Sequence[str]) -> list[str]:
-    """The command line of a host that leaves nothing outside its base directory."""
+    """Return the command line of a ComfyUI that writes only below its base directory."""
     import torch
 
     host = find_host()
     if host is None:
-        raise ToolError("There is no ComfyUI yet: run `python3 dev.py setup`, or set COMFYUI_PATH to yours.")
+        raise ToolError("There is no ComfyUI. Run `python3 dev.py setup`, or set COMFYUI_PATH to yours.")
     place = ["--base-directory", str(base), "--database-url", "sqlite:///:memory:", "--disable-auto-launch"]
     device = [] if torch.cuda.is_available() else ["--cpu"]
     return [sys.executable, str(host / "main.py"), "--listen", listen, "--port", str(port), *place, *device, *options]
 
 
 def output_files(entry: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Every file that a history entry names, each as {filename, subfolder, type}."""
+    """Return every file that a history entry names, each as {filename, subfolder, type}."""
     shown = (items for output in entry["outputs"].values() for items in output.values())
     return [item for items in shown for item in items if isinstance(item, dict) and "filename" in item]
 
 
 def node_title(prompt: Mapping[str, Any], node_id: str) -> str:
-    """What a person calls a node: its title, else its class."""
+    """Return the title of a node, else its class."""
     node = prompt.get(node_id, {})
     return str(node.get("_meta", {}).get("title") or node.get("class_type") or f"node {node_id}")
 
 
 def describe_refusal(prompt: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
-    """One readable message from the host's answer to a prompt that it did not accept."""
+    """Describe the answer of ComfyUI to a prompt that it refused."""
     lines = []
     for node_id, found in (answer.get("node_errors") or {}).items():
         where = f"  {node_title(prompt, node_id)} ({node_id})"
         lines += [f"{where}: {problem['message']}: {problem['details']}" for problem in found["errors"]]
-    if not lines:  # nothing that belongs to a node
+    if not lines:  # no node is to blame
         error = answer.get("error", {})
         lines = [f"  {error.get('message', answer)} {error.get('details', '')}".rstrip()]
     return "\n".join(["ComfyUI refused the workflow:", *lines])
 
 
 def raise_for_status(prompt: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
-    """Raises PromptError if a history entry says that its prompt failed or was interrupted."""
+    """Raise PromptError if the prompt of a history entry failed or was interrupted."""
     status = entry["status"]
     if status["completed"]:
         return

@@ -1,4 +1,4 @@
-"""Where things lie in this checkout. Python's standard library only: dev.py needs it before anything is installed."""
+"""Folders of this checkout, links to them, and imports by path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TOOLS = Path(__file__).resolve().parents[1]
 ROOT = TOOLS.parent
-PACK_FOLDER = "ComfyUI-RichSpace"  # under which name the pack stands in a host's custom_nodes
+PACK_FOLDER = "ComfyUI-RichSpace"  # name of the pack in custom_nodes
 
 DEV = ROOT / ".dev"
 VENV = DEV / "venv"
@@ -28,17 +28,17 @@ HOST = DEV / "host" / f"ComfyUI-{HOST_VERSION}"
 
 
 def find_host() -> Path | None:
-    """The ComfyUI to use: the one at COMFYUI_PATH, else the one that dev.py has fetched, else None."""
+    """Return the folder of the ComfyUI at COMFYUI_PATH, else of the one that dev.py has fetched, else None."""
     if chosen := os.environ.get("COMFYUI_PATH"):
         host = Path(chosen).expanduser().resolve()
         if not (host / "main.py").is_file():
-            raise ToolError(f"COMFYUI_PATH is {chosen}, where no main.py is. Set it to a ComfyUI folder or unset it.")
+            raise ToolError(f"COMFYUI_PATH is {chosen}, which has no main.py. Set it to a ComfyUI folder or unset it.")
         return host
     return HOST if HOST.is_dir() else None
 
 
 def link_folder(link: Path, target: Path) -> None:
-    """Makes `link` lead to the folder `target` (a junction on Windows, where a symlink needs special rights)."""
+    """Make `link` point to the folder `target`: a junction on Windows, where a symlink needs special rights."""
     if link.exists() and link.resolve() == target.resolve():
         return
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -52,9 +52,12 @@ def link_folder(link: Path, target: Path) -> None:
 
 
 def import_file(name: str, file: Path, *, package_folder: Path | None = None) -> ModuleType:
-    """Imports a file by its path under a name of one's own: this checkout's folders are no packages to import by name.
+    """Import a file by its path, because the checkout is not on sys.path.
 
-    With `package_folder` it is a package, whose modules lie there, and takes that name in sys.modules.
+    Args:
+        name: Name of the module.
+        file: File to import.
+        package_folder: Folder of the modules, if the file is a package, which is then added to sys.modules.
     """
     places = [str(package_folder)] if package_folder else None
     spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=places)

@@ -1,4 +1,7 @@
-"""The registry's own command, `comfy`, in a folder of its own: what it requires is not what this pack requires."""
+"""comfy-cli, the command of ComfyUI's registry.
+
+It is installed in a folder of its own, because its requirements differ from the pack's.
+"""
 
 from __future__ import annotations
 
@@ -16,29 +19,36 @@ if TYPE_CHECKING:
 
 PACKAGE = "comfy-cli==1.23.0"
 FOLDER = DEV / "comfy-cli"
-NOWHERE = "http://127.0.0.1:9"
+NO_PROXY = "http://127.0.0.1:9"  # nothing listens there
 
 
 def install_comfy_cli(python: Path) -> None:
-    """Install it, unless it is there."""
+    """Install comfy-cli, unless it is installed."""
     install_beside(
         FOLDER,
         [PACKAGE],
         python=python,
-        label="Installing comfy-cli, which checks and packs the pack for the registry",
+        label="Installing comfy-cli, which packs the pack for the registry",
         advice="Check the connection and the disk, then run the command again.",
     )
 
 
 def run_comfy(*arguments: str, folder: Path, home: Path) -> str:
-    """Run `comfy` in a folder; returns what it prints, or raises ToolError with that.
+    """Run `comfy` in a folder and return its output.
 
-    It tells nobody: its tracking is off, and nothing that it might send gets farther than a proxy that is not there.
-    Its settings go to `home`, not to the user's.
+    It sends nothing: tracking is off, and its proxy does not exist.
+
+    Args:
+        arguments: Arguments of the command.
+        folder: Folder to run it in.
+        home: Folder for its settings, in place of the user's home folder.
+
+    Raises:
+        ToolError: If the command fails. The message contains its output.
     """
     if not FOLDER.is_dir():
-        raise ToolError("There is no comfy-cli yet: run `python3 dev.py test`.")
-    proxies = {f"{scheme}_proxy": NOWHERE for scheme in ("http", "https", "all")}
+        raise ToolError("comfy-cli is not installed. Run `python3 dev.py test`.")
+    proxies = {f"{scheme}_proxy": NO_PROXY for scheme in ("http", "https", "all")}
     quiet = {"DO_NOT_TRACK": "1", **proxies, **{name.upper(): address for name, address in proxies.items()}}
     places = {"PYTHONPATH": str(FOLDER), "HOME": str(home), "USERPROFILE": str(home)}
     run = subprocess.run(

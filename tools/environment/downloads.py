@@ -1,4 +1,4 @@
-"""Files from a package index: the right file or none. Python's standard library only: dev.py needs it first."""
+"""Check of downloaded files."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 
 def check_sha256(file: Path, expected: str, *, advice: str = "") -> None:
-    """Raise ToolError if `file` is not the one that `expected` was computed from."""
+    """Raise ToolError if the sha256 of `file` is not `expected`; the message ends with `advice`."""
     if not file.is_file():
-        raise ToolError(f"pip did not leave {file.name} in {file.parent}. {advice}".rstrip())
+        raise ToolError(f"pip did not download {file.name} to {file.parent}. {advice}".rstrip())
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if digest != expected:
         raise ToolError(
-            f"{file.name} is not the file it should be: its sha256 is {digest}, expected {expected}. Nothing of it was "
-            "used. Run the command again; if it stays so, empty pip's cache (pip cache purge) or look at your mirror."
+            f"{file.name} is not the expected file: its sha256 is {digest}, expected {expected}. It was not used. "
+            "Run the command again. If this persists, empty pip's cache (pip cache purge) or check your mirror. "
+            f"{advice}".rstrip()
         )

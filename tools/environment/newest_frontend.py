@@ -1,6 +1,6 @@
-"""The newest frontend, next to the one that ComfyUI pins: users update it alone, and the pack has to fit both.
+"""The newest frontend of ComfyUI, in addition to the version that ComfyUI pins.
 
-Python's standard library only: dev.py needs it before anything is installed.
+Users can update the frontend alone, so the pack has to work with both.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FOLDER = DEV / "frontend" / VERSION
 
 
 def fetch_newest_frontend(python: Path, target: Path = FOLDER) -> None:
-    """Download the newest frontend and unpack it to `target`, unless it is there."""
+    """Download the newest frontend and unpack it to `target`, unless that folder exists."""
     if target.is_dir():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,10 @@ def fetch_newest_frontend(python: Path, target: Path = FOLDER) -> None:
 
 
 def unpack_wheel(wheel: Path, folder: str, target: Path) -> None:
-    """Unpack the files below `folder` in a wheel to `target`, which appears only when it is complete."""
+    """Unpack the files below `folder` in a wheel to `target`, which appears only when it is complete.
+
+    The paths are checked here, because zipfile does not refuse unsafe ones but changes them.
+    """
     built = wheel.parent / "folder"
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -57,7 +60,7 @@ def unpack_wheel(wheel: Path, folder: str, target: Path) -> None:
 def _relative_path(name: str, folder: str) -> PurePosixPath:
     path = PurePosixPath(name).relative_to(folder)
     if ".." in path.parts or any(mark in name for mark in "\\:"):
-        raise ToolError(f"Not unpacked: the wheel has an entry that leads out of its folder, {name}.")
+        raise ToolError(f"The wheel was not unpacked, because it has an entry that leads out of its folder: {name}.")
     return path
 
 
@@ -68,11 +71,11 @@ def _unpack_member(archive: zipfile.ZipFile, name: str, path: Path) -> None:
 
 
 def newest_frontend() -> Path:
-    """The folder of the newest frontend, for ComfyUI's option --front-end-root.
+    """Return the folder of the newest frontend, for ComfyUI's option --front-end-root.
 
     Raises:
         ToolError: If it has not been fetched.
     """
     if not FOLDER.is_dir():
-        raise ToolError("The newest frontend is not there yet: run `python3 dev.py test`.")
+        raise ToolError("The newest frontend is not installed. Run `python3 dev.py test`.")
     return FOLDER

@@ -1,4 +1,4 @@
-"""The oldest libraries that this pack allows, in a folder that stands before the virtual environment's own."""
+"""The oldest libraries that this pack allows, in a folder that is searched before the virtual environment."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 FOLDER = DEV / "oldest"
 
-#: What the oldest ones need of their own, in versions of their time. Everything else is taken from the environment.
+#: Requirements of these libraries that need old versions as well. All others come from the virtual environment.
 COMPANIONS = ("huggingface-hub==0.34.4", "peft==0.17.0", "tokenizers==0.21.4")
 
-#: The tests that call those libraries.
+#: Tests that call these libraries.
 TESTS = (
     "core/test_comparison.py",
     "core/test_encoding.py",
@@ -34,7 +34,7 @@ TESTS = (
 
 
 def lower_bounds(requirements: str) -> list[str]:
-    """The pins of a requirements file's lower bounds.
+    """Return the lower bounds of a requirements file as pins.
 
     Example:
         >>> lower_bounds("diffusers>=0.35,<1")
@@ -44,13 +44,13 @@ def lower_bounds(requirements: str) -> list[str]:
 
 
 def install_oldest(python: Path) -> Path:
-    """Install the oldest allowed libraries, unless just those are there; returns their folder."""
+    """Install the oldest allowed libraries, unless they are installed; return their folder."""
     install_beside(
         FOLDER,
         [*lower_bounds((ROOT / "requirements.txt").read_text(encoding="utf-8")), *COMPANIONS],
         python=python,
         label="Installing the oldest libraries that the pack allows",
-        advice="Some have no build for a new Python: use Python 3.11 or 3.12.",
+        advice="Some of them have no build for a new Python. Use Python 3.11 or 3.12.",
         flags=["--no-deps"],
     )
     return FOLDER

@@ -1,4 +1,4 @@
-"""Running other programs and saying how it goes. Python's standard library only: dev.py starts with nothing else."""
+"""Child processes, their progress and their errors."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-PATIENCE_SECONDS = 30.0  # for a program that was told to stop
+PATIENCE_SECONDS = 30.0  # that a program may take to stop after it was asked to
 
 
 class ToolError(Exception):
-    """Something a person has to know: the message says what went wrong and what to do."""
+    """An error whose message tells a person what went wrong and what to do."""
 
 
 class Progress:
-    """One line on what is going on: rewritten on a terminal, printed now and then anywhere else."""
+    """A progress line: rewritten on a terminal, printed from time to time elsewhere."""
 
-    quiet_seconds = 10.0  # between two lines where nothing can be rewritten
+    quiet_seconds = 10.0  # between two lines, where none can be rewritten
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -37,7 +37,7 @@ class Progress:
         sys.stdout.flush()
 
     def show(self, detail: str) -> None:
-        """Shows `detail`; call it as often as you like."""
+        """Show `detail`. It can be called often."""
         now = time.monotonic()
         if self.live:
             self._rewrite(f"{self.label} ... {now - self.started:.0f} s  {detail}")
@@ -46,7 +46,7 @@ class Progress:
             self._write(f"    {now - self.started:.0f} s  {textwrap.shorten(detail, 100)}\n")
 
     def end(self, outcome: str) -> None:
-        """Leaves the line as `outcome` and the time it took."""
+        """Replace the line by `outcome` and the elapsed time."""
         line = f"{self.label}: {outcome} ({time.monotonic() - self.started:.0f} s)"
         if self.live:
             self._rewrite(line)
@@ -69,12 +69,19 @@ def child(
     cwd: Path | None = None,
     output: BinaryIO | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A running program, which has ended when the block is left, however it is left."""
+    """Run a program while the block runs, and make sure that it has ended when the block is left.
+
+    Args:
+        command: Program and arguments.
+        environment: Additional environment variables.
+        cwd: Folder to run it in.
+        output: File for its output. Without it, the output is shown.
+    """
     with subprocess.Popen(
         [str(part) for part in command],
         env={**os.environ, **(environment or {})},
         cwd=cwd,
-        stdin=subprocess.DEVNULL if output else None,  # nobody would see its questions
+        stdin=subprocess.DEVNULL if output else None,  # a question would not be seen
         stdout=output,
         stderr=subprocess.STDOUT if output else None,
     ) as process:
@@ -82,7 +89,7 @@ def child(
             yield process
             process.wait()
         except BaseException as error:
-            # On Ctrl-C the terminal has told the child too. Either way it gets time to tidy up: to stop a server, say.
+            # On Ctrl-C the terminal interrupts the child too. It gets time to clean up, such as to stop a server.
             if not isinstance(error, KeyboardInterrupt):
                 process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
@@ -94,14 +101,24 @@ def child(
 def call(
     command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> int:
-    """Runs a program with its output in plain sight; returns its exit status."""
+    """Run a program and show its output; return its exit status."""
     with child(command, environment=environment, cwd=cwd) as process:
         pass
     return process.returncode
 
 
 def run_logged(label: str, command: Sequence[str | Path], *, log: Path, advice: str) -> None:
-    """Runs a program behind one progress line. Its output goes to `log`, whose end is in the error if it fails."""
+    """Run a program behind a single progress line.
+
+    Args:
+        label: What the line says.
+        command: Program and arguments.
+        log: File for its output.
+        advice: What to do if it fails.
+
+    Raises:
+        ToolError: If it fails. The message contains the end of the log, and the advice.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     progress = Progress(label)
     try:
@@ -136,7 +153,7 @@ def run_steps(steps: Mapping[str, Callable[[], int]]) -> int:
 
 
 def last_lines(log: Path, count: int) -> str:
-    """The last lines of a log file that are not empty."""
+    """Return the last lines of a log file that are not empty."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 16_384))
         lines = file.read().decode(errors="replace").splitlines()
@@ -144,7 +161,7 @@ def last_lines(log: Path, count: int) -> str:
 
 
 def end_on_sigterm() -> None:
-    """Lets a request to terminate end this program as an error would, so that what it has started is stopped too."""
+    """Make a request to terminate raise SystemExit, so that child processes are stopped too."""
 
     def end(number: int, _: object) -> NoReturn:
         raise SystemExit(128 + number)

@@ -1,4 +1,4 @@
-"""Packages that stand in a folder of their own, for PYTHONPATH: the virtual environment does not change."""
+"""Packages in a folder of their own, for PYTHONPATH, so that the virtual environment does not change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 def install_beside(
     folder: Path, packages: Sequence[str], *, python: Path, label: str, advice: str, flags: Sequence[str] = ()
 ) -> None:
-    """Installs packages, given as pip takes them, into `folder`, unless just these are there."""
+    """Install packages into `folder`, unless it contains exactly these.
+
+    Args:
+        folder: Folder to install into, which is deleted first.
+        packages: Requirements, as pip takes them.
+        python: The Python whose pip installs them.
+        label: Name of the step for its progress line.
+        advice: What to do if it fails.
+        flags: Further options of pip.
+    """
     note = folder / "packages.txt"
     if note.is_file() and note.read_text(encoding="utf-8").split() == [*packages]:
         return

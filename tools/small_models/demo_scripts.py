@@ -1,4 +1,4 @@
-"""Imports of the scripts in demo_model/, for tests and benchmarks. The scripts import each other (`import world`)."""
+"""Imports of the scripts in demo_model/, which import each other by name (`import world`)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""A CogVideoX of the real classes with random weights, and a tokenizer that learns its pieces from English, for tests.
+"""A small CogVideoX of the real classes with random weights, and a tokenizer that is trained on English.
 
 The same seed gives the same weights on the same machine and library versions. The configurations follow the published
-CogVideoX-2B; whatever is smaller than there says so. Sizes are chosen as in diffusers' own tests: the smallest that
-still has every kind of layer, and no two that are equal by accident. `tiny_models` makes folders of every kind.
+CogVideoX-2B; a comment gives the published value of each size that is smaller here. Sizes are chosen as in diffusers'
+own tests: the smallest that keep every kind of layer, and no two equal by accident. `tiny_models` makes folders of
+every kind.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ published_form = import_demo_script("published_form")
 
 Model = TypeVar("Model", bound=torch.nn.Module)
 
-TEXT_LENGTH = 40  # CogVideoX-2B: 226. The paper's longest printed prompt takes 36 with this vocabulary.
-VOCABULARY_SIZE = 640  # T5: 32,000 pieces and 100 sentinels, which CogVideoX never uses. Fewer cut prompts into more.
+TEXT_LENGTH = 40  # CogVideoX-2B: 226. The longest prompt in the paper takes 36 with this vocabulary.
+VOCABULARY_SIZE = 640  # T5: 32,000 pieces and 100 sentinels. With fewer pieces, a prompt has more tokens.
 
 TEXT_ENCODER: dict[str, Any] = {
     "d_model": 32,  # 4096
@@ -51,10 +52,10 @@ TEXT_ENCODER: dict[str, Any] = {
 
 TRANSFORMER: dict[str, Any] = {
     # 2 x 16 = 32 wide: three quarters of the width and one quarter must each divide by 4 for the sincos positions,
-    # and of a head of 16 the rotary positions take 4 for time and 6 each for height and width, all even.
+    # and the rotary positions use 4 of a head's 16 for time and 6 each for height and width, all even.
     "num_attention_heads": 2,  # 30
     "attention_head_dim": 16,  # 64
-    "in_channels": 16,  # as published: the host's latent preview has factors for 16 channels
+    "in_channels": 16,  # as published: ComfyUI's latent preview has factors for 16 channels
     "out_channels": 16,
     "flip_sin_to_cos": True,
     "freq_shift": 0,
@@ -65,7 +66,7 @@ TRANSFORMER: dict[str, Any] = {
     "attention_bias": True,
     "sample_width": 6,  # 90; 48 pixels, 3 patches
     "sample_height": 4,  # 60; 32 pixels, 2 patches
-    "sample_frames": 9,  # 49; 3 latent frames: odd, as the published models' 13 and 21, so that 1.5 has to pad
+    "sample_frames": 9,  # 49; 3 latent frames: an odd number, as in the published models, so that 1.5 has to pad
     "patch_size": 2,
     "temporal_compression_ratio": 4,
     "max_text_seq_length": TEXT_LENGTH,
@@ -90,8 +91,8 @@ VAE: dict[str, Any] = {
     "norm_eps": 1e-6,
     "norm_num_groups": 2,  # 32; must divide every width
     "temporal_compression_ratio": 4,
-    # Only decoding in tiles looks at these: a tile is half as high and half as wide, and tiles fit together only if
-    # their height is a multiple of 48 pixels and their width of 40. The pipeline's own 48 pixels are more than a tile.
+    # Only tiled decoding uses these. A tile is half as high and half as wide, and tiles fit together only if their
+    # height is a multiple of 48 pixels and their width of 40. The pipeline's own 48 pixels are more than a tile.
     "sample_height": 96,  # 480
     "sample_width": 80,  # 720
     "scaling_factor": 1.15258426,
@@ -100,15 +101,15 @@ VAE: dict[str, Any] = {
     "use_post_quant_conv": False,
 }
 
-# Random layers attend so evenly that a prompt would not be seen in the video, and a random decoder paints in pure
-# colours only. Factors found by trying: two prompts that differ in one word now differ visibly.
+# Random layers attend so evenly that a prompt would not change the video, and a random decoder produces only saturated
+# colors. With these factors, found by trial, two prompts that differ in one word give visibly different videos.
 GAINS = {
     "attn1.norm_q.weight": 2.0,
     "attn1.to_out.0.weight": 2.0,
     "decoder.conv_out.conv.weight": 0.4,
 }
 
-# The text that the tokenizer learns its pieces from: every subject in every frame below, and the paper's own prompts.
+# The tokenizer is trained on every subject in every frame below, and on the paper's prompts.
 SUBJECTS = """
 tiger zebra giraffe horse cat rabbit dog deer frog bird butterfly starfish snail crab elephant lion otter lizard
 kangaroo red-panda fish whale turtle bear wolf fox monkey mouse sheep cow duck owl bee spider dragon dinosaur
@@ -153,7 +154,7 @@ PAPER_PROMPTS = [
     "The tiger, with black and white stripes like zebra, moves gracefully through the forest, "
     "its fur flowing in the breeze.",
 ]
-# Everyday words, each seen once: from these the tokenizer learns word parts rather than whole words.
+# Everyday words, each once, from which the tokenizer learns parts of words rather than whole words.
 EVERYDAY_WORDS = """
 about above across act after again air all almost along also always among amount an and animal another answer any
 apart appear are area arm around arrive as ask asleep at away baby back balance band bank bark base basket be beach
@@ -203,7 +204,7 @@ wash watch watercolor we weak wear weather weave week weight well were west wet 
 whisper whistle whole why wide wild will window wing winter wire wise with within without wonder wood wooden wool word
 work world would wrap write wrong yard year yes yesterday yet you your zoom
 """
-TURNS = 4  # so many times each subject meets each frame, with other words in the gaps
+TURNS = 4  # sentences for each subject and frame, with different words in the gaps
 PRINTABLE_ASCII = "".join(map(chr, range(33, 127)))
 
 
@@ -212,7 +213,7 @@ def training_sentences() -> Iterator[str]:
     subjects, qualities = SUBJECTS.split(), QUALITIES.split()
     yield from PAPER_PROMPTS
     for turn, (index, first), frame in itertools.product(range(TURNS), enumerate(subjects), FRAMES):
-        # Strides without a common divisor, so that every list is walked through and pairs do not repeat.
+        # The strides have no common divisor, so every list is used completely and pairs do not repeat.
         yield frame.format(
             first=first,
             second=subjects[(7 * index + 11 * turn + 11) % len(subjects)],
@@ -224,10 +225,10 @@ def training_sentences() -> Iterator[str]:
 
 
 def train_sentencepiece() -> bytes:
-    """The bytes of a `spiece.model` of `VOCABULARY_SIZE` pieces.
+    """Train a tokenizer of `VOCABULARY_SIZE` pieces and return the bytes of its `spiece.model`.
 
-    T5 has no byte fallback, so every printable ASCII character is required to be a piece of its own and no English
-    prompt is unknown.
+    T5 has no byte fallback, so every printable ASCII character has a piece of its own, and no English prompt contains
+    unknown tokens.
     """
     pieces: bytes = published_form.train_sentencepiece(
         [*training_sentences()], VOCABULARY_SIZE, required_chars=PRINTABLE_ASCII, character_coverage=1.0
@@ -236,13 +237,13 @@ def train_sentencepiece() -> bytes:
 
 
 def write_tokenizer(folder: Path) -> None:
-    """Write a tokenizer folder as CogVideoX-2B has it."""
+    """Write a tokenizer folder like that of CogVideoX-2B."""
     more = {"additional_special_tokens": [], "sp_model_kwargs": {}, "clean_up_tokenization_spaces": True}
     published_form.write_tokenizer(folder, train_sentencepiece(), TEXT_LENGTH, **more)
 
 
 def write_closed_tokenizer(folder: Path, words: Sequence[str]) -> None:
-    """Write a tokenizer folder that knows some words in any case, comma and full stop, and says that this is all."""
+    """Write a tokenizer folder with a closed vocabulary: some words in any case, comma and full stop."""
     pieces = published_form.make_closed_sentencepiece([*words, ",", "."])
     published_form.write_tokenizer(folder, pieces, TEXT_LENGTH, closed_vocabulary=True)
 
@@ -250,8 +251,8 @@ def write_closed_tokenizer(folder: Path, words: Sequence[str]) -> None:
 def _with_random_weights(model: Model, name: str, seed: int) -> Model:
     """Replace every weight of `model` by random numbers that keep activations near unit size, and return it.
 
-    Each tensor has its own generator, seeded from `seed`, the component's `name` and the tensor's name: a build does
-    not depend on the order in which a library version creates its layers, nor on the global random state.
+    Each tensor has its own generator, seeded from `seed`, the component's `name` and the tensor's name. The weights
+    depend neither on the order in which a library version creates its layers nor on the global random state.
     """
     with torch.no_grad():
         for key, weight in model.named_parameters():
@@ -265,10 +266,10 @@ def _with_random_weights(model: Model, name: str, seed: int) -> Model:
 
 
 def _scaled(noise: torch.Tensor, owner: torch.nn.Module, *, is_bias: bool) -> torch.Tensor:
-    """Scale unit noise to what its layer needs: unit variance in gives about unit variance out."""
+    """Scale unit noise so that a layer keeps the variance of its input."""
     if is_bias:
         return noise * 0.1
-    if noise.ndim == 1:  # the scale of a normalisation
+    if noise.ndim == 1:  # the scale of a normalization
         return 1.0 + noise * 0.1
     if isinstance(owner, torch.nn.Embedding):
         return noise

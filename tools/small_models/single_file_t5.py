@@ -1,4 +1,4 @@
-"""T5 encoders as one file, under their published names, with random weights."""
+"""T5 encoders as a single file, with the published names and random weights."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 Weights = dict[str, torch.Tensor]
 
 
-#: A hundredth of a t5xxl, whose loss of precision is the more seen in the embedding the narrower it is.
+#: A hundredth of t5xxl. The narrower it is, the more a loss of precision shows in the embedding.
 SIZES: dict[str, int] = {"d_model": 128, "d_kv": 16, "d_ff": 320, "num_layers": 6, "num_heads": 8, "vocab_size": 32_128}
 
 
 def random_t5(sizes: Mapping[str, int], *, every_layer_has_positions: bool = False) -> Weights:
-    """A T5 encoder's weights, float32, such that activations stay near unit size.
+    """Make float32 weights of a T5 encoder that keep activations near unit size.
 
     Args:
         sizes: As transformers' `T5Config` names them: d_model, d_kv, d_ff, num_layers, num_heads and vocab_size.
-        every_layer_has_positions: As UMT5 has it; in T5 only the first layer does.
+        every_layer_has_positions: Whether every layer has a position bias, as in UMT5. In T5 only the first has one.
     """
     generator = torch.Generator().manual_seed(0)
 
@@ -49,12 +49,12 @@ def random_t5(sizes: Mapping[str, int], *, every_layer_has_positions: bool = Fal
 
 
 def in_float8(weights: Weights) -> Weights:
-    """As the plain float8 file: everything, as it is."""
+    """Convert every weight to float8, as in the plain float8 file."""
     return {name: value.to(torch.float8_e4m3fn) for name, value in weights.items()}
 
 
 def in_scaled_float8(weights: Weights) -> Weights:
-    """As the scaled float8 file: each linear layer with a scale, the rest in float16."""
+    """Convert each linear layer to float8 with a scale and the rest to float16, as in the scaled float8 file."""
     largest = torch.finfo(torch.float8_e4m3fn).max
     made = {"scaled_fp8": torch.empty(0, dtype=torch.float8_e4m3fn)}
     for name, value in weights.items():
@@ -67,7 +67,7 @@ def in_scaled_float8(weights: Weights) -> Weights:
     return made
 
 
-#: {what a file is called: its weights from those in float32}
+#: For each number type, the function that converts float32 weights to those of its file.
 FORMS: dict[str, Callable[[Weights], Weights]] = {
     "float32": dict,
     "float16": lambda weights: {name: value.half() for name, value in weights.items()},

@@ -1,4 +1,4 @@
-"""Tiny models with random weights as single files, in a test's host, under the names that the published ones have."""
+"""Tiny models with random weights as single files, under the names of the published ones, in a ComfyUI of ours."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 LORA = "my_style.safetensors"
 
-# As wide as every Wan's first layer wants it.
+# The width that the first layer of every Wan model requires.
 _UMT5 = {"d_model": 4096, "d_kv": 8, "d_ff": 24, "num_layers": 1, "num_heads": 2, "vocab_size": VOCABULARY_SIZE}
 
 
 def demo_lora() -> dict[str, torch.Tensor]:
-    """A LoRA for the bundled demo model's attention, as diffusers names its layers, with random weights."""
+    """Make a LoRA with random weights for the demo model's attention, named as in diffusers."""
     file = DEMO_MODEL / "transformer" / "diffusion_pytorch_model.safetensors"
     generator = torch.Generator().manual_seed(0)
     made = {}
@@ -36,9 +36,9 @@ def demo_lora() -> dict[str, torch.Tensor]:
 
 
 def add_single_files(base: Path) -> None:
-    """Put them below the base directory of a host that has not started yet.
+    """Write Wan 2.1, T5 in two number types and a LoRA for the demo model below a base directory.
 
-    Wan 2.1, T5 in two number types, and a LoRA for the demo model.
+    Call it before ComfyUI starts.
     """
     link_folder(base / "custom_nodes" / "tiny_single_files", Path(__file__).parent / "tiny_single_files")
     umt5 = FORMS["float16"](random_t5(_UMT5, every_layer_has_positions=True))
@@ -54,7 +54,7 @@ def add_single_files(base: Path) -> None:
 
 
 def save_models(base: Path, files: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
-    """Write {path below a host's models folder: weights}."""
+    """Write weights by their path below the models folder of a base directory."""
     for name, weights in files.items():
         file = base / "models" / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Tiny CogVideoX models of each published kind, of the real classes with random weights, for tests.
+"""Tiny CogVideoX models and folders of each published kind, of the real classes with random weights.
 
-`random_models` owns the configuration like CogVideoX-2B's and the way weights are made; here are the other kinds'
-differences from it, as published, and whole folders.
+`random_models` has the configuration like CogVideoX-2B's and makes the weights. This module adds the differences of the
+other kinds, as published.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ TRANSFORMERS: dict[Kind, dict[str, Any]] = {
         "use_rotary_positional_embeddings": True,
         "patch_size_t": 2,
         "patch_bias": False,
-        # Published: 300 x 300. It bounds the rotary table that a clip's size is cut from and is square; a clip of
-        # that size is not what the model is for.
+        # Published: 300 x 300. It is the size of the rotary table, from which the part for a clip is cut; clips are
+        # smaller.
         "sample_width": 8,
         "sample_height": 8,
     },
@@ -57,7 +57,7 @@ SCHEDULERS: dict[Kind, dict[str, Any]] = {
 
 
 def tiny_tokenizer() -> T5Tokenizer:
-    """Train a small SentencePiece model and load it as transformers loads a published CogVideoX's `tokenizer/`."""
+    """Train a small tokenizer and load it as transformers loads the `tokenizer/` of a published CogVideoX."""
     with tempfile.TemporaryDirectory() as folder:
         random_models.write_tokenizer(Path(folder))
         return T5Tokenizer.from_pretrained(folder, local_files_only=True)
@@ -79,7 +79,7 @@ def tiny_vae(kind: Kind = "2b", seed: int = 0) -> AutoencoderKLCogVideoX:
 
 
 def tiny_pipeline(kind: Kind = "2b", seed: int = 0) -> CogVideoXPipeline:
-    """Build a whole float32 pipeline. Pass `max_sequence_length=TEXT_LENGTH` when you give it prompts."""
+    """Build a float32 pipeline. Pass `max_sequence_length=TEXT_LENGTH` together with prompts."""
     pipeline = random_models.build_pipeline(
         tiny_tokenizer(),
         text_encoder=TEXT_ENCODER,
@@ -95,12 +95,12 @@ def tiny_pipeline(kind: Kind = "2b", seed: int = 0) -> CogVideoXPipeline:
 def save_tiny_folder(path: Path, kind: Kind = "2b", seed: int = 0) -> Path:
     """Write a diffusers folder in the published form: float16 safetensors, `spiece.model`, no `tokenizer.json`.
 
-    As in the published folders the text encoder's config names a half type, so that a caller of transformers who names
-    no type gets a text encoder that does not fit the rest, which diffusers loads in float32.
+    As in the published folders, the text encoder's config names a half-precision type. A caller of transformers who
+    names no type gets that type, although diffusers loads the other components in float32.
 
     Args:
-        path: The folder to write; made when missing.
-        kind: Which published model it is like.
+        path: Folder to write. It is made when missing.
+        kind: Published model to follow.
         seed: Seed of all weights.
 
     Returns:
@@ -112,7 +112,7 @@ def save_tiny_folder(path: Path, kind: Kind = "2b", seed: int = 0) -> Path:
 
 
 def wide_weights() -> dict[str, Tensor]:
-    """A transformer's weights, as wide as the published 2B's and with one layer: by the width the host's is told."""
+    """Make the weights of a one-layer transformer as wide as the published 2B, so that ComfyUI recognizes it."""
     import torch
     from diffusers import CogVideoXTransformer3DModel
 

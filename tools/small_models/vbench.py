@@ -1,4 +1,4 @@
-"""VBench's frames and scores, and the tiny networks that they were made with, in the published networks' forms."""
+"""VBench's frames and scores, and the tiny networks that they were computed with, in the published formats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VBENCH = ROOT / "tests" / "data" / "vbench"
 
 
 def place_weights(models: Path) -> None:
-    """Put the tiny networks into the host's model folders, under the published networks' names."""
+    """Copy the tiny networks to ComfyUI's model folders, under the names of the published ones."""
     own, clip = models / "richspace", models / "clip_vision"
     for folder in (own, clip):
         folder.mkdir(parents=True, exist_ok=True)

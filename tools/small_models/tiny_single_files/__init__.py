@@ -1,8 +1,8 @@
-"""For a test's host: tiny random files for its stock loaders, which are told the text encoders' sizes.
+"""A folder for custom_nodes, without nodes, that lets ComfyUI's own loaders load tiny random files.
 
-A custom node folder without nodes. The host's own classes make Wan's video model and its autoencoder, whose loaders
-read every size from the file. The loader of text encoders knows T5 and UMT5 by their full size alone; a test's file is
-told by its few layers, and everything after that is the loader's own.
+ComfyUI's classes make Wan's video model and VAE here, whose loaders read every size from the file. The loader of text
+encoders knows T5 and UMT5 only in their full size. Here it recognizes a tiny file by its few layers and learns its
+sizes; everything after that is the loader's own code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LAST_OF_THE_PUBLISHED = "encoder.block.23.layer.0.layer_norm.weight"
 
 
 def _save(network: torch.nn.Module, kind: str, name: str) -> None:
-    """Gives a network random weights that keep activations near unit size, and writes it where the host looks."""
+    """Give a network random weights that keep activations near unit size, and save it in ComfyUI's folder."""
     generator = torch.Generator().manual_seed(0)
     weights = {}
     for key, weight in network.state_dict().items():
