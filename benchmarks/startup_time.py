@@ -13,7 +13,7 @@ from pathlib import Path
 
 from timing import print_table
 
-SUPPORT = Path(__file__).parents[1] / "tools"
+TOOLS = Path(__file__).parents[1] / "tools"
 ROUNDS = 5
 
 
@@ -21,7 +21,7 @@ def measure_here(base: Path) -> dict[str, float]:
     """Measure the imports of ComfyUI and of the pack in this new process, in seconds."""
     import time
 
-    sys.path.insert(0, str(SUPPORT))
+    sys.path.insert(0, str(TOOLS))
     from comfyui import in_process
 
     start = time.perf_counter()

@@ -66,8 +66,8 @@ def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -
 
     Args:
         prompt: Workflow in API format.
-        keep_its_own: Whether a workflow for the demo model stays as it is. The demo model of an earlier version may have
-            known other words.
+        keep_its_own: Whether a workflow for the demo model stays as it is. An earlier version may have had a demo model
+            with other words.
     """
     if keep_its_own and any(node["inputs"].get("model") == DEMO for node in prompt.values()):
         return dict(prompt)

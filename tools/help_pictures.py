@@ -137,17 +137,11 @@ def with_lora() -> Prompt:
 
 def scenes() -> dict[str, Scene]:
     """Return the scene of each node's picture, by node id. The embedding to load is saved by an earlier scene."""
-    abc = encoded("a", "b", "guide")
-    ab = wired(a="a", b="b")
-    guided = ab | wired(guide="guide")
-    mixing = abc | {"mix": node("RichSpaceOptimalInterpolate", **guided, steps=30, index=0)}
-    video = sampled()
-    clip = {name: content for name, content in video.items() if name not in ("video", "save")}
-    compared = ("a", "b", "guide", "mix")
-    sweep = node("RichSpaceInterpolationSweep", **ab, steps=30, count=5, candidates="")
-    stages = wired(
-        **{"stages.prompt_2": "b", "stages.guide_2": "guide", "stages.prompt_3": "c", "stages.guide_3": "guide_c"}
-    )
+    return encoding_scenes() | finding_scenes() | mixing_scenes() | scoring_scenes() | native_scenes() | video_scenes()
+
+
+def encoding_scenes() -> dict[str, Scene]:
+    """Return the scenes of the loader and of the encoder."""
     return {
         "RichSpaceLoadCogVideoX": Scene(
             encoded("a") | {"saved": saved("a")}, {"load": (0, 0, 300, 270), "a": (340, 0, 240, 200)}
@@ -156,6 +150,16 @@ def scenes() -> dict[str, Scene]:
             encoded("a", "too_long") | {"saved": saved("a"), "saved_too": saved("too_long")},
             {"a": (0, 0, 440, 200), "too_long": (0, 250, 440, 220)},
         ),
+    }
+
+
+def finding_scenes() -> dict[str, Scene]:
+    """Return the scenes of the nodes that compare mixtures with a guide."""
+    abc, guided = encoded("a", "b", "guide"), wired(a="a", b="b", guide="guide")
+    stages = wired(
+        **{"stages.prompt_2": "b", "stages.guide_2": "guide", "stages.prompt_3": "c", "stages.guide_3": "guide_c"}
+    )
+    return {
         "RichSpacePerpendicularFoot": Scene(
             abc
             | {"foot": node("RichSpacePerpendicularFoot", **guided), "text": node("PreviewAny", source=["foot", 1])},
@@ -164,23 +168,69 @@ def scenes() -> dict[str, Scene]:
         "RichSpaceCosineScore": Scene(
             abc | {"scores": node("RichSpaceCosineScore", **guided, steps=30)}, {"scores": (0, 0, 440, 400)}
         ),
-        "RichSpaceOptimalInterpolate": Scene(mixing, {"mix": (0, 0, 440, 500)}),
-        "RichSpaceInterpolate": Scene(
-            encoded("a", "b") | {"mix": node("RichSpaceInterpolate", **ab, index=10, steps=30), "saved": saved("mix")},
-            {"a": (0, 0, 240, 200), "b": (0, 250, 240, 200), "mix": (300, 0, 270, 130)},
-        ),
+        "RichSpaceOptimalInterpolate": Scene(mixture(), {"mix": (0, 0, 440, 500)}),
         "RichSpaceChainedFinder": Scene(
             encoded("a", "b", "guide", "c", "guide_c")
             | {"chain": node("RichSpaceChainedFinder", first=["a", 0], **stages, steps=30)},
             {"chain": (0, 0, 460, 800)},
         ),
-        "RichSpaceInterpolationSweep": Scene(
-            encoded("a", "b") | {"sweep": sweep, "saved": saved("sweep")}, {"sweep": (0, 0, 400, 230)}
+    }
+
+
+def mixture() -> Prompt:
+    """Make a graph that mixes A and B by their guide."""
+    guided = wired(a="a", b="b", guide="guide")
+    return encoded("a", "b", "guide") | {"mix": node("RichSpaceOptimalInterpolate", **guided, steps=30, index=0)}
+
+
+def sweep() -> dict[str, Any]:
+    """Make a node that gives five mixtures of A and B."""
+    return node("RichSpaceInterpolationSweep", **wired(a="a", b="b"), steps=30, count=5, candidates="")
+
+
+def mixing_scenes() -> dict[str, Scene]:
+    """Return the scenes of mixing by hand, and of what is saved and drawn of a mixture."""
+    ab = wired(a="a", b="b")
+    mixing = mixture()
+    return {
+        "RichSpaceInterpolate": Scene(
+            encoded("a", "b") | {"mix": node("RichSpaceInterpolate", **ab, index=10, steps=30), "saved": saved("mix")},
+            {"a": (0, 0, 240, 200), "b": (0, 250, 240, 200), "mix": (300, 0, 270, 130)},
         ),
+        "RichSpaceInterpolationSweep": Scene(
+            encoded("a", "b") | {"sweep": sweep(), "saved": saved("sweep")}, {"sweep": (0, 0, 400, 230)}
+        ),
+        "RichSpaceScorePlot": Scene(
+            mixing
+            | {
+                "plot": node("RichSpaceScorePlot", scores=["mix", 3]),
+                "save": node("SaveImage", images=["plot", 0], filename_prefix="RichSpace/scores"),
+            },
+            {"plot": (0, 0, 230, 70), "save": (280, 0, 340, 310)},
+        ),
+        "RichSpaceSaveEmbedding": Scene(
+            mixing | {"saved": saved("mix", "red_and_blue", scores=["mix", 3])}, {"saved": (0, 0, 460, 190)}
+        ),
+        "RichSpaceLoadEmbedding": Scene(
+            {
+                "loaded": node("RichSpaceLoadEmbedding", file="red_and_blue_00001_.safetensors [output]"),
+                "saved": saved("loaded"),
+            },
+            {"loaded": (0, 0, 460, 200)},
+        ),
+    }
+
+
+def scoring_scenes() -> dict[str, Scene]:
+    """Return the scenes of the nodes that show and score several videos."""
+    video = sampled()
+    clip = {name: content for name, content in video.items() if name not in ("video", "save")}
+    compared = ("a", "b", "guide", "mix")
+    return {
         "RichSpaceContactSheet": Scene(
             encoded("a", "b", "negative")
             | {
-                "sweep": sweep,
+                "sweep": sweep(),
                 "sample": video["sample"] | {"inputs": video["sample"]["inputs"] | wired(positive="sweep")},
                 "decode": video["decode"],
                 "sheet": node("RichSpaceContactSheet", frames=["decode", 0], labels=["sweep", 2], frame_width=96),
@@ -208,24 +258,12 @@ def scenes() -> dict[str, Scene]:
             },
             {"compare": (0, 0, 480, 860)},
         ),
-        "RichSpaceScorePlot": Scene(
-            mixing
-            | {
-                "plot": node("RichSpaceScorePlot", scores=["mix", 3]),
-                "save": node("SaveImage", images=["plot", 0], filename_prefix="RichSpace/scores"),
-            },
-            {"plot": (0, 0, 230, 70), "save": (280, 0, 340, 310)},
-        ),
-        "RichSpaceSaveEmbedding": Scene(
-            mixing | {"saved": saved("mix", "red_and_blue", scores=["mix", 3])}, {"saved": (0, 0, 460, 190)}
-        ),
-        "RichSpaceLoadEmbedding": Scene(
-            {
-                "loaded": node("RichSpaceLoadEmbedding", file="red_and_blue_00001_.safetensors [output]"),
-                "saved": saved("loaded"),
-            },
-            {"loaded": (0, 0, 460, 200)},
-        ),
+    }
+
+
+def native_scenes() -> dict[str, Scene]:
+    """Return the scenes of the nodes for ComfyUI's own CogVideoX."""
+    return {
         "RichSpaceLoadCogVideoXNative": Scene(native(), {"load": (0, 0, 300, 270), "latent": (340, 0, 240, 170)}),
         "RichSpaceFixCogVideoX": Scene(
             {
@@ -241,6 +279,13 @@ def scenes() -> dict[str, Scene]:
         "RichSpaceLoadCogVideoXLora": Scene(with_lora(), {"load": (0, 0, 300, 270), "lora": (340, 0, 270, 150)}),
         "RichSpaceCogVideoXSampler": Scene(native(), {"sampler": (0, 0, 280, 150), "sample": (330, 0, 270, 260)}),
         "RichSpaceEmptyCogVideoXLatent": Scene(native(), {"latent": (0, 0, 280, 190), "sample": (330, 0, 270, 260)}),
+    }
+
+
+def video_scenes() -> dict[str, Scene]:
+    """Return the scenes of sampling and decoding."""
+    video = sampled()
+    return {
         "RichSpaceCogVideoXSample": Scene(video, {"sample": (0, 0, 380, 400)}),
         "RichSpaceCogVideoXDecode": Scene(
             video, {"decode": (0, 0, 240, 150), "video": (0, 205, 240, 130), "save": (300, 0, 280, 400)}
