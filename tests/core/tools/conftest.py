@@ -1,4 +1,4 @@
-"""A checkout of the tests' own, whose virtual environment and ComfyUI are in a temporary folder."""
+"""Temporary folders for the virtual environment and ComfyUI, so that the real ones are not touched."""
 
 import pytest
 from environment import browser, checkout, comfyui_source, newest_frontend, virtual_environment

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from environment import checkout, comfyui_source, newest_frontend
 from environment.programs import ToolError
-from scripts import write_script
+from shell_scripts import write_script
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="uses shell scripts of POSIX")
 
 
 def archive(path, members):
-    """A tar archive with the given members: (name, content), or [type] in the place of content."""
+    """Write a tar archive with the given members: (name, content), or [type] in place of the content."""
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members:
             member = tarfile.TarInfo(name)
@@ -103,7 +103,7 @@ class TestFetchHost:
 
 
 def wheel(path, members):
-    """A wheel with the given members: {name: content}."""
+    """Write a wheel with the given members: {name: content}."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from environment import browser, checkout
 from environment.programs import ToolError
-from scripts import write_script
+from shell_scripts import write_script
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="uses shell scripts and links of POSIX")
 

@@ -1,4 +1,4 @@
-"""Other programs run by ours: their progress, their failures and their end."""
+"""Child processes: their progress, failures and end."""
 
 import io
 import os
@@ -68,7 +68,7 @@ class TestRunning:
     @POSIX
     @pytest.mark.parametrize("request_", [signal.SIGTERM, signal.SIGINT])
     def test_a_child_can_tidy_up_when_all_are_stopped(self, tmp_path, request_):
-        """dev.py is stopped from outside; what it started (think of a server) ends in its own way first."""
+        """Stopping dev.py gives its child processes, such as a server, time to end by themselves."""
         tidy = tmp_path / "tidied"
         inner = f"""
 import pathlib, sys, time

@@ -1,4 +1,4 @@
-"""The demo's progress bar and report, and a server's refusals and failures in words."""
+"""The demo's progress bar and report, and the descriptions of a server's refusals and failures."""
 
 import pytest
 import run_demo

@@ -1,4 +1,4 @@
-"""The set-up, without a network: what is installed when, and what a failure leaves."""
+"""The virtual environment, without a network: what is installed when, and what a failure leaves."""
 
 import pytest
 from environment import virtual_environment
@@ -7,7 +7,7 @@ from environment.programs import ToolError
 
 @pytest.fixture
 def programs_run(monkeypatch):
-    """Replaces the running of programs by notes of what would have run; a fake venv appears when it is made."""
+    """Record commands instead of running them, and make a fake virtual environment when it is asked for."""
     notes = []
 
     def note(_, command, **__):
