@@ -60,9 +60,9 @@ def command_workflows(options: argparse.Namespace) -> int:
     return run_program("export_workflows", *flags, extra="test", browser=True)
 
 
-def command_pictures(_: argparse.Namespace) -> int:
-    """Draw the example pictures of the nodes' help pages, from real runs."""
-    return run_program("help_pictures", extra="test", browser=True)
+def command_pictures(options: argparse.Namespace) -> int:
+    """Draw the example pictures of the nodes' help pages, or those of the named nodes, from real runs."""
+    return run_program("help_pictures", *options.names, extra="test", browser=True)
 
 
 def command_surface(_: argparse.Namespace) -> int:
@@ -125,6 +125,7 @@ def make_parser() -> argparse.ArgumentParser:
     host.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
     host.add_argument("--listen", default="127.0.0.1", help="address to listen on (default: this machine only)")
     commands.choices["workflows"].add_argument("--thumbnails", action="store_true", help="draw the pictures too")
+    commands.choices["pictures"].add_argument("names", nargs="*", metavar="NODE_ID", help="ids of nodes (default: all)")
     commands.choices["bench"].add_argument("names", nargs="*", metavar="NAME", help="files in benchmarks/, without .py")
     lint.add_argument("--fix", action="store_true", help="let ruff repair and format what it can")
     return top
