@@ -71,10 +71,17 @@ _SHOW_A_MIDDLE_FRAME = """() => Promise.all([...document.querySelectorAll("video
 
 @dataclass(frozen=True)
 class Scene:
-    """A graph to run, and the boxes of the nodes that its picture shows."""
+    """A graph to run, and the nodes that its picture shows.
+
+    Args:
+        prompt: Graph in API format.
+        shown: Box of each node that is shown, by the node's name.
+        after: Id of the node whose scene has to run before, because it saves a file that this one loads.
+    """
 
     prompt: Prompt
     shown: Mapping[str, Box]
+    after: str = ""
 
 
 def encoded(*names: str) -> Prompt:
@@ -136,7 +143,7 @@ def with_lora() -> Prompt:
 
 
 def scenes() -> dict[str, Scene]:
-    """Return the scene of each node's picture, by node id. The embedding to load is saved by an earlier scene."""
+    """Return the scene of each node's picture, by node id."""
     return encoding_scenes() | finding_scenes() | mixing_scenes() | scoring_scenes() | native_scenes() | video_scenes()
 
 
@@ -217,6 +224,7 @@ def mixing_scenes() -> dict[str, Scene]:
                 "saved": saved("loaded"),
             },
             {"loaded": (0, 0, 460, 200)},
+            after="RichSpaceSaveEmbedding",
         ),
     }
 
@@ -321,20 +329,34 @@ def place_files(base: Path) -> None:
     save_models(base, {f"diffusion_models/{CONVERTED}": converted, f"loras/{LORA}": demo_lora()})
 
 
-def draw(pictures: Path, only: Sequence[str] = ()) -> None:
-    """Write every picture, or only those of the given nodes, in the renderer with the sharper text."""
+def draw(pictures: Path, names: Sequence[str] = ()) -> None:
+    """Draw pictures in the renderer with the sharper text.
+
+    Args:
+        pictures: Folder to write them to.
+        names: Ids of the nodes; without any, all nodes.
+
+    Raises:
+        ToolError: If a node has no scene.
+    """
+    known = scenes()
+    if unknown := [name for name in names if name not in known]:
+        raise ToolError(f"{unknown[0]} has no scene. Add one to tools/help_pictures.py.")
     pictures.mkdir(parents=True, exist_ok=True)
     progress = Progress("Drawing the pictures of the help pages")
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         place_files(base)
         with ComfyServer(base) as server, chromium() as browser, Frontend(browser, server, nodes_2=True) as frontend:
-            for name, scene in scenes().items():
-                if only and name not in only:
-                    continue
+            done = set[str]()
+            for name in names or known:
                 progress.show(name)
+                scene = known[name]
+                if scene.after and scene.after not in done:
+                    photograph(frontend, known[scene.after])
                 picture = photograph(frontend, scene).quantize(COLORS, dither=Image.Dither.NONE)
                 picture.save(pictures / f"{name}.png", optimize=True)
+                done.add(name)
     progress.end("done")
 
 
