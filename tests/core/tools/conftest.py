@@ -4,8 +4,8 @@ import pytest
 from environment import browser, checkout, comfyui_source, newest_frontend, virtual_environment
 
 
-@pytest.fixture(autouse=True)
-def _own_checkout(tmp_path, monkeypatch):
+@pytest.fixture
+def bare_checkout(tmp_path, monkeypatch):
     """Nothing is installed in the checkout, and the user has neither a ComfyUI nor a browser of their own."""
     development = tmp_path / ".dev"
     places = {

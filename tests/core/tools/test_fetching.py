@@ -29,6 +29,7 @@ def archive(path, members):
     return path
 
 
+@pytest.mark.usefixtures("bare_checkout")
 class TestFetchHost:
     def test_unpacks_one_folder_only(self, tmp_path):
         members = [("p/host/main.py", b"1"), ("p/host/sub/deep/x", b"2"), ("p/other", b"3"), ("p/hostile/y", b"4")]

@@ -11,6 +11,7 @@ from shell_scripts import write_script
 POSIX = pytest.mark.skipif(os.name == "nt", reason="uses shell scripts and links of POSIX")
 
 
+@pytest.mark.usefixtures("bare_checkout")
 class TestFind:
     def test_the_users_host_comes_first(self, host, monkeypatch):
         assert checkout.find_host() is None

@@ -4,6 +4,8 @@ import pytest
 from environment import virtual_environment
 from environment.programs import ToolError
 
+pytestmark = pytest.mark.usefixtures("bare_checkout")
+
 
 @pytest.fixture
 def programs_run(monkeypatch):
