@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 import torch
-from checkout import ROOT
+from environment.checkout import ROOT
 from ray_nodes import RayNodes
 from timing import print_table
 

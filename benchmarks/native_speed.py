@@ -18,8 +18,8 @@ import torch
 from sampling_speed import encode_prompts, make_pipeline
 from timing import compare_times, measure_peak_bytes, print_table
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
-import host_python
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from comfyui import in_process
 
 STEPS, WIDTH, HEIGHT, FRAMES, SEED, CFG = 10, 192, 128, 17, 0, 6.0
 SIZE = {"width": WIDTH, "height": HEIGHT, "frames": FRAMES, "batch_size": 1}
@@ -29,9 +29,9 @@ def main(rounds: int = 7) -> None:
     """Measure and print the tables."""
     torch.set_num_threads(1)  # several threads would also wait for other programs
     with tempfile.TemporaryDirectory() as base, torch.inference_mode():
-        host_python.import_host(Path(base))
-        pack = host_python.load_pack()
-        measure_samplers(make_samplers(host_python.node_classes(pack)), rounds)
+        in_process.import_host(Path(base))
+        pack = in_process.load_pack()
+        measure_samplers(make_samplers(in_process.node_classes(pack)), rounds)
         measure_forwards(make_forwards(importlib.import_module(f"{pack.__name__}.nodes.native")))
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from timing import compare_times, print_table
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
-import host_python
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from comfyui import in_process
 
 STEPS, WIDTH, HEIGHT, FRAMES, SEED = 10, 192, 128, 17, 0
 
@@ -23,8 +23,8 @@ def main(rounds: int = 7) -> None:
     """Measure and print the table."""
     torch.set_num_threads(1)  # several threads would also wait for other programs
     with tempfile.TemporaryDirectory() as base, torch.inference_mode():
-        host_python.import_host(Path(base))
-        nodes = host_python.node_classes(host_python.load_pack())
+        in_process.import_host(Path(base))
+        nodes = in_process.node_classes(in_process.load_pack())
         loader = nodes["RichSpaceLoadCogVideoX"]
         demo = loader.GET_SCHEMA().inputs[0].options[0]
         model, encoder = loader.execute(model=demo, dtype="auto").args

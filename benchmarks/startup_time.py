@@ -13,7 +13,7 @@ from pathlib import Path
 
 from timing import print_table
 
-SUPPORT = Path(__file__).parents[1] / "tests" / "support"
+TOOLS = Path(__file__).parents[1] / "tools"
 ROUNDS = 5
 
 
@@ -21,13 +21,13 @@ def measure_here(base: Path) -> dict[str, float]:
     """Measure the imports of ComfyUI and of the pack in this new process, in seconds."""
     import time
 
-    sys.path.insert(0, str(SUPPORT))
-    import host_python
+    sys.path.insert(0, str(TOOLS))
+    from comfyui import in_process
 
     start = time.perf_counter()
-    host_python.import_host(base)
+    in_process.import_host(base)
     imported = time.perf_counter()
-    host_python.node_classes(host_python.load_pack())
+    in_process.node_classes(in_process.load_pack())
     return {"host": imported - start, "pack": time.perf_counter() - imported}
 
 

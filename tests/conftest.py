@@ -1,15 +1,15 @@
-"""What every tier shares: the checkout's place, the same randomness and threads, and no GPU tests without a GPU."""
+"""Fixtures and hooks of all tiers: the checkout's folder, random seeds, threads, and tests that need a GPU."""
 
 import random
 import signal
 from pathlib import Path
 
 import pytest
-from checkout import ROOT
+from environment.checkout import ROOT
 
 
 def pytest_configure():
-    # So that a request to terminate ends the tests as Ctrl-C does, and the servers that they started with them.
+    # A request to terminate ends the tests, and the servers that they started, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
@@ -28,13 +28,13 @@ def _cuda_is_available():
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    """The checkout's folder."""
+    """Folder of the checkout."""
     return ROOT
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
-    """Models this small are slower on several threads, much slower where others use the cores too."""
+    """Use one thread: small models are slower on several, and much slower if other programs use the cores."""
     import torch
 
     torch.set_num_threads(1)
@@ -42,7 +42,7 @@ def _one_thread():
 
 @pytest.fixture(autouse=True)
 def _seeds():
-    """Every test starts from the same global random state; tests of randomness pass generators."""
+    """Start every test from the same global random state. Tests of randomness pass generators."""
     import numpy
     import torch
 

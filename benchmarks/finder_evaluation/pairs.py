@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
-from demo_scripts import import_demo_script
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+from small_models.demo_scripts import import_demo_script
 
 world = import_demo_script("world")
 

@@ -15,7 +15,7 @@ from ..paper.reported import STEPS
 from ..tables import markdown_table
 from .mixtures import Mixture
 from .outputs import write_csv, write_output
-from .text_encoder import TextEncoder
+from .text_encoder import PromptCutWarning, TextEncoder
 
 INDEX_TABLE, INDEX_CSV = "index.md", "index.csv"
 

@@ -15,7 +15,7 @@ from PIL import Image
 from surface import read_surface
 from thumbnails import read_frames
 
-NOT_PACKED = {".ci", ".comfyignore", ".gitignore", "benchmarks", "dev.py", "tests"}
+NOT_PACKED = {".ci", ".comfyignore", ".gitignore", "CONTRIBUTING.md", "benchmarks", "dev.py", "tests", "tools"}
 MADE_HERE = shutil.ignore_patterns(".git", ".dev", "__pycache__", ".*_cache", "*.egg-info")
 MAXIMUM_BYTES = 20e6  # a courtesy to those who download it; most of it is the demo model
 

@@ -12,7 +12,7 @@ from host_runs import watch
 
 TABLE = ROOT / "nodes" / "replacements.py"
 EMPTY = re.compile(r"^REPLACEMENTS: .+ = \(\)$", re.MULTILINE)
-NEEDLESS = shutil.ignore_patterns(".*", "__pycache__", "tests", "benchmarks", "docs", "*.egg-info")
+NEEDLESS = shutil.ignore_patterns(".*", "__pycache__", "tests", "tools", "benchmarks", "docs", "*.egg-info")
 
 
 def example():

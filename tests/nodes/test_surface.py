@@ -103,16 +103,16 @@ def no_longer_an_end(nodes):
 @pytest.mark.parametrize(
     ("break_it", "said"),
     [
-        (gone, "RichSpaceInterpolate: is gone"),
-        (renamed_input, "input steps is gone"),
+        (gone, "RichSpaceInterpolate was removed"),
+        (renamed_input, "input steps was removed"),
         (other_type, '"type": "FLOAT"'),
         (other_default, '"default": 20'),
         (narrower_range, '"max": 100'),
         (needed_now, '"required": true'),
         (shorter_list, "input guides was"),
         (choice_gone, "input scheduler was"),
-        (inputs_in_another_order, "new ones come last"),
-        (new_input_in_front, "new ones come last"),
+        (inputs_in_another_order, "Add new ones at the end"),
+        (new_input_in_front, "Add new ones at the end"),
         (new_required_input, "input mode is new and required"),
         (output_gone, "outputs were"),
         (new_output_in_front, "outputs were"),
@@ -132,7 +132,7 @@ def test_a_replaced_node_may_go_but_its_replacement_must_stay(surface):
     renamed["replacements"]["RichSpaceInterpolate"] = "RichSpaceMix"
     assert breaking_changes(surface, renamed) == []
     forgotten = renamed | {"replacements": {}}
-    assert breaking_changes(renamed, forgotten) == ["RichSpaceInterpolate: is no longer replaced"]
+    assert breaking_changes(renamed, forgotten) == ["RichSpaceInterpolate is no longer replaced"]
 
 
 def test_additions_break_nothing(surface):

@@ -1,11 +1,11 @@
-"""Short runs of the benchmark's `videos` on the demo model, with tiny metrics of random weights."""
+"""Short runs of the benchmark's `videos` on the demo model, with tiny metrics that have random weights."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from checkout import ROOT
+from environment.checkout import ROOT
 
 from richspace_core.benchmark.cli import main
 from richspace_core.benchmark.mixtures import PAPER_PROMPTS
@@ -21,7 +21,7 @@ _METRICS = {"dino": "dino_tiny", "clip": "clip_tiny.safetensors", "aesthetic-hea
 
 
 def arguments(folder: Path, *options: str, metrics: bool = True) -> list[str]:
-    """The command line after `richspace_core.benchmark`; later options stand in for earlier ones."""
+    """Return the arguments of `richspace_core.benchmark`; later options override earlier ones."""
     scored = [text for option, file in _METRICS.items() for text in (f"--{option}", str(_DATA / file))]
     prompts = str(PAPER_PROMPTS.with_name("demo_prompts.json"))
     short = ["--prompts", prompts, "--only", *MIXTURES, "--steps", "4", "--cfg", "4", "--seeds", "2", "--device", "cpu"]
@@ -30,15 +30,15 @@ def arguments(folder: Path, *options: str, metrics: bool = True) -> list[str]:
 
 
 def run_here(folder: Path, *options: str, metrics: bool = True) -> int:
-    """Run it in this process; returns the exit status."""
+    """Run the benchmark in this process; return the exit status."""
     return main(arguments(folder, *options, metrics=metrics))
 
 
 def videos_command(folder: Path, *options: str) -> list[str]:
-    """The same as a command for a process of its own."""
+    """Return the command that runs the benchmark in a process of its own."""
     return [sys.executable, "-m", "richspace_core.benchmark", *arguments(folder, *options)]
 
 
 def clip_folders(folder: Path) -> list[Path]:
-    """The folders of a run's finished clips."""
+    """Return the folders of a run's finished clips."""
     return sorted(file.parent for file in folder.rglob("clip.json"))

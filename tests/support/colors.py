@@ -1,4 +1,4 @@
-"""Colors as people see them: how well one is read on another, and whether two can be told apart."""
+"""Colors as people see them: their contrast, and whether two can be told apart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: What the three kinds of color blindness leave of linear red, green and blue (Machado, Oliveira, Fernandes, 2009).
+#: Linear red, green and blue as seen with three kinds of color blindness (Machado, Oliveira, Fernandes, 2009).
 VISIONS = {
     "normal": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     "protanopia": ((0.152, 1.053, -0.205), (0.115, 0.786, 0.099), (-0.004, -0.048, 1.052)),
@@ -30,7 +30,7 @@ def contrast(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def least_difference(colors: Iterable[Sequence[float]]) -> float:
-    """Return the smallest OKLab distance between any two of some colors, in the kind of vision that sees it worst."""
+    """Return the smallest OKLab distance between any two colors, in the kind of vision where it is smallest."""
     pairs = list(itertools.combinations(map(_linear, colors), 2))
     return min(
         math.dist(_oklab(_times(vision, one)), _oklab(_times(vision, other)))

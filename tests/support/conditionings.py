@@ -1,4 +1,4 @@
-"""The host's CONDITIONING in tests: made by hand, and compared to the last bit."""
+"""ComfyUI's CONDITIONING in tests: made by hand, and compared bit for bit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROWS, WIDTH = 8, 6
 
 
 def conditioning(values: Tensor, token_count: int | None = None, text: str = "", **extras: Any) -> Conditioning:
-    """One prompt's, as the host holds it; with a token count if there is one, as this pack's encode node makes it."""
+    """Make a prompt's conditioning, with a token count like the pack's encode node if one is given."""
     note = {} if token_count is None else {"richspace": {"token_count": token_count, "text": text}}
     return [[values[None], {"pooled_output": None, **extras, **note}]]
 
@@ -22,7 +22,7 @@ def conditioning(values: Tensor, token_count: int | None = None, text: str = "",
 def random_prompts(
     *, count: int = 3, rows: int = ROWS, width: int = WIDTH, counted: bool = True, dtype: torch.dtype = torch.float32
 ) -> list[Conditioning]:
-    """Prompts that have much in common, as real ones do; their token counts are 3, 4, 5 and so on."""
+    """Make prompts that are related, as real ones are; their token counts are 3, 4, 5 and so on."""
     generator = torch.Generator().manual_seed(7)
     common = 2 * torch.randn(rows, width, generator=generator)
     return [
@@ -36,24 +36,24 @@ def random_prompts(
 
 
 def values_of(conditioning: Conditioning) -> Tensor:
-    """The embedding of the one prompt in a conditioning, [n, d]."""
+    """Return the embedding of the single prompt in a conditioning, [n, d]."""
     ((values, _),) = conditioning
     return values[0]
 
 
 def extras_of(conditioning: Conditioning) -> dict[str, Any]:
-    """What travels beside the embedding."""
+    """Return the dictionary of a conditioning, without its embedding."""
     ((_, extras),) = conditioning
     return extras
 
 
 def frozen(*values: Any) -> tuple[Any, ...]:
-    """A deep copy, to see later whether anything was changed."""
+    """Return a deep copy, to compare with later."""
     return deepcopy(values)
 
 
 def identical(x: Any, y: Any) -> bool:
-    """Whether two nested structures are the same to the last bit."""
+    """Return whether two nested structures are bitwise identical."""
     if isinstance(x, Tensor) or isinstance(y, Tensor):
         return isinstance(x, Tensor) and isinstance(y, Tensor) and x.dtype == y.dtype and torch.equal(x, y)
     if isinstance(x, dict):

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from richspace_core import TextEmbedding
 
-#: CogVideoX's own.
+#: The shape of a published CogVideoX's embeddings.
 PUBLISHED_SHAPE = (226, 4096)
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
 def random_line(rows: int, width: int, *, seed: int = 0, dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:
-    """A, B and a guide [rows, width] as two related prompts have them: much in common, and the guide between them."""
+    """Make A, B and a guide, [rows, width], like two related prompts with a guide between them."""
     generator = torch.Generator().manual_seed(seed)
     common, to_a, to_b, noise = (torch.randn(rows, width, generator=generator) for _ in range(4))
     weight = float(torch.rand((), generator=generator))
@@ -27,21 +27,21 @@ def random_line(rows: int, width: int, *, seed: int = 0, dtype: torch.dtype = to
 def wrapped(
     matrices: tuple[Tensor, ...], counts: tuple[int, int, int] | None = None
 ) -> tuple[TextEmbedding, TextEmbedding, TextEmbedding]:
-    """The three matrices as TextEmbeddings; without `counts` with a third, a half and two fifths of the rows real."""
+    """Wrap three matrices as TextEmbeddings; by default a third, half and two fifths of the rows are tokens."""
     rows = matrices[0].shape[0]
     counts = counts or (max(1, rows // 3), max(1, rows // 2), max(1, 2 * rows // 5))
     a, b, guide = (TextEmbedding(matrix, count) for matrix, count in zip(matrices, counts, strict=True))
     return a, b, guide
 
 
-# Multiples of 1/8 up to 10 in size: their products and the sums of a few dozen are exact in float32. Of both signs,
-# and rarely unit-length, axis-aligned or zero.
+# Multiples of 1/8 from -10 to 10: their products, and sums of a few dozen products, are exact in float32. They are
+# rarely unit-length, axis-aligned or zero.
 entries = st.integers(-80, 80).map(lambda eighths: eighths / 8)
 
 
 @st.composite
 def lines(draw: st.DrawFn, rows: int = 5, width: int = 6) -> tuple[Tensor, Tensor, Tensor]:
-    """A, B and a guide, float32 [n, d] of at most `rows` and `width`; A and B differ in the first row already."""
+    """Draw A, B and a guide, float32 [n, d], with at most `rows` and `width`; A and B differ in the first row."""
     shape = (3, draw(st.integers(1, rows)), draw(st.integers(1, width)))
     size = math.prod(shape)
     a, b, guide = torch.tensor(draw(st.lists(entries, min_size=size, max_size=size))).reshape(shape)

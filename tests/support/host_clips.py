@@ -1,4 +1,4 @@
-"""The host's own text encoders, tiny or without weights. The host's modules must be importable."""
+"""ComfyUI's own text encoders, tiny or without weights. ComfyUI's modules must be importable."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from random_models import TEXT_ENCODER, build_text_encoder
+from small_models.random_models import TEXT_ENCODER, build_text_encoder
 
 if TYPE_CHECKING:
     from transformers import T5EncoderModel
 
-PUBLISHED_LENGTH = 226  # to which the host pads, whatever the model
-VOCABULARY_SIZE = 32_128  # T5's own
+PUBLISHED_LENGTH = 226  # to which ComfyUI pads for every model
+VOCABULARY_SIZE = 32_128  # of T5
 
 
 def t5_with_the_host_s_vocabulary() -> T5EncoderModel:
-    """A tiny T5 for T5's own tokenizer, which the host carries."""
+    """Make a tiny T5 for T5's own tokenizer, which ComfyUI contains."""
     return build_text_encoder(TEXT_ENCODER, vocabulary_size=VOCABULARY_SIZE, seed=0)
 
 
 def use_the_host_s_tokenizer(folder: Path) -> None:
-    """Give a diffusers folder the tokenizer, the text length and a T5 of the vocabulary that the host has."""
+    """Give a diffusers folder ComfyUI's tokenizer and text length, and a T5 with ComfyUI's vocabulary."""
     import comfy.text_encoders
 
     shutil.rmtree(folder / "tokenizer")
@@ -34,7 +34,7 @@ def use_the_host_s_tokenizer(folder: Path) -> None:
 
 
 def cogvideox_clip(t5: T5EncoderModel, embedding_directory: str | None = None) -> Any:
-    """The CLIP that the host makes for the type cogvideox, of the host's own classes, with the weights of `t5`."""
+    """Make the CLIP of type cogvideox from ComfyUI's own classes, with the weights of `t5`."""
     import comfy.sd
     import torch
     from comfy.text_encoders.cogvideo import CogVideoXTokenizer, cogvideo_te
@@ -47,14 +47,14 @@ def cogvideox_clip(t5: T5EncoderModel, embedding_directory: str | None = None) -
         model_options={"t5xxl_model_config": config},
     )
     loaded = clip.cond_stage_model.load_sd(t5.state_dict())
-    # The host keeps no second copy of the embedding under the encoder's own name.
+    # ComfyUI keeps no second copy of the embedding under the encoder's name.
     assert not loaded.missing_keys, loaded
     assert set(loaded.unexpected_keys) <= {"encoder.embed_tokens.weight"}, loaded
     return clip
 
 
 def clip_without_weights(tokenizer: type[Any]) -> Any:
-    """A CLIP of the host that can only tokenize, with one of the host's own tokenizers."""
+    """Make a CLIP that can only tokenize, with one of ComfyUI's own tokenizers."""
     import comfy.sd
 
     clip = comfy.sd.CLIP(no_init=True)

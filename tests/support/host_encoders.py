@@ -1,4 +1,4 @@
-"""The host's own text encoders of other models, of its own classes, tiny and with random weights."""
+"""ComfyUI's text encoders of other models, tiny and with random weights, of ComfyUI's own classes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from random_models import train_sentencepiece
+from small_models.random_models import train_sentencepiece
 
 _T5 = {"d_model": 32, "d_kv": 8, "d_ff": 37, "num_layers": 2, "num_heads": 4}
 _CLIP = {
@@ -32,7 +32,7 @@ _TINY = {
     "llama_model_config": _LLAMA,
 }
 
-#: {family: (module, its function or class of the text encoder, its tokenizer)}
+#: For each model family: a module, its function or class of the text encoder, and its tokenizer.
 FAMILIES = {
     "Stable Diffusion 1": ("comfy.sd1_clip", "SD1ClipModel", "SD1Tokenizer"),
     "Stable Diffusion XL": ("comfy.sdxl_clip", "SDXLClipModel", "SDXLTokenizer"),
@@ -46,7 +46,7 @@ FAMILIES = {
 
 
 def tiny_clip(family: str) -> Any:
-    """The host's CLIP of a family, as its loader makes it."""
+    """Make the CLIP of a model family, as ComfyUI's loader does."""
     import comfy.sd
 
     module_name, encoder, tokenizer = FAMILIES[family]

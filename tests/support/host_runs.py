@@ -1,4 +1,4 @@
-"""A prompt's run as the frontend sees it: which nodes were executed, their progress, and previews."""
+"""A prompt's run as the frontend sees it: executed nodes, progress and previews."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from PIL import Image
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from comfy_server import ComfyServer
-    from host_events import Event
+    from comfyui.events import Event
+    from comfyui.server import ComfyServer
 
-PREVIEW, TEXT = 1, 3  # the host's numbers of those kinds of binary messages
+PREVIEW, TEXT = 1, 3  # ComfyUI's numbers of these kinds of binary messages
 
 
 @dataclass
 class HostRun:
-    """What the host said while a prompt ran, and the prompt's entry in its history."""
+    """Events of a prompt's run, and its history entry."""
 
     events: list[Event] = field(default_factory=list)
     entry: dict[str, Any] = field(default_factory=dict)
 
     def data(self, kind: str) -> list[Any]:
-        """The data of every event of a kind."""
+        """Return the data of every event of a kind."""
         return [event.data for event in self.events if event.type == kind]
 
     @property
     def executed(self) -> set[str]:
-        """The nodes that were executed."""
+        """Nodes that were executed."""
         return {data["node"] for data in self.data("executing") if data["node"] is not None}
 
     @property
     def cached(self) -> set[str]:
-        """The nodes whose results the host still had."""
+        """Nodes whose results were cached."""
         return {node for data in self.data("execution_cached") for node in data["nodes"]}
 
     def progress(self, node: str) -> list[tuple[int, int]]:
-        """(value, max) of a node's progress bar, in order."""
+        """Return (value, max) of a node's progress bar, in order."""
         return [(data["value"], data["max"]) for data in self.data("progress") if data["node"] == node]
 
     @property
     def previews(self) -> list[Image.Image]:
-        """The previews, in order."""
+        """Previews, in order."""
         return [
             Image.open(io.BytesIO(data[8:]))  # 4 bytes for the kind of message, 4 for JPEG or PNG
             for data in self.data("binary")
@@ -53,7 +53,7 @@ class HostRun:
         ]
 
     def texts(self, node: str) -> list[str]:
-        """The texts that were shown on a node while it ran, in order."""
+        """Return the texts that were shown on a node while it ran, in order."""
         found = []
         for data in self.data("binary"):
             kind, length = struct.unpack_from(">II", data)
@@ -69,13 +69,13 @@ def watch(
     previews: bool = False,
     on_event: Callable[[Event], None] = lambda _: None,
 ) -> HostRun:
-    """Run a prompt and keep what the host says; a prompt that fails or is interrupted is no error here.
+    """Run a prompt and record its events. A prompt that fails or is interrupted raises nothing.
 
     Args:
-        server: The host.
-        prompt: In the API format.
-        previews: Whether the user wants previews.
-        on_event: Called with each event when it comes.
+        server: Server to run it on.
+        prompt: Prompt in API format.
+        previews: Whether to ask for previews.
+        on_event: Function that is called with each event when it arrives.
     """
     run = HostRun()
     wishes = {"preview_method": "auto" if previews else "none"}

@@ -1,4 +1,4 @@
-"""Counts the bytes of tensors that are alive: what a function needs at most, the same on every run and machine."""
+"""Count of the bytes of live tensors: the peak memory of a function, equal in every run and on every machine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch.utils._pytree import tree_leaves
 
 
 class LiveMemory(TorchDispatchMode):
-    """While active, follows every storage that an operation returns until it is freed.
+    """A mode that follows every storage that an operation returns until it is freed.
 
-    Storages that `known` tensors hold do not count. What a kernel allocates and frees inside itself is not seen.
+    Storages of `known` tensors do not count. Memory that a kernel allocates and frees by itself is not seen.
     """
 
     def __init__(self, *known: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-"""LoRAs of a small CogVideoX with random weights: by their definition, and as PEFT and diffusers make and save them."""
+"""LoRAs of a small CogVideoX with random weights: by definition, and as PEFT and diffusers make and save them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 NODE = "RichSpaceLoadCogVideoXLora"
 RANK = 4
-LAYERS = [  # every kind of layer that trainers take
+LAYERS = [  # every kind of layer that trainers adapt
     *(f"attn1.{name}" for name in ("to_q", "to_k", "to_v", "to_out.0")),
     "ff.net.0.proj",
     "ff.net.2",
 ]
-#: Every layer that PEFT can take, by the ends of their names.
+#: Every layer that PEFT can adapt, by the end of its name.
 EVERY_LAYER = [
     *LAYERS,
     *("norm1.linear", "norm2.linear", "norm_out.linear", "proj_out"),
@@ -32,7 +32,7 @@ Lora = dict[str, "Tensor"]
 
 
 def random_lora(model: CogVideoXTransformer3DModel, rank: int = RANK) -> Lora:
-    """{layer.lora_A.weight and layer.lora_B.weight: values} for every block of a model."""
+    """Make the weights layer.lora_A.weight and layer.lora_B.weight for every block of a model."""
     generator = torch.Generator().manual_seed(2)
     made = {}
     for block in range(len(model.transformer_blocks)):
@@ -45,7 +45,7 @@ def random_lora(model: CogVideoXTransformer3DModel, rank: int = RANK) -> Lora:
 
 
 def merge(model: CogVideoXTransformer3DModel, lora: Lora, scale: float) -> None:
-    """Add a LoRA to the weights of diffusers' model, by its definition."""
+    """Add a LoRA to the weights of diffusers' model, by definition."""
     for name, down in lora.items():
         layer, _, which = name.partition(".lora_")
         if which == "A.weight":
@@ -54,24 +54,24 @@ def merge(model: CogVideoXTransformer3DModel, lora: Lora, scale: float) -> None:
 
 
 def put_on(nodes_by_id: dict[str, Any], model: Any, name: str, strength: float = 1.0) -> tuple[Any, dict[str, Any]]:
-    """Run the node; returns its MODEL and what it shows."""
+    """Run the node; return its MODEL and the texts that it shows."""
     output = run_node(nodes_by_id[NODE], model=model, lora=name, strength=strength)
     return output.result[0], output.ui
 
 
 def warning_of(shown: dict[str, Any]) -> str:
-    """What the node warns of."""
+    """Return the node's warning."""
     (told,) = shown["richspace_report"]
     return told["warning"]
 
 
 def with_prefix(lora: Lora, prefix: str) -> Lora:
-    """With a prefix before every name; "transformer." is diffusers'."""
+    """Add a prefix to every name; diffusers uses "transformer."."""
     return {f"{prefix}{name}": value for name, value in lora.items()}
 
 
 def named_by_kohya(lora: Lora, prefix: str = "lora_unet_") -> Lora:
-    """Under kohya's names, each layer with its alpha."""
+    """Rename a LoRA as kohya does, with an alpha for each layer."""
     made = {}
     for name, value in lora.items():
         layer, _, which = name.partition(".lora_")
@@ -82,7 +82,7 @@ def named_by_kohya(lora: Lora, prefix: str = "lora_unet_") -> Lora:
 
 
 def named_by_the_host(native: Any, lora: Lora, prefix: str = "diffusion_model.") -> Lora:
-    """Under ComfyUI's names of the layers."""
+    """Rename a LoRA with ComfyUI's names of the layers."""
     made = {}
     for name, value in lora.items():
         layer, _, which = name.partition(".lora_")
@@ -92,17 +92,17 @@ def named_by_the_host(native: Any, lora: Lora, prefix: str = "diffusion_model.")
 
 
 def as_before_peft(lora: Lora) -> Lora:
-    """Under the names of diffusers before it used PEFT."""
+    """Rename a LoRA as diffusers did before it used PEFT."""
     renamed = {name.replace(".lora_A.", ".lora.down.").replace(".lora_B.", ".lora.up."): lora[name] for name in lora}
     return with_prefix(renamed, "transformer.")
 
 
 def train(model: CogVideoXTransformer3DModel, **settings: Any) -> Lora:
-    """Give diffusers' model an adapter of PEFT's with random weights, which it then computes with.
+    """Give diffusers' model an active PEFT adapter with random weights.
 
     Args:
-        model: Gets the adapter.
-        settings: Of PEFT's LoraConfig.
+        model: Model to adapt.
+        settings: Settings of PEFT's LoraConfig.
 
     Returns:
         The adapter's weights under PEFT's names.
@@ -124,14 +124,14 @@ def train(model: CogVideoXTransformer3DModel, **settings: Any) -> Lora:
 
 
 def save_as_diffusers(model: CogVideoXTransformer3DModel, lora: Lora, folder: Path, name: str) -> None:
-    """Save an adapter as diffusers' training scripts do, with its settings."""
+    """Save an adapter with its settings, as diffusers' training scripts do."""
     CogVideoXPipeline.save_lora_weights(
         folder, transformer_lora_layers=lora, weight_name=name, **_collate_lora_metadata({"transformer": model})
     )
 
 
 def merged(model: CogVideoXTransformer3DModel) -> CogVideoXTransformer3DModel:
-    """diffusers' model with its adapter in its weights, as PEFT puts it there."""
+    """Merge the adapter of diffusers' model into its weights, as PEFT does; return the model."""
     model.fuse_lora()
     model.unload_lora()
     return model

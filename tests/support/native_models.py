@@ -1,4 +1,4 @@
-"""A small CogVideoX in diffusers, and one forward of it there and in the host: the same weights and inputs."""
+"""A small CogVideoX in diffusers, and a forward of it there and in ComfyUI with the same weights and inputs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Size = tuple[int, int, int]
 
 SIZES: list[Size] = [(8, 12, 3), (10, 6, 1), (4, 16, 5)]  # latent height, width, frames
 BASE_SIZE = (8, 12)
-SCALE = 1.15258426  # of the latents, as the host has it for a model that is narrow
-#: Heads of 64, as the host assumes; a width that is divisible by three, as its sines want.
+SCALE = 1.15258426  # of the latents, as ComfyUI assumes for a narrow model
+#: Heads of 64, as ComfyUI assumes, and a width that is divisible by three, as its sines require.
 CONFIG: dict[str, Any] = {
     "num_attention_heads": 3,
     "attention_head_dim": 64,
@@ -43,16 +43,16 @@ SCHEDULE: dict[str, Any] = {
 
 
 def random_transformer(kind: str) -> CogVideoXTransformer3DModel:
-    """diffusers' model of a kind, with random weights."""
+    """Make diffusers' model of a kind, with random weights."""
     torch.manual_seed(7)
     model = CogVideoXTransformer3DModel(**CONFIG, **KINDS[kind]).eval().requires_grad_(False)
-    for name, weight in model.named_parameters():  # so that every layer counts, and attention looks
+    for name, weight in model.named_parameters():  # so that every layer matters and attention is not uniform
         weight.normal_(mean=2.0 if ".norm_" in name else 0.0, std=0.08)
     return model
 
 
 def stock_model(native: Any, theirs: CogVideoXTransformer3DModel) -> Any:
-    """The host's own MODEL of the same weights, as its loader makes it.
+    """Make ComfyUI's own MODEL of the same weights, as its loader does.
 
     Args:
         native: The pack's package nodes.native.
@@ -65,26 +65,26 @@ def stock_model(native: Any, theirs: CogVideoXTransformer3DModel) -> Any:
 
 
 def config_of(native: Any, theirs: CogVideoXTransformer3DModel) -> Any:
-    """The configuration that a MODEL of those weights is corrected to."""
+    """Return the configuration that a MODEL of these weights is corrected to."""
     vae = {"scaling_factor": SCALE, "latent_channels": 16}
     return native.model.CogVideoXConfig.parse("tiny", dict(theirs.config), vae, SCHEDULE)
 
 
 def distance(ours: Tensor, reference: Tensor) -> float:
-    """Relative L2."""
+    """Return the relative L2 distance."""
     return float((ours - reference).norm() / reference.norm())
 
 
 def inputs(size: Size) -> tuple[Tensor, Tensor, Tensor]:
-    """Latents, text and timesteps of two videos."""
+    """Make latents, text and timesteps of two videos."""
     height, width, frames = size
     generator = torch.Generator().manual_seed(height)
-    latents = torch.randn(2, 16, frames, height, width, generator=generator)  # the host's layout
+    latents = torch.randn(2, 16, frames, height, width, generator=generator)  # ComfyUI's layout
     return latents, torch.randn(2, 20, 32, generator=generator), torch.tensor([999.0, 500.0])
 
 
 def rotary_of_diffusers(model: CogVideoXTransformer3DModel, size: Size) -> tuple[Tensor, Tensor] | None:
-    """The rotary table that diffusers' pipeline makes for a size; None for a model without."""
+    """Return the rotary table of diffusers' pipeline for a size; None for a model without one."""
     if not model.config.use_rotary_positional_embeddings:
         return None
     height, width, frames = size
@@ -94,7 +94,7 @@ def rotary_of_diffusers(model: CogVideoXTransformer3DModel, size: Size) -> tuple
 
 
 def forward_of_diffusers(model: CogVideoXTransformer3DModel, size: Size) -> Tensor:
-    """What diffusers' model makes of `inputs`, in the host's layout."""
+    """Run diffusers' model on `inputs`; return its output in ComfyUI's layout."""
     latents, text, steps = inputs(size)
     rotary = rotary_of_diffusers(model, size)
     with torch.inference_mode():
@@ -103,7 +103,7 @@ def forward_of_diffusers(model: CogVideoXTransformer3DModel, size: Size) -> Tens
 
 
 def forward_of_host(patcher: Any, size: Size) -> Tensor:
-    """What the host's MODEL makes of `inputs`."""
+    """Run ComfyUI's MODEL on `inputs`; return its output."""
     import comfy.model_management
 
     latents, text, steps = inputs(size)

@@ -1,4 +1,4 @@
-"""A corrected MODEL sampled through the host's own nodes. The host's modules must be importable."""
+"""A corrected MODEL sampled with ComfyUI's own nodes. ComfyUI's modules must be importable."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Latent = dict[str, Any]
 
 @dataclass(frozen=True)
 class NativeRuns:
-    """The host's nodes around the pack's, each a method.
+    """The nodes of a sampling graph, ComfyUI's and the pack's, each as a method.
 
     Args:
-        nodes_by_id: The pack's.
+        nodes_by_id: The pack's node classes.
         prompts: Conditionings "positive", "negative" and "other".
     """
 
@@ -35,7 +35,7 @@ class NativeRuns:
     prompts: Mapping[str, Conditioning]
 
     def empty(self, model: Any, videos: int = 1, frames: int = SIZE["frames"]) -> Latent:
-        """RichSpace Empty CogVideoX Latent."""
+        """Run RichSpace Empty CogVideoX Latent."""
         size = SIZE | {"frames": frames, "batch_size": videos}
         latent: Latent = results(self.nodes_by_id["RichSpaceEmptyCogVideoXLatent"], model=model, **size)[0]
         return latent
@@ -43,14 +43,14 @@ class NativeRuns:
     def published(
         self, model: Any, *, scheduler: str = "DDIM", dynamic: str = "off", noise: str = "ComfyUI", steps: int = STEPS
     ) -> tuple[Any, Tensor]:
-        """RichSpace CogVideoX Sampler: sampler and sigmas."""
+        """Run RichSpace CogVideoX Sampler; return sampler and sigmas."""
         node = self.nodes_by_id["RichSpaceCogVideoXSampler"]
         settings = {"steps": steps, "scheduler": scheduler, "dynamic_cfg": dynamic, "noise": noise}
         sampler, sigmas = results(node, model=model, **settings)
         return sampler, sigmas
 
     def ksampler(self, model: Any, latent: Latent, *, seed: int = 5, steps: int = STEPS, **stage: Any) -> Latent:
-        """KSampler Advanced with euler and simple; `stage` says which steps and what noise."""
+        """Run KSampler Advanced with euler and simple; `stage` has its settings for steps and noise."""
         import nodes
 
         settings = {
@@ -77,7 +77,7 @@ class NativeRuns:
     def custom(
         self, guider: Any, sampler: Any, sigmas: Tensor, latent: Latent, *, seed: int = 5, add_noise: bool = True
     ) -> Latent:
-        """SamplerCustomAdvanced with RandomNoise; or as SamplerCustom does it that adds no noise, which has a seed."""
+        """Run SamplerCustomAdvanced with RandomNoise, or without noise but with a seed, as SamplerCustom does."""
         from comfy_extras import nodes_custom_sampler as host
 
         (noise,) = (host.RandomNoise.execute(seed) if add_noise else host.DisableNoise.execute()).result
@@ -87,19 +87,19 @@ class NativeRuns:
         return dict(sampled)
 
     def cfg_guider(self, model: Any, cfg: float = CFG) -> Any:
-        """CFGGuider."""
+        """Run CFGGuider."""
         from comfy_extras.nodes_custom_sampler import CFGGuider
 
         return CFGGuider.execute(model, self.prompts["positive"], self.prompts["negative"], cfg).result[0]
 
     def basic_guider(self, model: Any) -> Any:
-        """BasicGuider."""
+        """Run BasicGuider."""
         from comfy_extras.nodes_custom_sampler import BasicGuider
 
         return BasicGuider.execute(model, self.prompts["positive"]).result[0]
 
     def sample(self, model: Any, *, cfg: float = CFG, seed: int = 5, guider: Any = None, **sampler: Any) -> Tensor:
-        """The samples of a whole video with RichSpace CogVideoX Sampler, of the settings in `sampler`."""
+        """Sample a whole video with RichSpace CogVideoX Sampler and the settings in `sampler`; return the samples."""
         guider = self.cfg_guider(model, cfg) if guider is None else guider
         samples: Tensor = self.custom(guider, *self.published(model, **sampler), self.empty(model), seed=seed)[
             "samples"

@@ -1,4 +1,4 @@
-"""Nodes executed as the host executes them, in the tests' own process. The host's modules must be importable."""
+"""Nodes executed as ComfyUI does, in the process of the tests. ComfyUI's modules must be importable."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ NODE_ID = "7"
 
 
 def run_node(node: type[Any], **inputs: Any) -> Any:
-    """Execute a node on a clone of its class that knows its own id, without gradients; returns its NodeOutput.
+    """Execute a node on a clone of its class that knows its id, without gradients; return its NodeOutput.
 
     Args:
-        node: The node's class.
-        inputs: What is wired to it and set in it; what is left out has the schema's default.
+        node: Class of the node.
+        inputs: Values of its inputs. Missing ones have the schema's default.
     """
     schema = node.GET_SCHEMA()
     defaults = {field.id: field.default for field in schema.inputs if getattr(field, "default", None) is not None}
@@ -32,20 +32,20 @@ def results(node: type[Any], **inputs: Any) -> tuple[Any, ...]:
 
 
 def says(node: type[Any], **inputs: Any) -> str:
-    """Execute a node and return what it says on itself."""
+    """Execute a node and return the text that it shows."""
     (text,) = run_node(node, **inputs).ui["text"]
     return str(text)
 
 
 class ProgressEvents(list[tuple[int, int, Any]]):
-    """What the host's progress bar was told: (value, total, preview)."""
+    """Updates of ComfyUI's progress bar: (value, total, preview)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.on_step: Callable[[int], None] = lambda _: None
 
     def hook(self, value: int, total: int, preview: Any, node_id: str | None = None) -> None:  # noqa: ARG002
-        """What the host calls."""
+        """Record an update. ComfyUI calls it."""
         self.append((value, total, preview))
         self.on_step(value)
 

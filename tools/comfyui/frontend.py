@@ -1,0 +1,399 @@
+"""ComfyUI's web frontend in a real Chromium, used as an artist uses it: files are dropped, buttons are pressed.
+
+    with chromium() as browser, Frontend(browser, server) as frontend:
+        frontend.drop(ROOT / "workflows" / "two_prompt_mix.json")
+        entry = frontend.run()
+        frontend.screenshot(ARTIFACTS / "two_prompt_mix.png")
+
+The graph and its nodes are read from `window.app`, the object that extensions use too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from environment.browser import existing_browser
+from environment.programs import ToolError
+from playwright.sync_api import TimeoutError as NotInTimeError
+from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    from playwright.sync_api import Browser, ConsoleMessage, ViewportSize
+    from typing_extensions import Self
+
+    from comfyui.server import ComfyServer
+
+WINDOW: ViewportSize = {"width": 1920, "height": 1080}
+READY_MS = 120_000  # about 6 s on two cores
+SETTLED_MS = 60_000  # for a busy machine; a page usually settles in a second
+ATTEMPTS = 3
+
+# Software rendering, no sandbox (a container's root user cannot have one), and no requests of the browser's own.
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+_IS_READY = """() => {
+    const app = window.app;
+    return app?.vueAppReady && app.canvas && !app.extensionManager.spinner
+        && app.extensionManager.workflow.activeWorkflow && Object.keys(LiteGraph.registered_node_types).length > 100;
+}"""
+_MAKE_TRANSFER = """([name, text]) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([text], name, {type: "application/json"}));
+    return transfer;
+}"""
+_IS_OPEN = "name => app.extensionManager.workflow.activeWorkflow?.path.endsWith(`/${name}`) && app.graph.nodes.length"
+_NODES = """() => app.graph.nodes.map(node => {
+    const bar = LiteGraph.NODE_TITLE_HEIGHT, {scale, offset} = app.canvas.ds;
+    const box = [node.pos[0], node.pos[1] - bar, node.size[0], node.size[1] + bar];
+    const {left, top} = app.canvas.canvas.getBoundingClientRect();
+    return {
+        id: String(node.id), type: node.type, title: node.title, red: Boolean(node.has_errors),
+        known: node.type in LiteGraph.registered_node_types, box,
+        place: [
+            left + scale * (box[0] + offset[0]), top + scale * (box[1] + offset[1]), scale * box[2], scale * box[3],
+        ],
+        inputs: node.inputs.filter(input => !input.widget).map(input => input.name),
+        widgets: (node.widgets ?? []).map(widget => widget.name),
+    };
+})"""
+_TITLE = """([id]) => {
+    const page = document.querySelector(`[data-node-id="${id}"] [data-testid=node-title]`)?.getBoundingClientRect();
+    if (page) return [page.left + 20, page.top + page.height / 2];
+    const node = app.graph.getNodeById(id), {scale, offset} = app.canvas.ds;
+    const {left, top} = app.canvas.canvas.getBoundingClientRect();
+    return [left + scale * (node.pos[0] + offset[0] + 60), top + scale * (node.pos[1] + offset[1] - 15)];
+}"""
+_SOCKET = """([id, name]) => {
+    const node = app.graph.getNodeById(id), index = node.inputs.findIndex(input => input.name === name);
+    const slots = document.querySelectorAll(`[data-node-id="${id}"] .lg-slot--input:not(.lg-slot--dot-only)`);
+    if (slots.length) {
+        const place = node.inputs.filter(input => !input.widget).findIndex(input => input.name === name);
+        const box = slots[place].getBoundingClientRect();
+        return [box.left + 20, box.top + box.height / 2];
+    }
+    const {scale, offset} = app.canvas.ds, [x, y] = node.getInputPos(index);
+    const {left, top} = app.canvas.canvas.getBoundingClientRect();
+    return [left + scale * (x + offset[0] + 2), top + scale * (y + offset[1])];
+}"""
+_GROUPS = "() => app.graph.groups.map(group => ({title: group.title, box: [...group.boundingRect]}))"
+_CUT_TEXTS = """() => [...document.querySelectorAll("textarea, .tiptap, .comfy-markdown-content")]
+    .filter(box => box.checkVisibility({visibilityProperty: true, opacityProperty: true}))
+    .filter(box => box.matches("textarea")
+        ? box.scrollHeight > box.clientHeight + 1
+        : box.lastElementChild.getBoundingClientRect().bottom > box.getBoundingClientRect().bottom + 1)
+    .map(box => (box.value ?? box.innerText).slice(0, 40))"""
+_IS_SHOWN = """() => app.graph.nodes.every(node => {
+    const output = app.nodeOutputs[node.id];
+    if (!output?.images) return Boolean(output) || !node.constructor.nodeData?.output_node;
+    if (node.hideOutputImages) return document.querySelector(".richspace-chart svg"); // the pack's script draws it
+    const names = output.images.map(({filename}) => new URLSearchParams({filename}).toString());
+    const isOne = address => names.some(name => address.includes(name));
+    const page = document.querySelector(`[data-node-id="${node.id}"]`);
+    if (output.animated?.[0]) {
+        return [...document.querySelectorAll("video")].some(it => isOne(it.currentSrc) && it.readyState >= 2);
+    }
+    const pictures = page ? [...page.querySelectorAll("img")] : node.imgs ?? [];
+    return pictures.some(picture => isOne(picture.src) && picture.complete && picture.naturalWidth);
+})"""
+# The page knows every file. It learns of them some time after they are in the history.
+_IS_TOLD = """files => {
+    const told = Object.values(app.nodeOutputs).flatMap(output => output?.images ?? []);
+    return files.every(file => told.some(({filename}) => filename === file));
+}"""
+_VIDEOS = """() => [...document.querySelectorAll("video")].filter(video => video.checkVisibility()).map(video => ({
+    query: new URL(video.currentSrc).search, size: [video.videoWidth, video.videoHeight], ready: video.readyState >= 2,
+}))"""
+_CARDS = (
+    "[...document.querySelectorAll('[data-testid=template-workflows-content] > [data-testid^=template-workflow-]')]"
+)
+# Each card's name and the width of its picture, once all are loaded. The frontend loads a picture when its card comes
+# into view, and may redraw a card at any time, so all are checked and read at once.
+_TEMPLATES = f"""() => {_CARDS}.length && {_CARDS}.every(card =>
+    card.querySelector("img")?.complete || void card.scrollIntoView()) && {_CARDS}.map(card =>
+    [card.dataset.testid.replace("template-workflow-", ""), card.querySelector("img").naturalWidth])"""
+# A workflow is open, and all of its nodes are in the window: the view has been fitted to it.
+_IS_FITTED = """name => {
+    const {visible_area: [x, y, width, height]} = app.canvas.ds;
+    return app.extensionManager.workflow.activeWorkflow?.filename === name && app.graph.nodes.length
+        && app.graph.nodes.every(({pos: [left, top], size: [wide, high]}) =>
+            x < left && y < top && left + wide < x + width && top + high < y + height);
+}"""
+# The browser's storage has the current values of all widgets, also in subgraphs.
+_IS_KEPT = """() => {
+    const values = ({nodes}) => nodes.map(node => [node.id, node.widgets_values]).sort((a, b) => a[0] - b[0]);
+    const all = graph => JSON.stringify([graph, ...graph.definitions?.subgraphs ?? []].map(values));
+    const now = all(app.graph.serialize());
+    return Object.entries(localStorage).some(([key, text]) =>
+        key.startsWith("Comfy.Workflow.Draft.v2:") && all(JSON.parse(JSON.parse(text).data)) === now);
+}"""
+_COMPLAINTS = (
+    "[data-testid=error-dialog]",
+    "[data-testid=error-overlay]",
+    "[data-testid=runtime-error-panel]",
+    "[data-testid=missing-node-card]",
+    "[role=dialog]",
+    ".p-toast-message-error",
+    ".p-toast-message-warn",
+)
+
+
+def find_chromium() -> str:
+    """Return the browser at CHROMIUM_PATH, which dev.py sets, or any other that is on this machine."""
+    if found := existing_browser():
+        return found
+    raise ToolError("There is no Chromium. Run `python3 dev.py test`, or set CHROMIUM_PATH to yours.")
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run a Chromium while the block runs."""
+    # The server is on this machine, so a proxy that the environment names is not used.
+    direct = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*_FLAGS], env={**direct})
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Frontend:
+    """A page of the frontend, with a profile of its own.
+
+    Args:
+        browser: Browser to open it in.
+        server: Server of the frontend.
+        nodes_2: Whether the "Nodes 2.0" renderer draws the nodes, instead of the classic one.
+        language: Language of the frontend, such as "zh".
+    """
+
+    def __init__(self, browser: Browser, server: ComfyServer, *, nodes_2: bool = False, language: str = "en") -> None:
+        self.server = server
+        self.nodes_2 = nodes_2
+        self.language = language
+        self.errors: set[str] = set()
+        self._context = browser.new_context(viewport=WINDOW)
+        self.page = self._context.new_page()
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.errors.add(str(error)))
+
+    def __enter__(self) -> Self:
+        # ComfyUI keeps these. A user who has finished the tutorial is not greeted with it.
+        settings = {
+            "Comfy.TutorialCompleted": True,
+            "Comfy.VueNodes.Enabled": self.nodes_2,
+            "Comfy.Locale": self.language,
+            "Comfy.Minimap.Visible": False,  # it would cover a corner
+            "Comfy.RightSidePanel.IsOpen": False,  # an earlier error may have opened it
+        }
+        self.server.request("/settings", settings)
+        try:
+            self._open()
+        except BaseException:
+            self._context.close()
+            raise
+        return self
+
+    def _open(self) -> None:
+        """Open the page and wait until it can be used.
+
+        On a slow machine the mask that covers the loading page sometimes stays (frontend 1.47.12 misses the end of its
+        animation). Then the page is reloaded, as a person would do.
+        """
+        for _ in range(ATTEMPTS):
+            self.page.goto(self.server.address)
+            self.page.wait_for_function(_IS_READY, timeout=READY_MS)
+            with contextlib.suppress(NotInTimeError):
+                self.page.locator(".p-blockui-mask").wait_for(state="detached", timeout=SETTLED_MS)
+                return
+        raise ToolError(f"The frontend stayed covered by its loading mask in {ATTEMPTS} attempts.")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._context.close()
+
+    def _note(self, message: ConsoleMessage) -> None:
+        """Record an error of this server with its address. Errors of other servers do not concern the pack."""
+        url = message.location.get("url", "").partition("?")[0]
+        if message.type == "error" and url.startswith(self.server.address):
+            self.errors.add(f"{message.text} ({url.removeprefix(self.server.address)})")
+
+    # Actions
+
+    def drop(self, file: Path) -> None:
+        """Drop a workflow file on the canvas and wait until its graph is shown."""
+        content = [file.name, file.read_text(encoding="utf-8")]
+        transfer = self.page.evaluate_handle(_MAKE_TRANSFER, content)
+        place = {"dataTransfer": transfer, "clientX": 960, "clientY": 540}
+        for event in ("dragenter", "dragover", "drop"):
+            self.page.dispatch_event("#graph-canvas", event, place)
+        self.page.wait_for_function(_IS_OPEN, arg=file.name, timeout=SETTLED_MS)
+        self.settle()
+
+    def run(self, timeout: float = 300) -> dict[str, Any]:
+        """Press Run, wait until the prompt is over in the page too, and return its history entry."""
+        with self.page.expect_response(lambda it: it.url.endswith("/api/prompt")) as response:
+            self.page.get_by_test_id("queue-button").click()
+        answer = response.value.json()
+        assert response.value.ok, answer
+        entry = self.server.wait(answer["prompt_id"], timeout)
+        files = [file["filename"] for output in entry["outputs"].values() for file in output.get("images", [])]
+        self.page.wait_for_function(_IS_TOLD, arg=files, timeout=SETTLED_MS)
+        return entry
+
+    def set_widget(self, title: str, name: str, value: Any) -> None:
+        """Set a widget of the node with a title, as the widget's own dialog does."""
+        self.page.evaluate(
+            """([title, name, value]) => {
+                const node = app.graph.nodes.find(node => node.title === title);
+                const widget = node.widgets.find(widget => widget.name === name);
+                widget.value = value;
+                widget.callback?.(value, app.canvas, node);
+            }""",
+            [title, name, value],
+        )
+
+    def reload(self) -> None:
+        """Reload the page and wait until its graph is shown again."""
+        # The frontend saves the open workflow once it has not changed for a moment. It looks for changes after a click
+        # or a key, which this call replaces.
+        self.page.evaluate("app.extensionManager.workflow.activeWorkflow?.changeTracker?.captureCanvasState?.()")
+        self.page.wait_for_function(_IS_KEPT, timeout=SETTLED_MS)
+        self._open()
+        self.page.wait_for_function("() => app.graph.nodes.length", timeout=SETTLED_MS)
+        self.settle()
+
+    def widget(self, title: str, name: str) -> Any:
+        """Return the value of a widget of the node with a title."""
+        find = "([title, name]) => app.graph.nodes.find(it => it.title === title).widgets.find(it => it.name === name)"
+        return self.page.evaluate(f"given => ({find})(given)?.value", [title, name])
+
+    def add_node(self, node_id: str, place: tuple[int, int] = (0, 0)) -> str:
+        """Add a node at a place of the canvas without the search; return its id in the graph."""
+        node = """([type, place]) => {
+            const node = LiteGraph.createNode(type);
+            node.pos = place;
+            app.graph.add(node);
+            return String(node.id);
+        }"""
+        added: str = self.page.evaluate(node, [node_id, place])
+        self.settle()
+        return added
+
+    def tooltip(self, node: str, socket: str | None = None) -> str:
+        """Point at the title of a node, or at the socket of an input, and return the tooltip."""
+        place = self.page.evaluate(_SOCKET if socket else _TITLE, [node, socket])
+        self.page.mouse.move(0, 0)
+        self.page.mouse.move(*place, steps=3)
+        shown = self.page.locator(".node-tooltip:visible, .p-tooltip-text:visible").first
+        shown.wait_for(timeout=SETTLED_MS)
+        return shown.inner_text().strip()
+
+    def open_help(self, node: str) -> None:
+        """Select a node and press the info button above it."""
+        self.page.evaluate("id => app.canvas.selectItems([app.graph.getNodeById(id)])", node)
+        self.page.get_by_test_id("info-button").click(timeout=SETTLED_MS)
+
+    def open_blank(self) -> None:
+        """Open an empty graph, as "New" in the menu does."""
+        self.page.evaluate("app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
+        self.page.wait_for_function("() => !app.graph.nodes.length", timeout=SETTLED_MS)
+        self.settle()
+
+    def open_templates(self, pack: str) -> dict[str, int]:
+        """Open the templates of a pack; return the width of each one's picture, 0 for a missing picture."""
+        self.page.get_by_role("button", name="Templates").first.click()
+        name = self.page.get_by_text(pack, exact=True)
+        name.click()
+        name.nth(1).wait_for(timeout=SETTLED_MS)  # the heading above them
+        return dict(self.page.wait_for_function(_TEMPLATES, timeout=SETTLED_MS).json_value())
+
+    def open_template(self, pack: str, name: str) -> None:
+        """Open a template of a pack by a click on its card."""
+        self.open_templates(pack)
+        self.page.get_by_test_id(f"template-workflow-{name}").click()
+        self.page.wait_for_function(_IS_FITTED, arg=name, timeout=SETTLED_MS)
+        self.settle()
+
+    def add_from_search(self, words: str, place: tuple[int, int]) -> None:
+        """Double-click the canvas, type words, and add the first node that is found."""
+        count, search = len(self.nodes()), self.page.get_by_placeholder("Add a node...")
+        for _ in range(ATTEMPTS):  # on a busy machine the box sometimes closes at once
+            self.page.mouse.dblclick(*place)
+            with contextlib.suppress(NotInTimeError):
+                search.fill(words, timeout=SETTLED_MS / 4)
+                self.page.get_by_role("option", name=words).first.wait_for(timeout=SETTLED_MS / 4)
+                break
+            self.page.keyboard.press("Escape")
+        else:
+            raise ToolError(f"The search for {words!r} found no node.")
+        self.page.keyboard.press("Enter")
+        search.wait_for(state="detached", timeout=SETTLED_MS)
+        self.page.wait_for_function("count => app.graph.nodes.length > count", arg=count, timeout=SETTLED_MS)
+        self.page.mouse.click(*place)  # the new node follows the pointer until then
+        self.page.wait_for_function("() => app.canvas.state.ghostNodeId === null", timeout=SETTLED_MS)
+        self.settle()
+
+    # What the page shows
+
+    def settle(self) -> None:
+        """Make the page draw its current state, and wait two frames for it."""
+        # The canvas is not redrawn by itself in every case, for example when a video enlarges its node.
+        frames = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        self.page.evaluate("app.canvas.setDirty(true, true)")
+        self.page.evaluate(frames)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """Return every node in the graph.
+
+        Each has its id, type and title; whether it is red and of a known type; its box on the canvas and its place in
+        the window, both as x, y, width and height with the title bar; the names of its inputs and widgets.
+        """
+        return list(self.page.evaluate(_NODES))
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return title and box of every group."""
+        return list(self.page.evaluate(_GROUPS))
+
+    def cut_texts(self) -> list[str]:
+        """Return the start of every prompt and note that does not fit in its box."""
+        return list(self.page.evaluate(_CUT_TEXTS))
+
+    def wait_for_outputs(self) -> None:
+        """Wait until every video and picture of the last run is shown."""
+        self.page.wait_for_function(_IS_SHOWN, timeout=SETTLED_MS)
+        self.settle()
+
+    def videos(self) -> list[dict[str, Any]]:
+        """Return every visible video: the query of its address, its width and height, and whether it can be played."""
+        return list(self.page.evaluate(_VIDEOS))
+
+    def complaints(self) -> list[str]:
+        """Return the page's complaints: nodes that are unknown or red, dialogs, warnings and errors."""
+        shown = [it for kind in _COMPLAINTS for it in self.page.locator(kind).all() if it.is_visible()]
+        wrong = [f"red or unknown: {node['title']}" for node in self.nodes() if node["red"] or not node["known"]]
+        return [*(it.inner_text() for it in shown), *wrong]
+
+    def screenshot(self, file: Path) -> None:
+        """Save the window as a PNG file."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=file)
+
+    def api_prompt(self) -> dict[str, Any]:
+        """Return the graph in API format, as Run would send it, with the nodes in the order of their ids."""
+        output: dict[str, Any] = self.page.evaluate("async () => (await app.graphToPrompt()).output")
+        return {name: output[name] for name in sorted(output, key=int)}

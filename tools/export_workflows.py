@@ -1,0 +1,159 @@
+"""`dev.py workflows`: have the frontend write workflows/api from the files in workflows/, and the blueprint.
+
+With --thumbnails it also draws the pictures of the templates dialog, from a run of each workflow on the demo model. A
+workflow for another model gets a picture of its connected steps instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blueprint import write_blueprint
+from comfyui.frontend import Frontend, chromium
+from comfyui.server import ComfyServer, PromptError, output_files
+from environment.checkout import ROOT
+from environment.programs import Progress, ToolError, end_on_sigterm
+from PIL import Image
+from small_models.single_files import add_single_files
+from thumbnails import draw_flow, draw_thumbnail, read_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WORKFLOWS = ROOT / "workflows"
+DEMO = "bundled demo"
+STEPS = 20  # as in the demo's workflow
+# Prompts for the demo model, which knows few words, in place of a workflow's own: A, B, their guide, C, its guide.
+LITTLE_PROMPTS = (
+    "a red circle moves right",
+    "a blue square moves right",
+    "a red and blue circle moves right",
+    "a yellow star moves right",
+    "a red and yellow circle moves right",
+)
+
+COGVIDEOX_LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
+FLOW = ("A, B and a guide:\nCLIP Text Encode", "RichSpace\nOptimal Interpolation", "KSampler, as always")
+FLOW_CAPTION = "needs the model's own files; the bundled\ndemo model cannot run it"
+
+
+def api_file(file: Path) -> Path:
+    """Return the path of a workflow's API format."""
+    return file.parent / "api" / file.name
+
+
+def write_api_file(frontend: Frontend, file: Path) -> dict[str, Any]:
+    """Have the frontend convert a workflow to API format; write and return it."""
+    frontend.drop(file)
+    prompt = frontend.api_prompt()
+    target = api_file(file)
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(prompt, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return prompt
+
+
+def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -> dict[str, Any]:
+    """Return a workflow for the demo model: with few steps, and with prompts from its vocabulary.
+
+    Different texts become different prompts, in their order; an empty text stays empty.
+
+    Args:
+        prompt: Workflow in API format.
+        keep_its_own: Whether a workflow for the demo model stays as it is. An earlier version may have had a demo model
+            with other words.
+    """
+    if keep_its_own and any(node["inputs"].get("model") == DEMO for node in prompt.values()):
+        return dict(prompt)
+    demo, few = {"model": DEMO}, {"steps": STEPS}
+    changes = {
+        "RichSpaceLoadCogVideoX": demo,
+        "RichSpaceLoadCogVideoXNative": demo,
+        "RichSpaceCogVideoXSample": few,
+        "KSampler": few,
+    }
+    texts = dict.fromkeys(node["inputs"].get("text") for node in prompt.values())
+    known = dict(zip(filter(None, texts), LITTLE_PROMPTS, strict=False)) | {"": ""}
+    changed = {}
+    for name, node in prompt.items():
+        inputs = node["inputs"] | changes.get(node["class_type"], {})
+        if "text" in inputs:
+            inputs["text"] = known[inputs["text"]]
+        changed[name] = node | {"inputs": inputs}
+    return changed
+
+
+def title_of(file: Path) -> str:
+    """Return the title of a workflow: the first heading of its note."""
+    nodes = json.loads(file.read_text(encoding="utf-8"))["nodes"]
+    note = next(node for node in nodes if node["type"] == "MarkdownNote" and node["title"] == "Read me")
+    return str(note["widgets_values"][0]).partition("\n")[0].lstrip("# ")
+
+
+def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) -> None:
+    """Run a workflow on the demo model and draw the scores of its last finder with its video or picture."""
+    if not any(node["class_type"] in COGVIDEOX_LOADERS for node in prompt.values()):
+        picture = draw_flow(title_of(file), FLOW, FLOW_CAPTION)
+        picture.save(file.with_suffix(".jpg"), quality=88, optimize=True)
+        return
+    prompt = on_the_demo_model(prompt)
+    entry = server.run(prompt)
+    finders = [name for name, node in prompt.items() if node["class_type"] == "RichSpaceOptimalInterpolate"]
+    (plot,) = output_files({"outputs": {"last": entry["outputs"][finders[-1]]}})
+    results = [
+        shown
+        for name, output in entry["outputs"].items()
+        if name not in finders
+        for shown in output_files({"outputs": {name: output}})
+    ]
+    result = max(results, key=lambda shown: (shown["filename"].endswith(".mp4"), shown["type"] == "output"))
+    content = server.view(result)
+    frames = read_frames(content) if result["filename"].endswith(".mp4") else [Image.open(io.BytesIO(content))]
+    picture = draw_thumbnail(title_of(file), Image.open(io.BytesIO(server.view(plot))), frames)
+    picture.save(file.with_suffix(".jpg"), quality=88, optimize=True)
+
+
+def export(*, thumbnails: bool) -> None:
+    """Write every file."""
+    files = sorted(WORKFLOWS.glob("*.json"))
+    progress = Progress("Writing workflows/api, the blueprint" + (" and the thumbnails" if thumbnails else ""))
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
+        base = Path(folder)
+        add_single_files(base)  # so that no workflow misses a model
+        server = running.enter_context(ComfyServer(base))
+        browser = running.enter_context(chromium())
+        frontend = running.enter_context(Frontend(browser, server))
+        write_blueprint(frontend)
+        for file in files:
+            progress.show(file.stem)
+            prompt = write_api_file(frontend, file)
+            if thumbnails:
+                write_thumbnail(server, file, prompt)
+    progress.end("done")
+
+
+def main() -> int:
+    """Read the command line and write the files; return the exit status."""
+    parser = argparse.ArgumentParser(description="Write workflows/api from the files in workflows/.")
+    parser.add_argument("--thumbnails", action="store_true", help="run the workflows and draw their thumbnails too")
+    options = parser.parse_args()
+    end_on_sigterm()
+    try:
+        export(thumbnails=options.thumbnails)
+    except (ToolError, PromptError) as error:
+        sys.stderr.write(f"\n{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
