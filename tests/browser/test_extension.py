@@ -88,7 +88,7 @@ def test_the_curves_are_in_the_node_after_a_run(page):
     panel = run(page)
     shoot(page, "scores")
     assert panel["chosen"] == panel["best"]
-    for name in ("sum", "full", "truncated"):
+    for name in ("deciding", "first", "second"):
         points = page.page.locator(f".richspace-chart .curve.{name}").get_attribute("points").split()
         assert len(points) == panel["steps"]
     for mark in ("chosen", "optimum", "guide"):

@@ -51,7 +51,7 @@ TEXTS = [
     "choice", "note", "legend span", "prompts span", "automatic", "report div", "warning", "error",
 ]  # fmt: skip
 MARKS = {
-    ".curve.sum": "stroke", ".curve.full": "stroke", ".curve.truncated": "stroke", ".optimum": "stroke",
+    ".curve.deciding": "stroke", ".curve.first": "stroke", ".curve.second": "stroke", ".optimum": "stroke",
     ".guide": "fill", ".chosen": "fill", ".best": "stroke",
 }  # fmt: skip
 SAYS_NOTHING = """title => app.graph.nodes.find(node => node.title === title).widgets.every(widget =>
@@ -139,7 +139,7 @@ def test_every_text_and_curve_is_read_on_every_palette(page, shoot):
         for mark, style in MARKS.items():
             ((marks[mark], field), *_) = colors(page, f".richspace-chart {mark}", style, "field")
             assert contrast(marks[mark], field) >= 3, (palette, mark, marks[mark], field)
-        curves = [marks[f".curve.{name}"] for name in ("sum", "full", "truncated")]
+        curves = [marks[f".curve.{name}"] for name in ("deciding", "first", "second")]
         assert least_difference(curves) > 0.08, (palette, marks)
         assert least_difference([*curves, marks[".guide"], marks[".chosen"]]) > 0.04, (palette, marks)  # by form, too
         ((_, ground),) = colors(page, ".richspace-panel", "color")

@@ -47,7 +47,7 @@ def choice(frontend):
 
 
 def curve(frontend):
-    return frontend.page.locator(".richspace-chart .curve.sum")
+    return frontend.page.locator(".richspace-chart .curve.deciding")
 
 
 def shown(frontend):

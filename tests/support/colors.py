@@ -39,6 +39,11 @@ def least_difference(colors: Iterable[Sequence[float]]) -> float:
     )
 
 
+def oklab(color: Sequence[float]) -> tuple[float, ...]:
+    """Return the OKLab coordinates of an sRGB color with channels of 0 to 255."""
+    return _oklab(_linear(color))
+
+
 def _linear(color: Sequence[float]) -> tuple[float, ...]:
     parts = [part / 255 for part in color[:3]]
     return tuple(part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
