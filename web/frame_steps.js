@@ -2,7 +2,7 @@
 
 import { chain } from "./chain.js";
 
-const OPTION = "richspace_frame_step"; // nodes/sizes.py
+const OPTION = "richspace_frame_step"; // nodes/inputs.py
 
 /** Keep a new node's numbers of frames to possible values, whether the user clicks, drags or types. */
 export function stepFrames(node, { input = {} }) {
