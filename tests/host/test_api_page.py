@@ -75,7 +75,7 @@ def distance(one, other):
     [
         (["No such title", "text", "x"], "Guide: the mixture in words: text"),
         (["Sample the video", "sed", "1"], "There is no single node 'Sample the video' with an input 'sed'"),
-        (["Sample the video", "seed", "seven"], "Sample the video: seed is not a text, so it cannot be set to 'seven'."),
+        (["Sample the video", "seed", "seven"], "seed is not a text, so it cannot be set to 'seven'."),
         (["Sample the video", "steps", "0"], "Sample the video: Value 0 smaller than min"),
         (["A: circle", "text", "a flying teapot"], "A: circle failed: "),
     ],
