@@ -1,4 +1,4 @@
-"""The curves of any finder: drawn by their order, whatever they are called, with a guide or without one."""
+"""Curves of any finder, drawn by their order whatever their names are, with or without a guide."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from richspace_core.finder.choice import Choice, Curve
 from richspace_core.finder.cosine import Scores, cosine_choice
 
-THIRD_FINDER = "RichSpaceThirdFinder"  # as the page meets it in ComfyUI's list of nodes, with no script of its own
+THIRD_FINDER = "RichSpaceThirdFinder"  # added to ComfyUI's list of nodes; the pack's script does not know it
 SHOW = """([id, choice]) => app.graph.getNodeById(id).onExecuted({richspace: [[choice]]})"""
 COLORS = """() => Object.fromEntries([...document.querySelectorAll(".richspace-chart .curve")].map(curve => [
     curve.classList[1], [getComputedStyle(curve).stroke, getComputedStyle(curve).strokeDasharray]]))"""
@@ -42,7 +42,7 @@ def share_seen():
 
 @pytest.fixture(scope="module", params=[False, True], ids=["classic", "nodes-2"])
 def page(request, open_page):
-    """A page with a node of a finder that the pack's script has never heard of."""
+    """Open a page with the node of a finder that the pack's script does not know."""
 
     def add_finder(route):
         response = route.fetch()
