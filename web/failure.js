@@ -10,7 +10,7 @@ const TOAST_MS = 20_000;
 /** @type {(function(): void)[]} functions that remove the last failure's messages outside its node */
 let removals = [];
 
-/** Show the message of a failed node, given the id that the host uses for it. */
+/** Show the message of the failed node with this id in the host. */
 export function showFailure(id, message) {
   clearFailures();
   const around = nodesOfExecution(id);

@@ -13,12 +13,12 @@ export function locatorOf(node) {
   return node.graph.isRootGraph ? String(node.id) : `${node.graph.id}:${node.id}`;
 }
 
-/** Find the node with an id of the host's: the ids of the subgraph nodes around it, then its own, joined by colons. */
+/** Find a node by its id in the host, which lists the ids of the subgraph nodes around it before its own. */
 export function nodeOfExecution(id) {
   return nodesOfExecution(id).at(-1) ?? null;
 }
 
-/** Find the subgraph nodes around that node, from the outside in, and the node itself; null for removed ones. */
+/** Find the subgraph nodes around such a node, from the outside in, and the node itself; null for removed ones. */
 export function nodesOfExecution(id) {
   let graph = app.rootGraph;
   return id.split(":").map((part) => {
