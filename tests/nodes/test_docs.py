@@ -60,7 +60,7 @@ def test_the_finder_s_help_page_explains_every_remark(root):
             Scores(torch.arange(4.0).double(), curve), 1, continuous_weight=1, foot_coefficient=0.5, counted=True
         ).remarks,
         *remarks(guide_count=2),
-        *remarks(notes=("not in the mixture: B's mask (it has the settings of A)",)),
+        *remarks(remarks=("not in the mixture: B's mask (it has the settings of A)",)),
     ]
     assert len(seen) == 6
     for remark in seen:
