@@ -1,6 +1,6 @@
-"""Queue a workflow in API format on a running ComfyUI: with other prompts and another seed, until its files are here.
+"""Run a workflow in API format on a running ComfyUI, with changed inputs, and fetch the files that it saves.
 
-aiohttp is the only package needed besides Python: every ComfyUI has it.
+The only package that this script needs is aiohttp, which every ComfyUI has.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ Prompt = dict[str, dict[str, Any]]  # node id: its class_type, inputs, and title
 
 
 def change(prompt: Prompt, title: str, name: str, value: str) -> None:
-    """Give an input of the node of that title another value of the same kind: a text, a number, true or false."""
+    """Set an input of the node with this title to another value of the same type: text, number, true or false."""
     nodes = [node for node in prompt.values() if node["_meta"]["title"] == title]
     if len(nodes) != 1 or name not in nodes[0]["inputs"]:
         known = [f"  {node['_meta']['title']}: {', '.join(node['inputs'])}" for node in prompt.values()]
-        sys.exit(f"No node is called {title!r} and has an input {name!r}. There are:\n" + "\n".join(known))
+        sys.exit(f"There is no single node {title!r} with an input {name!r}. The nodes are:\n" + "\n".join(known))
     try:
         is_text = isinstance(nodes[0]["inputs"][name], str)
         nodes[0]["inputs"][name] = value if is_text else json.loads(value)
     except json.JSONDecodeError:
-        sys.exit(f"{title}: {name} is no text, so {value!r} cannot be its value.")
+        sys.exit(f"{title}: {name} is not a text, so it cannot be set to {value!r}.")
 
 
-async def make(server: str, prompt: Prompt, folder: Path) -> None:
-    """Queue a prompt, show how far it is, and fetch every file that it saves."""
-    client = uuid.uuid4().hex  # the server tells this client about the prompts that it queues
+async def run(server: str, prompt: Prompt, folder: Path) -> None:
+    """Queue a prompt, show its progress, and fetch every file that it saves."""
+    client = uuid.uuid4().hex  # the server sends this client messages about the prompts that it queues
     async with (
         aiohttp.ClientSession(server) as session,
-        session.ws_connect("/ws", params={"clientId": client}, max_msg_size=0) as events,  # before queueing: see all
+        session.ws_connect("/ws", params={"clientId": client}, max_msg_size=0) as events,  # first, to see every message
     ):
         prompt_id = await queue(session, prompt, client)
         await follow(events, prompt, prompt_id)
@@ -44,39 +44,41 @@ async def make(server: str, prompt: Prompt, folder: Path) -> None:
             outputs = (await answer.json())[prompt_id]["outputs"]
         for output in outputs.values():
             for file in (item for items in output.values() for item in items):
-                if isinstance(file, dict) and file.get("type") == "output":  # not the previews, which are of type temp
+                if isinstance(file, dict) and file.get("type") == "output":  # previews have the type temp
                     await fetch(session, file, folder)
 
 
 async def queue(session: aiohttp.ClientSession, prompt: Prompt, client: str) -> str:
-    """Queue a prompt; returns its id, or ends with what the server says is wrong with it."""
+    """Queue a prompt and return its id, or exit with the errors that the server found in it."""
     async with session.post("/prompt", json={"prompt": prompt, "client_id": client}) as answer:
-        said = await answer.json()
-    if wrong := said.get("node_errors"):
+        reply = await answer.json()
+    if wrong := reply.get("node_errors"):
         problems = [
             f"  {prompt[node]['_meta']['title']}: {each['message']}: {each['details']}"
             for node, found in wrong.items()
             for each in found["errors"]
         ]
         sys.exit("The server refused the workflow:\n" + "\n".join(problems))
-    if "prompt_id" not in said:
-        sys.exit(f"The server refused the workflow: {said['error']['message']}")
-    return str(said["prompt_id"])
+    if "prompt_id" not in reply:
+        sys.exit(f"The server refused the workflow: {reply['error']['message']}")
+    return str(reply["prompt_id"])
 
 
 async def follow(events: aiohttp.ClientWebSocketResponse, prompt: Prompt, prompt_id: str) -> None:
-    """Show what the server tells of a prompt, until it is done."""
+    """Show the server's messages about a prompt until it is done."""
     async for message in events:
-        event = json.loads(message.data) if message.type == aiohttp.WSMsgType.TEXT else {}  # the others are previews
+        event = (
+            json.loads(message.data) if message.type == aiohttp.WSMsgType.TEXT else {}
+        )  # binary messages are previews
         if event.get("data", {}).get("prompt_id") == prompt_id:
             show(prompt, event["type"], event["data"])
-            if event["type"] == "executing" and event["data"]["node"] is None:  # all is done, and in the history
+            if event["type"] == "executing" and event["data"]["node"] is None:  # done, and in the history
                 return
-    sys.exit("The server has closed the connection.")
+    sys.exit("The server closed the connection.")
 
 
 def show(prompt: Prompt, kind: str, data: dict[str, Any]) -> None:
-    """Print which node runs and which of its steps; a run that fails ends here with what the node says."""
+    """Print which node and which of its steps is running, or exit with the message of a node that failed."""
     if kind == "executing" and data["node"]:
         print(prompt[data["node"]]["_meta"]["title"], flush=True)
     elif kind == "progress":
@@ -84,11 +86,11 @@ def show(prompt: Prompt, kind: str, data: dict[str, Any]) -> None:
     elif kind == "execution_error":
         sys.exit(f"{prompt[data['node_id']]['_meta']['title']} failed: {data['exception_message']}")
     elif kind == "execution_interrupted":
-        sys.exit("Somebody has cancelled it.")
+        sys.exit("The run was canceled.")
 
 
 async def fetch(session: aiohttp.ClientSession, file: dict[str, str], folder: Path) -> None:
-    """Copy one of the server's files to a folder here."""
+    """Copy one of the server's files to a local folder."""
     folder.mkdir(parents=True, exist_ok=True)
     async with session.get("/view", params=file) as answer:
         answer.raise_for_status()
@@ -98,22 +100,27 @@ async def fetch(session: aiohttp.ClientSession, file: dict[str, str], folder: Pa
 
 
 def main() -> None:
-    """Read the command line and do what it says."""
+    """Run the workflow that the command line names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("workflow", type=Path, help="a file in API format, such as those in workflows/api")
-    parser.add_argument("--server", default="http://127.0.0.1:8188", help="where ComfyUI runs (default: %(default)s)")
-    parser.add_argument("--folder", type=Path, default=Path("results"), help="where the files go (default: results)")
+    parser.add_argument("--server", default="http://127.0.0.1:8188", help="address of ComfyUI (default: %(default)s)")
+    parser.add_argument("--folder", type=Path, default=Path("results"), help="folder for the files (default: results)")
     parser.add_argument(
-        "--set", nargs=3, action="append", default=[], metavar=("TITLE", "INPUT", "VALUE"), help="as often as you like"
+        "--set",
+        nargs=3,
+        action="append",
+        default=[],
+        metavar=("TITLE", "INPUT", "VALUE"),
+        help="repeat to set several inputs",
     )
     options = parser.parse_args()
     prompt = json.loads(options.workflow.read_text(encoding="utf-8"))
     for title, name, value in options.set:
         change(prompt, title, name, value)
     try:
-        asyncio.run(make(options.server, prompt, options.folder))
+        asyncio.run(run(options.server, prompt, options.folder))
     except aiohttp.ClientConnectionError as error:
-        sys.exit(f"No ComfyUI answers at {options.server}: {error}")
+        sys.exit(f"ComfyUI does not answer at {options.server}: {error}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-/** Do something more after a method of an object, whether it has that method or not. */
+/** Run `addition` after a method of an object, whether or not the object already has that method. */
 export function chain(object, name, addition) {
   const original = object[name];
   object[name] = function (...given) {

@@ -1,12 +1,12 @@
-/** Small things that every view in a node needs. */
+/** Helpers that every view in a node shares. */
 
-const LINE = 17; // pixels
-const LETTER = 7;
-const MOST_LINES = 12; // the rest is scrolled to
-const BYPASS = 4; // LiteGraph has no public name for it
-const AROUND = 36; // padding, and the space that the classic renderer leaves
+const LINE = 17; // height of a line of text in pixels
+const LETTER = 7; // width of a letter in pixels
+const MOST_LINES = 12; // longer texts scroll
+const BYPASS = 4; // LiteGraph has no public name for this mode
+const PADDING = 36; // the view's own, and the space that the classic renderer adds
 
-/** An element of a class, with a text. */
+/** Create an element with a class and a text. */
 export function make(tag, className, text = "") {
   const element = document.createElement(tag);
   element.className = className;
@@ -14,14 +14,14 @@ export function make(tag, className, text = "") {
   return element;
 }
 
-/** About how high a text is in a node, in pixels. */
+/** Estimate the height of a text in a node, in pixels. */
 export function textHeight(text, node) {
   const letters = Math.max(20, node.size[0] / LETTER);
   const lines = text.split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / letters)), 0);
-  return Math.min(MOST_LINES, lines) * LINE + AROUND;
+  return Math.min(MOST_LINES, lines) * LINE + PADDING;
 }
 
-/** Show an element below a node's widgets: nothing of it is saved, and the side panel, which would move it, omits it. */
+/** Show an element below a node's widgets. It is not saved, and the side panel, which would move it there, omits it. */
 export function addToNode(node, name, element, heights) {
   const options = { serialize: false, hideOnZoom: false, hideInPanel: true, ...heights };
   const widget = node.addDOMWidget(name, name, element, options);
@@ -29,7 +29,7 @@ export function addToNode(node, name, element, heights) {
   return widget;
 }
 
-/** Dim an element in a bypassed or muted node, as the node is. */
+/** Dim an element while its node is bypassed or muted. */
 export function followMode(element, node) {
   element.classList.toggle("richspace-off", [LiteGraph.NEVER, BYPASS].includes(node.mode));
 }

@@ -1,4 +1,4 @@
-/** The message of an error, in the node that failed. */
+/** Error message in the node that failed. */
 
 import { addToNode, make, textHeight } from "./dom.js";
 import { fit } from "./node_height.js";
@@ -15,7 +15,7 @@ export function showError(node, message) {
   fit(node);
 }
 
-/** Take the messages out of some nodes. */
+/** Remove the messages from some nodes. */
 export function clearErrors(nodes) {
   for (const node of nodes) {
     const widget = node.widgets?.find(({ name }) => name === NAME);

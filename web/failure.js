@@ -1,4 +1,4 @@
-/** A run that failed: its message in the node, on the subgraph nodes around it, and as a toast if the node is not in view. */
+/** Message of a failed run: in the node, on the subgraph nodes around it, and as a toast if the node is out of view. */
 
 import { app } from "../../scripts/app.js";
 import { CanvasNote } from "./canvas_note.js";
@@ -7,10 +7,10 @@ import { everyNode, nodesOfExecution } from "./graph.js";
 
 const TOAST_MS = 20_000;
 
-/** @type {(function(): void)[]} what takes the messages of the last failure away that are outside its node */
+/** @type {(function(): void)[]} functions that remove the last failure's messages outside its node */
 let removals = [];
 
-/** Show the message of the node that the host calls `id`. */
+/** Show the message of the failed node with this id in the host. */
 export function showFailure(id, message) {
   clearFailures();
   const around = nodesOfExecution(id);
@@ -18,18 +18,18 @@ export function showFailure(id, message) {
   showError(node, message);
   const notes = around.map((subgraph) => new CanvasNote(subgraph, node.title, message));
   removals = notes.map((note) => () => note.remove());
-  if (!isInView(node)) removals.push(toast(node.title, message));
+  if (!isInView(node)) removals.push(showToast(node.title, message));
 }
 
-/** Take all messages away. */
+/** Remove all messages. */
 export function clearFailures() {
   clearErrors(everyNode());
   for (const remove of removals) remove();
   removals = [];
 }
 
-/** Show a toast; returns what takes it away. */
-function toast(summary, detail) {
+/** Show a toast, and return a function that removes it. */
+function showToast(summary, detail) {
   const { toast: toasts } = app.extensionManager;
   if (toasts.dismiss) {
     const id = toasts.error(summary, { description: detail, duration: TOAST_MS }); // newer frontends
@@ -40,7 +40,7 @@ function toast(summary, detail) {
   return () => toasts.remove(message);
 }
 
-/** Whether a node is on the screen as a whole. */
+/** Return whether the whole node is on the screen. */
 function isInView({ graph, pos, size }) {
   if (graph !== app.canvas.graph || !app.canvas.canvas.checkVisibility()) return false; // the app mode hides the canvas
   const [left, top, width, height] = app.canvas.ds.visible_area;

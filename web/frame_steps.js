@@ -1,20 +1,20 @@
-/** Numbers of frames go along those that a model can make: 0 is its own, the others are one more than a multiple. */
+/** Numbers of frames that a model can make: 0 for its own, or one more than a multiple of its step. */
 
 import { chain } from "./chain.js";
 
-const OPTION = "richspace_frame_step"; // nodes/sizes.py
+const OPTION = "richspace_frame_step"; // nodes/inputs.py
 
-/** Have the arrows, dragging and typing of a new node's numbers of frames give only values that exist. */
+/** Keep a new node's numbers of frames to possible values, whether the user clicks, drags or types. */
 export function stepFrames(node, { input = {} }) {
   for (const widget of node.widgets ?? []) {
     const step = input.required?.[widget.name]?.[1]?.[OPTION];
     if (!step) continue;
-    Object.assign(widget.options, { step: 10 * step, step2: step, [OPTION]: step }); // the first is for old extensions
+    Object.assign(widget.options, { step: 10 * step, step2: step, [OPTION]: step }); // older extensions read `step`
     keepToSteps(widget);
   }
 }
 
-/** The same for the widgets of a subgraph's node: the frontend makes them when it first asks for them, and again. */
+/** Do the same for the widgets of a subgraph node, which the frontend creates on first use, and again later. */
 export function stepFramesOfSubgraph(node) {
   const { get, ...property } = Object.getOwnPropertyDescriptor(node, "widgets");
   const known = new WeakSet();
@@ -32,10 +32,11 @@ export function stepFramesOfSubgraph(node) {
 
 function keepToSteps(widget) {
   chain(widget, "callback", (value) => {
-    widget.value = nearest(value, widget.options[OPTION]);
+    widget.value = roundToStep(value, widget.options[OPTION]);
   });
 }
 
-function nearest(value, step) {
+/** Round a number of frames to the nearest possible one. */
+function roundToStep(value, step) {
   return value > 0 ? Math.max(0, Math.round((value - 1) / step)) * step + 1 : 0;
 }

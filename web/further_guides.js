@@ -1,11 +1,11 @@
-/** The Chained Finder's sockets for further guides of a prompt: there are some only once the prompt is wired. */
+/** Sockets of the Chained Finder for further guides of a prompt: shown only while the prompt is connected. */
 
 import { app } from "../../scripts/app.js";
 import { chain } from "./chain.js";
 
 const FURTHER = /^guides_(\d+)\./;
 
-/** Follow the wires of a new node. */
+/** Show and hide the sockets of a new node as its prompts are connected and disconnected. */
 export function followPrompts(node) {
   const sockets = new FurtherGuides(node);
   sockets.hide();
@@ -14,11 +14,11 @@ export function followPrompts(node) {
     if (type !== LiteGraph.INPUT || app.configuringGraph) return;
     sockets.show();
     if (connected) return;
-    // The list of a guide that was just taken away is still to be made shorter by the frontend, in the next frame.
+    // After a guide is disconnected, the frontend shortens its list in the next frame. Wait for that.
     if (FURTHER.test(socket?.name ?? "")) requestAnimationFrame(() => requestAnimationFrame(() => sockets.follow()));
     else sockets.hide();
   });
-  // Links of a copy come after the copy, those of a graph before its nodes are asked.
+  // A copied node gets its links after it is configured; a graph has all links before onGraphConfigured.
   chain(node, "onConfigure", () => queueMicrotask(() => sockets.follow()));
   chain(node, "onGraphConfigured", () => sockets.follow());
 }
@@ -26,7 +26,7 @@ export function followPrompts(node) {
 class FurtherGuides {
   constructor(node) {
     this.node = node;
-    this.firsts = new Map(); // number of the prompt to what its list's first socket is made of
+    this.firsts = new Map(); // from the number of a prompt to the description of the first socket in its list
     for (const { name, type, shape, localized_name } of node.inputs) {
       const number = FURTHER.exec(name)?.[1];
       if (number && !this.firsts.has(number)) this.firsts.set(number, { name, type, shape, localized_name });
@@ -38,7 +38,7 @@ class FurtherGuides {
     this.hide();
   }
 
-  /** Add the first socket of every list whose prompt is wired, where it belongs. */
+  /** Add the first socket of each list whose prompt is connected, in the order of the prompts. */
   show() {
     for (const [number, { name, type, ...looks }] of this.firsts) {
       if (!this.hasPrompt(number) || this.slotsOf(number).length) continue;
@@ -47,12 +47,12 @@ class FurtherGuides {
     }
   }
 
-  /** Take the sockets away whose prompt is not wired. */
+  /** Remove the sockets whose prompt is not connected. */
   hide() {
     for (const number of this.firsts.keys()) if (!this.hasPrompt(number)) this.remove(number);
   }
 
-  /** Remove a list's sockets, unless one of them is wired. */
+  /** Remove the sockets of a list, unless one of them is connected. */
   remove(number) {
     const slots = this.slotsOf(number);
     if (slots.some((slot) => this.node.isInputConnected(slot))) return;

@@ -1,24 +1,24 @@
-/** Where a node is: in the graph itself, or in a subgraph of it. */
+/** Nodes of the open workflow, in the graph itself or in its subgraphs. */
 
 import { app } from "../../scripts/app.js";
 
-/** Every node of the open workflow, those in subgraphs included. */
+/** Iterate over every node of the open workflow, including those in subgraphs. */
 export function* everyNode() {
   yield* app.rootGraph.nodes;
   for (const subgraph of app.rootGraph.subgraphs.values()) yield* subgraph.nodes;
 }
 
-/** The key of a node in `app.nodeOutputs`. */
+/** Return the key of a node in `app.nodeOutputs`. */
 export function locatorOf(node) {
   return node.graph.isRootGraph ? String(node.id) : `${node.graph.id}:${node.id}`;
 }
 
-/** The node that the host calls `id`: its own id, after those of the subgraph nodes that it is in. */
+/** Find a node by its id in the host, which lists the ids of the subgraph nodes around it before its own. */
 export function nodeOfExecution(id) {
   return nodesOfExecution(id).at(-1) ?? null;
 }
 
-/** The node that the host calls `id`, after the subgraph nodes that it is in; null for what is gone. */
+/** Find the subgraph nodes around such a node, from the outside in, and the node itself; null for removed ones. */
 export function nodesOfExecution(id) {
   let graph = app.rootGraph;
   return id.split(":").map((part) => {

@@ -1,19 +1,19 @@
-/** What nodes gave when they were last run, from the host's history: the frontend forgets it when it is reloaded. */
+/** Outputs of the nodes' last runs, from the host's history: the frontend loses them when the page is reloaded. */
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { nodeOfExecution } from "./graph.js";
 
-const JOBS = 4; // each is fetched with its whole workflow
+const JOBS = 4; // few, since each is fetched with its whole workflow
 
 /**
- * The outputs of the last run of each of some nodes, if everything that led to them is as it was then.
+ * Find the outputs of each node's last run, if everything that they depend on is unchanged since then.
  *
- * A node may have had another id then: outside of the subgraph that it is in now, say.
+ * A node may have had another id at that time, for example before it was moved into a subgraph.
  *
  * @param {object[]} nodes
- * @param {number} limit how many of the workflow's last jobs to look through
- * @returns {Promise<Map<object, object>>} node to output, without the nodes that have not been run
+ * @param {number} limit how many of the workflow's last jobs to search
+ * @returns {Promise<Map<object, object>>} from node to output, without the nodes that were not run
  */
 export async function outputsOfLastRuns(nodes, limit = JOBS) {
   const found = new Map();
@@ -38,21 +38,24 @@ async function fetchJson(route) {
   return answer.ok ? answer.json() : {};
 }
 
-/** Those of some nodes that the next run would run, by their recipe. */
+/** Group the nodes that are part of the next run by their recipe. */
 function nodesByRecipe(prompt, nodes) {
-  const wanted = new Map();
+  const found = new Map();
   for (const name of Object.keys(prompt)) {
     const node = nodeOfExecution(name);
     if (!nodes.includes(node)) continue;
     const made = recipe(prompt, name);
-    wanted.set(made, [...(wanted.get(made) ?? []), node]);
+    found.set(made, [...(found.get(made) ?? []), node]);
   }
-  return wanted;
+  return found;
 }
 
-/** All that a node's scores depend on: its inputs but the index, and the same of every node before it, in any ids. */
+/**
+ * Write down what a node's scores depend on: its inputs except for the index, and all inputs of every node before it.
+ * Nodes are numbered anew, so that their ids do not matter.
+ */
 function recipe(prompt, target) {
-  const places = new Map(); // of each node among those before the target, in the order in which they are met
+  const places = new Map(); // from the id of a node to its number, in the order of the visits
   const steps = [];
   const visit = (name) => {
     if (places.has(name)) return places.get(name);

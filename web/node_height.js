@@ -1,15 +1,15 @@
-/** A node's height: what its user gave it, and more only while what the pack shows in it needs more. */
+/** Height of a node: as its user set it, and larger only while the pack's views in the node need more room. */
 
 import { app } from "../../scripts/app.js";
 
 /** @type {WeakMap<object, {own: number, shown: number, isSettled: boolean}>} */
 const heights = new WeakMap();
 
-/** Make a node as high as what it shows needs, but never lower than its user made it, and draw it. */
+/** Make a node as high as its views need, but never lower than its user made it, and redraw it. */
 export function fit(node) {
   if (!heights.has(node)) saveOwnHeight(node);
   const own = ownHeight(node);
-  // Nodes 2.0 makes room for what is in a node by itself.
+  // Nodes 2.0 makes room for a node's contents by itself.
   setHeight(node, isNodes2() ? own : Math.max(own, node.computeSize()[1]));
   const height = { own, shown: node.size[1], isSettled: false };
   heights.set(node, height);
@@ -19,14 +19,14 @@ export function fit(node) {
   });
 }
 
-/** The height that a node's user or its workflow gave it: the present one, unless that is what `fit` led to. */
+/** Return the height that the user or the workflow set: the present one, unless it is the result of `fit`. */
 function ownHeight(node) {
   const known = heights.get(node);
   const isOurs = known && (!known.isSettled || Math.abs(node.size[1] - known.shown) < 1);
   return isOurs ? known.own : node.size[1];
 }
 
-/** Have a node saved, and so copied and undone, with the height of its own. */
+/** Save a node, and so copy it and undo changes to it, with the height that its user set. */
 function saveOwnHeight(node) {
   const original = node.onSerialize;
   node.onSerialize = function (data) {
@@ -40,7 +40,7 @@ function setHeight(node, height) {
   node.setDirtyCanvas(true, true);
 }
 
-/** Nodes 2.0 of older frontends tells a node of its height on the page only when that changes. */
+/** Set a node's height to that of its element: in older frontends, Nodes 2.0 reports it only when it changes. */
 function noticeGrowth(node) {
   if (node.graph !== app.canvas.graph || node.flags.collapsed) return;
   const element = document.querySelector(`[data-node-id="${node.id}"]`);
@@ -52,7 +52,7 @@ function isNodes2() {
   return Boolean(app.extensionManager.setting.get("Comfy.VueNodes.Enabled"));
 }
 
-/** Do something once the page has been laid out and every observer of sizes has been told. */
+/** Run an action once the page is laid out and every size observer has been notified. */
 function afterLayout(action) {
   requestAnimationFrame(() => requestAnimationFrame(action));
 }

@@ -1,4 +1,4 @@
-/** What a node says of its last run, in words. */
+/** Report of a node's last run, in words. */
 
 import { addToNode, followMode, make, textHeight } from "./dom.js";
 import { fit } from "./node_height.js";
@@ -9,14 +9,14 @@ export class ReportView {
   constructor(node) {
     this.node = node;
     this.element = make("div", `richspace-view ${NAME}`);
-    this.widget = null; // only where there is something to say
+    this.widget = null; // there is one only while there is a report
   }
 
   get isEmpty() {
     return !this.widget;
   }
 
-  /** Show what a run gave: a text and a warning for each time the node was run in it. Nothing is no news. */
+  /** Show a run's reports: a text and a warning for each time the node ran in it. Without reports nothing changes. */
   show(output) {
     const reports = output?.richspace_report;
     if (!reports?.length) return;
@@ -38,8 +38,10 @@ export class ReportView {
     fit(this.node);
   }
 
+  /** Do nothing: a report does not depend on the node's widgets. */
   refresh() {}
 
+  /** Follow the node's state, which the classic renderer is about to draw. */
   onDraw() {
     followMode(this.element, this.node);
   }

@@ -1,4 +1,4 @@
-/** What this pack adds to the page: what a node has found, in the node; errors, where they happened. */
+/** RichSpace in ComfyUI's page: its nodes' inputs, what their last run found, and errors where they happen. */
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
@@ -10,51 +10,31 @@ import { followPrompts } from "./further_guides.js";
 import { everyNode, locatorOf, nodeOfExecution } from "./graph.js";
 import { tidyInputs } from "./growing_inputs.js";
 import { outputsOfLastRuns } from "./last_run.js";
-import { ReportView } from "./report_view.js";
-import { ScoreView } from "./score_view.js";
+import { NodeViews } from "./node_views.js";
 
-const VIEWS = {
-  RichSpaceChainedFinder: ScoreView,
-  RichSpaceCompare: ReportView,
-  RichSpaceCosineScore: ScoreView,
-  RichSpaceInterpolationSweep: ReportView,
-  RichSpaceFixCogVideoX: ReportView,
-  RichSpaceInterpolate: ReportView,
-  RichSpaceLoadCogVideoX: ReportView,
-  RichSpaceLoadCogVideoXLora: ReportView,
-  RichSpaceLoadCogVideoXNative: ReportView,
-  RichSpaceLoadEmbedding: ReportView,
-  RichSpaceOptimalInterpolate: ScoreView,
-  RichSpacePerpendicularFoot: ReportView,
-  RichSpaceSaveEmbedding: ReportView,
-  RichSpaceT5Encode: ReportView,
-};
+const FAILURES = 20; // this many runs in a row may fail before curves that are still valid are removed
 
-const FAILURES = 20; // so many runs in a row may fail before curves that are still right are taken away
-
-/** @type {WeakMap<object, ScoreView | ReportView>} the view of each node that has one */
+/** @type {WeakMap<object, NodeViews>} the views of each RichSpace node */
 const views = new WeakMap();
 
 let filling; // the timer of fillEmptyViewsSoon
 
-const stylesheet = document.createElement("link");
-stylesheet.rel = "stylesheet";
-stylesheet.href = new URL("./richspace.css", import.meta.url).href;
-document.head.append(stylesheet);
+addStylesheet();
 
 api.addEventListener("execution_start", clearFailures);
 api.addEventListener("execution_error", ({ detail }) => {
-  const node = nodeOfExecution(String(detail.node_id));
-  if (!node?.comfyClass?.startsWith("RichSpace")) return;
+  const id = String(detail.node_id);
+  const node = nodeOfExecution(id);
+  if (!node || !isRichSpace(node)) return;
   clearOutdated(node);
-  showFailure(String(detail.node_id), detail.exception_message.trim());
+  showFailure(id, detail.exception_message.trim());
 });
 
 app.registerExtension({
   name: "RichSpace",
 
-  beforeRegisterNodeDef(nodeType, nodeData) {
-    if (!(nodeData.name in VIEWS)) return;
+  beforeRegisterNodeDef(nodeType, { name }) {
+    if (!name.startsWith("RichSpace")) return;
     chain(nodeType.prototype, "onExecuted", function (output) {
       views.get(this)?.show(output);
     });
@@ -67,56 +47,31 @@ app.registerExtension({
   },
 
   nodeCreated(node) {
-    if (node.comfyClass?.startsWith("RichSpace")) prepareInputs(node);
     if (node.isSubgraphNode?.()) stepFramesOfSubgraph(node);
-    const View = VIEWS[node.comfyClass];
-    if (!View) return;
-    const view = new View(node);
-    views.set(node, view);
-    noteChoices(node, node.constructor.nodeData, view);
-    for (const widget of node.widgets ?? [])
-      if (["index", "steps"].includes(widget.name)) chain(widget, "callback", () => view.refresh());
-    fillEmptyViewsSoon(); // it may have been run before it was copied, or put into a subgraph
+    if (!isRichSpace(node)) return;
+    prepareInputs(node);
+    prepareViews(node);
+    fillEmptyViewsSoon(); // the node may be a copy of one that was run, or may have been moved into a subgraph
   },
 
-  /** A graph was opened, by a reload too, or restored by undo: its nodes are new, but have been run before. */
+  /** Called after a graph was opened, reloaded or restored by undo: its nodes are new, but may have been run before. */
   async afterConfigureGraph() {
-    replaceOldViews();
+    replaceOldElements();
     this.onNodeOutputsUpdated(app.nodeOutputs);
     await fillEmptyViews();
   },
 
-  /** Another tab was opened, or a job of the queue: the frontend has set the outputs that belong to it. */
+  /** Called when another tab or another job of the queue was opened, with the outputs that belong to it. */
   onNodeOutputsUpdated(outputs) {
     for (const node of everyNode()) views.get(node)?.show(outputs[locatorOf(node)]);
   },
 });
 
-/** Show the last run in the nodes that show nothing, as far as it is still theirs. */
-async function fillEmptyViews() {
-  clearTimeout(filling);
-  const empty = [...everyNode()].filter((node) => views.get(node)?.isEmpty);
-  if (!empty.length) return;
-  for (const [node, output] of await outputsOfLastRuns(empty))
-    if (views.get(node).isEmpty) views.get(node).show(output);
+function isRichSpace(node) {
+  return Boolean(node.comfyClass?.startsWith("RichSpace"));
 }
 
-/** The same once all nodes that are made together are there, with their links. */
-function fillEmptyViewsSoon() {
-  clearTimeout(filling);
-  filling = setTimeout(fillEmptyViews);
-}
-
-/** After an error, take away what a node shows, unless it is right for its inputs whatever the index. */
-async function clearOutdated(node) {
-  const view = views.get(node);
-  if (!view || view.isEmpty) return;
-  const output = (await outputsOfLastRuns([node], FAILURES)).get(node);
-  if (output) view.show(output);
-  else view.clear();
-}
-
-/** What a new node's inputs need before anything is wired to them or typed into them. */
+/** Prepare a new node's inputs, before anything is connected to them or typed into them. */
 function prepareInputs(node) {
   const { nodeData } = node.constructor;
   tidyInputs(node, nodeData);
@@ -124,11 +79,50 @@ function prepareInputs(node) {
   if (node.comfyClass === "RichSpaceChainedFinder") followPrompts(node);
 }
 
-/** Nodes 2.0 goes on showing the element of a node of the same id that undo has put a new one in the place of. */
-function replaceOldViews() {
+/** Give a new node its views. They take no room until there is something to show. */
+function prepareViews(node) {
+  const { nodeData } = node.constructor;
+  const ofNode = new NodeViews(node, nodeData);
+  views.set(node, ofNode);
+  noteChoices(node, nodeData, ofNode.report);
+}
+
+/** Show the last run in the nodes that show nothing, as far as it still applies to them. */
+async function fillEmptyViews() {
+  clearTimeout(filling);
+  const empty = [...everyNode()].filter((node) => views.get(node)?.canBeFilled);
+  if (!empty.length) return;
+  for (const [node, output] of await outputsOfLastRuns(empty))
+    if (views.get(node).isEmpty) views.get(node).show(output);
+}
+
+/** Do the same once all nodes that are created together exist and are connected. */
+function fillEmptyViewsSoon() {
+  clearTimeout(filling);
+  filling = setTimeout(fillEmptyViews);
+}
+
+/** After an error, clear what a node shows, unless a run with the same inputs, apart from the index, gave it. */
+async function clearOutdated(node) {
+  const ofNode = views.get(node);
+  if (ofNode.isEmpty) return;
+  const output = (await outputsOfLastRuns([node], FAILURES)).get(node);
+  if (output) ofNode.show(output);
+  else ofNode.clear();
+}
+
+/** Replace elements of nodes that undo has replaced: Nodes 2.0 keeps showing those of the old node with the same id. */
+function replaceOldElements() {
   for (const shown of document.querySelectorAll("[data-node-id] .richspace-view")) {
     const { nodeId } = shown.closest("[data-node-id]").dataset;
-    const current = views.get(app.canvas.graph.getNodeById(nodeId))?.element;
+    const current = views.get(app.canvas.graph.getNodeById(nodeId))?.elementLike(shown);
     if (current && current !== shown) shown.replaceWith(current);
   }
+}
+
+function addStylesheet() {
+  const stylesheet = document.createElement("link");
+  stylesheet.rel = "stylesheet";
+  stylesheet.href = new URL("./richspace.css", import.meta.url).href;
+  document.head.append(stylesheet);
 }

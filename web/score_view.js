@@ -1,18 +1,19 @@
-/** A node's score curves: what its last run found, and what its next run will take. */
+/** Score curves in a node: what its last run found, and which candidate its next run takes. */
 
 import { app } from "../../scripts/app.js";
+import { chain } from "./chain.js";
 import { addToNode, followMode, make } from "./dom.js";
 import { fit } from "./node_height.js";
-import { drawChart } from "./score_chart.js";
+import { curveStyles, drawChart } from "./score_chart.js";
 
 const NAME = "richspace-scores";
-const PICTURE = "$$canvas-image-preview"; // the frontend's name for the picture in a node of its classic renderer
+const PICTURE = "$$canvas-image-preview"; // the name of the picture's widget in the classic renderer
 const HINT = "Run the workflow to see how the candidates score.";
 const PANEL_HEIGHT = 230;
 const HINT_HEIGHT = 44;
 
 export class ScoreView {
-  /** @param {object} node where the curves are shown; it is asked for its widgets `index` and `steps`, if it has them */
+  /** @param {object} node the node to show the curves in; its widgets `index` and `steps` are used if it has them */
   constructor(node) {
     this.node = node;
     this.panels = [];
@@ -20,6 +21,8 @@ export class ScoreView {
     const getMinHeight = () => (this.panels.length ? this.panels.length * PANEL_HEIGHT : HINT_HEIGHT);
     addToNode(node, NAME, this.element, { getMinHeight });
     forwardToCanvas(this.element);
+    for (const widget of node.widgets)
+      if (["index", "steps"].includes(widget.name)) chain(widget, "callback", () => this.refresh());
     this.showHint();
   }
 
@@ -27,7 +30,7 @@ export class ScoreView {
     return !this.panels.length;
   }
 
-  /** Show what a run gave: a list of panels for each time the node was run in it. Nothing is no news. */
+  /** Show a run's curves: a panel for each stage, each time that the node ran in it. Without curves nothing changes. */
   show(output) {
     const runs = output?.richspace;
     if (!runs?.length) return;
@@ -55,13 +58,13 @@ export class ScoreView {
     this.element.replaceChildren(make("div", "richspace-hint", HINT));
   }
 
-  /** Follow what the classic renderer is about to draw. */
+  /** Follow the node's state, which the classic renderer is about to draw. */
   onDraw() {
     this.hidePicture();
     followMode(this.element, this.node);
   }
 
-  /** The picture says the same as the curves. It stays in the node's menu, to be opened or saved. */
+  /** Hide the picture, which shows the same curves. The node's menu can still open and save it. */
   hidePicture() {
     const picture = this.node.widgets?.find(({ name }) => name === PICTURE);
     if (picture) picture.hidden = this.node.hideOutputImages;
@@ -72,14 +75,14 @@ export class ScoreView {
     for (const panel of this.panels) panel.refresh();
   }
 
-  /** The widget of a name that is not wired to another node. */
+  /** Return the widget with this name, unless it is connected to another node. */
   freeWidget(name) {
     const inputs = this.node.inputs ?? [];
     const wired = inputs.some(({ widget }, slot) => widget?.name === name && this.node.isInputConnected(slot));
     return wired ? undefined : this.node.widgets?.find((widget) => widget.name === name);
   }
 
-  /** Have the next run take a candidate, 0 for the finder's own. */
+  /** Have the next run take a candidate; 0 lets the finder choose. */
   pick(index) {
     const widget = this.freeWidget("index");
     widget.value = index;
@@ -88,7 +91,7 @@ export class ScoreView {
   }
 }
 
-/** One finder's curves. */
+/** Curves of one finder. */
 class Panel {
   constructor(view, data, stage) {
     this.view = view;
@@ -117,46 +120,49 @@ class Panel {
     new ResizeObserver(() => this.draw()).observe(this.chart);
   }
 
-  get stepsChanged() {
+  get hasOtherSteps() {
     const steps = this.view.freeWidget("steps");
     return Boolean(steps) && steps.value !== this.data.steps;
   }
 
-  /** Whether a candidate can be picked here. */
-  get pickable() {
-    return !this.stepsChanged && Boolean(this.view.freeWidget("index"));
+  /** Whether a click takes a candidate. */
+  get isPickable() {
+    return !this.hasOtherSteps && Boolean(this.view.freeWidget("index"));
   }
 
-  /** The candidate that the next run takes, as far as this page knows. */
+  /** Candidate that the next run takes, as far as this page knows. */
   get next() {
-    if (!this.pickable) return this.data.chosen;
+    if (!this.isPickable) return this.data.chosen;
     return Math.min(this.view.freeWidget("index").value, this.data.steps) || this.data.best;
   }
 
   refresh() {
     const { best, chosen, remarks } = this.data;
-    const { next, pickable } = this;
+    const { next, isPickable } = this;
     const byHand = next !== best ? `picked by hand (the finder says ${best})` : "";
     const pending = next !== chosen ? "run again to mix it" : "";
-    const changed = this.stepsChanged ? "steps has changed: run again for its candidates" : "";
+    const changed = this.hasOtherSteps ? "steps has changed: run again for its candidates" : "";
     this.notes.replaceChildren(
       ...[byHand, pending, changed, ...remarks].filter(Boolean).map((note) => make("div", "richspace-note", note)),
     );
-    this.automatic.hidden = !pickable || !this.view.freeWidget("index").value;
-    this.makePickable(pickable);
+    this.automatic.hidden = !isPickable || !this.view.freeWidget("index").value;
+    this.describeChart(isPickable);
     this.draw();
   }
 
-  makePickable(pickable) {
-    this.chart.classList.toggle("richspace-pickable", pickable);
-    this.chart.tabIndex = pickable ? 0 : -1;
-    const role = pickable ? "slider" : "img";
-    const label = pickable ? "Candidate to mix: arrow keys choose, 0 is automatic" : "Scores of the candidates";
+  /** Tell the keyboard and screen readers what the chart is: a slider, or a picture. */
+  describeChart(isPickable) {
+    this.chart.classList.toggle("richspace-pickable", isPickable);
+    this.chart.tabIndex = isPickable ? 0 : -1;
+    const role = isPickable ? "slider" : "img";
+    const label = isPickable
+      ? "Candidate to mix: choose with the arrow keys, 0 is automatic"
+      : "Scores of the candidates";
     const values = { valuemin: 1, valuemax: this.data.steps, valuenow: this.next, valuetext: this.words(this.next) };
     this.chart.setAttribute("role", role);
     this.chart.setAttribute("aria-label", label);
     for (const [name, value] of Object.entries(values)) {
-      if (pickable) this.chart.setAttribute(`aria-${name}`, value);
+      if (isPickable) this.chart.setAttribute(`aria-${name}`, value);
       else this.chart.removeAttribute(`aria-${name}`);
     }
   }
@@ -185,7 +191,7 @@ class Panel {
   }
 
   toggle(index) {
-    if (this.pickable) this.view.pick(this.view.freeWidget("index").value === index ? 0 : index);
+    if (this.isPickable) this.view.pick(this.view.freeWidget("index").value === index ? 0 : index);
   }
 
   press(event) {
@@ -199,9 +205,9 @@ class Panel {
       End: data.steps,
       0: 0,
     };
-    if (!this.pickable || !(event.key in targets)) return;
+    if (!this.isPickable || !(event.key in targets)) return;
     event.preventDefault();
-    event.stopPropagation(); // the canvas has shortcuts of its own
+    event.stopPropagation(); // the canvas uses some of these keys, too
     const target = targets[event.key];
     this.view.pick(event.key === "0" ? 0 : Math.min(Math.max(target, 1), data.steps));
   }
@@ -212,12 +218,12 @@ class Panel {
   }
 }
 
-/** What one of several is called; one alone needs no name. */
+/** Number one of several; a single one gets no name. */
 function numbered(kind, place, { length }) {
   return length > 1 ? `${kind} ${place + 1}` : "";
 }
 
-/** The canvas zooms and moves from here, too. */
+/** Let the pointer zoom and move the canvas from here, too. */
 function forwardToCanvas(element) {
   const forward = (event) => {
     event.preventDefault();
@@ -228,10 +234,13 @@ function forwardToCanvas(element) {
   element.addEventListener("pointerdown", (event) => event.button === 1 && forward(event));
 }
 
-function legend({ curves, optimum, guide }) {
+function legend(data) {
+  const { curves, optimum, guide } = data;
+  const styles = curveStyles(data);
+  const entries = Object.keys(curves).map((name, place) => [styles[place], name]);
+  entries.push(["optimum", `optimum ${(100 * optimum).toFixed(1)}% A`]);
   const side = guide < 0 ? " (beyond B)" : guide > 1 ? " (beyond A)" : "";
-  const entries = Object.keys(curves).map((name) => [name, name]);
-  entries.push(["optimum", `optimum ${(100 * optimum).toFixed(1)}% A`], ["guide", `guide${side}`]);
+  if (guide !== null) entries.push(["guide", `guide${side}`]);
   return row("richspace-legend", ...entries.map(([kind, text]) => make("span", `richspace-key-${kind}`, text)));
 }
 

@@ -1,4 +1,4 @@
-"""The browser's tier: one real server and one real browser in each process that runs tests."""
+"""Fixtures of the browser tests: one real server and one real browser for each process that runs tests."""
 
 import functools
 from pathlib import Path
@@ -11,11 +11,11 @@ from newest_frontend import newest_frontend
 from single_files import add_single_files
 from tiny_models import save_tiny_folder
 
-TINY_MODEL = "CogVideoX-2b"  # what the workflows for it call it
+TINY_MODEL = "CogVideoX-2b"  # the folder name that the workflows use
 
 
 def pytest_collection_modifyitems(items):
-    """Try a failed test of this tier once more, and say so: a busy machine can keep a real page from being in time."""
+    """Rerun a failed test of this tier once, and report it: on a busy machine, a real page can be too slow."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.flaky(reruns=1))
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory, worker_id):
-    """A running ComfyUI with this pack and tiny models, one of the form of CogVideoX-2b; its log is kept."""
+    """Run ComfyUI with this pack and tiny models, one of them in the form of CogVideoX-2b, and keep its log."""
     base = tmp_path_factory.mktemp("browser")
     save_tiny_folder(base / "models" / "diffusers" / TINY_MODEL, "2b")
     add_single_files(base)
@@ -33,7 +33,7 @@ def server(tmp_path_factory, worker_id):
 
 @pytest.fixture(scope="session")
 def newest_server(tmp_path_factory, worker_id):
-    """A running ComfyUI with this pack, that serves the newest frontend in place of its own."""
+    """Run ComfyUI with this pack and with the newest frontend instead of its own."""
     options = ["--front-end-root", str(newest_frontend())]
     log = ARTIFACTS / f"newest-frontend-{worker_id}.log"
     with ComfyServer(tmp_path_factory.mktemp("newest"), log=log, options=options) as running:
@@ -48,13 +48,13 @@ def browser():
 
 @pytest.fixture(scope="session")
 def open_page(browser, server):
-    """Opens a page of the frontend, as a context manager; `nodes_2=True` for its other renderer."""
+    """Return a function that opens a page as a context manager; `nodes_2=True` takes the other renderer."""
     return functools.partial(Frontend, browser, server)
 
 
 @pytest.fixture(scope="session")
 def usual_errors(open_page):
-    """What the console says on a page where nobody has opened anything."""
+    """Collect the errors in the console of a page on which nothing was opened."""
     errors = set()
     for nodes_2 in (False, True):
         with open_page(nodes_2=nodes_2) as frontend:

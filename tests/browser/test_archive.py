@@ -1,4 +1,4 @@
-"""The workflows of every released version, as files that people have kept, in the real frontend of today."""
+"""Workflows saved with each released version, opened in the present frontend."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The blueprint "Mix three prompts": found by its name, wired, run, and opened to look at its curves."""
+"""The blueprint "Mix three prompts": found by its name, connected, run, and opened to see its curves."""
 
 import json
 
@@ -22,7 +22,7 @@ WORDS = dict(
         strict=True,
     )
 )
-# What stands around it: model, sampler, decoder and video, as an artist would wire them.
+# The nodes around it: model, sampler, decoder and video, connected as an artist would do it.
 SURROUND = """() => {
     const add = (type, pos, values = {}) => {
         const node = LiteGraph.createNode(type);
@@ -63,7 +63,7 @@ expect.set_options(timeout=SETTLED_MS)
 
 @pytest.fixture(params=[False, True], ids=["classic", "nodes-2"])
 def page(request, open_page):
-    """A page with the blueprint, which was added as an artist would, among the nodes that it needs; not run."""
+    """Open a page with the blueprint, added from the search, and the nodes that it needs. It has not been run."""
     with open_page(nodes_2=request.param) as frontend:
         frontend.open_blank()
         frontend.add_from_search(blueprint.NAME, (700, 200))
@@ -82,7 +82,7 @@ def shoot(frontend, name):
 
 
 def run(frontend):
-    """Run it; returns the panel of either finder, by the title of its node."""
+    """Run the workflow and return the panel of each finder by the title of its node."""
     entry = frontend.run()
     assert entry["status"]["completed"], entry["status"]
     inside = {name: output for name, output in entry["outputs"].items() if "richspace" in output}
@@ -96,7 +96,7 @@ def choices(frontend):
 
 
 def click(frontend, number, index):
-    """Click a candidate in the chart of a number."""
+    """Click a candidate in the chart with this number."""
     field = frontend.page.locator(".richspace-chart:visible").nth(number).locator(".field").first.bounding_box()
     across = (index + 0.025 * STEPS) / (1.05 * STEPS)
     frontend.page.mouse.click(field["x"] + across * field["width"], field["y"] + field["height"] / 3)

@@ -1,11 +1,11 @@
-"""The Chained Finder's sockets: further guides of a prompt only once it is wired, whatever becomes of the node."""
+"""Sockets of the Chained Finder: further guides of a prompt appear only once the prompt is connected."""
 
 import pytest
 from checkout import ARTIFACTS
 from node_texts import TRANSLATIONS, read
 
 CHAIN = "RichSpaceChainedFinder"
-# The finder among encode nodes; `shown` reads its sockets, with the title of what is wired to each.
+# The finder and some encode nodes; `shown` reads its sockets and the title of the node connected to each.
 PREPARE = """count => {
     const add = (type, pos, title) => {
         const node = LiteGraph.createNode(type);
@@ -57,7 +57,7 @@ WIRED = [
     "guide 3 b < text 6",
     "guide 3 c",
 ]
-# As the pack's first versions saved it: with a place for further guides of every prompt, wired or not.
+# Sockets that the pack's first versions saved: further guides of every prompt, connected or not.
 OLD_PLACES = [f"guides_{number}.guide_{number}_b" for number in range(2, 7)]
 
 both_renderers = pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes-2"])
@@ -80,17 +80,17 @@ def wire(frontend, names=(*WIRES, *FURTHER)):
 
 def unwire(frontend, name):
     frontend.page.evaluate(UNWIRE, name)
-    for _ in range(2):  # the frontend itself closes the gap in a later frame
+    for _ in range(2):  # the frontend closes the gap in a later frame
         frontend.settle()
 
 
 def shown(frontend, graph="app.graph"):
-    """The sockets of every chained finder in a graph."""
+    """Return the sockets of every chained finder in a graph."""
     return frontend.page.evaluate(f"() => ({SHOWN})({graph})")
 
 
 def sent(frontend):
-    """What Run would send for the finder: {input: title of the node that is wired to it}."""
+    """Return the finder's inputs as a run would send them: {input: title of the node connected to it}."""
     prompt = frontend.page.evaluate("async () => (await app.graphToPrompt()).output")
     (chain,) = (node["inputs"] for node in prompt.values() if node["class_type"] == CHAIN)
     return {name: prompt[wired[0]]["_meta"]["title"] for name, wired in chain.items() if isinstance(wired, list)}
@@ -151,7 +151,7 @@ def test_undo_and_redo(page):
         page.page.evaluate("name => app.extensionManager.command.execute(name)", command)
         page.settle()
         assert shown(page) == expected
-        # Or the frontend would take what differs for a change of the artist's, and forget what can be redone.
+        # Otherwise the frontend would take a difference for a change by the user, and clear the redo queue.
         kept, now = page.page.evaluate(INPUTS_KEPT_AND_NOW)
         assert kept == now
 
@@ -210,7 +210,7 @@ def test_the_names_are_alike_in_every_language(open_page, language, nodes_2):
 
 
 def test_the_compare_node_s_copy_is_wired_alike(open_page):
-    """Its growing list comes before its widgets, too."""
+    """The growing list of Compare also comes before its widgets."""
     with open_page() as frontend:
         frontend.open_blank()
         frontend.page.evaluate("""() => {

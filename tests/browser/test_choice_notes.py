@@ -1,4 +1,4 @@
-"""What there is to know of a choice is on its node before the first run."""
+"""Notes about a choice, shown on the node before the first run."""
 
 import pytest
 from checkout import ROOT

@@ -1,4 +1,4 @@
-"""The pack's script in the page: score curves that are clicked, and errors that are read in the node."""
+"""Score curves that can be clicked, reports, and errors in the node, in the real frontend."""
 
 import pytest
 from checkout import ARTIFACTS, PACK_FOLDER, ROOT
@@ -33,7 +33,7 @@ def renderer(request):
 
 @pytest.fixture
 def page(open_page, renderer):
-    """A page with the two-prompt demo, that has not been run."""
+    """Open a page with the two-prompt demo, which has not been run."""
     with open_page(nodes_2=renderer) as frontend:
         frontend.drop(DEMO)
         frontend.set_widget("Sample the video", "steps", 2)
@@ -46,7 +46,7 @@ def shoot(frontend, name):
 
 
 def run(frontend):
-    """Run the workflow; returns what its finder says of its curves."""
+    """Run the workflow and return the panel of its finder."""
     entry = frontend.run()
     assert entry["status"]["completed"]
     ((panel,),) = next(it["richspace"] for it in entry["outputs"].values() if it.keys() >= {"richspace", "images"})
@@ -68,7 +68,7 @@ def chart(frontend):
 
 
 def point(frontend, index, steps=30):
-    """Where a candidate is in the chart, on the screen."""
+    """Return the position of a candidate in the chart on the screen."""
     field = chart(frontend).locator(".field").first.bounding_box()
     across = (index + 0.025 * steps) / (1.05 * steps)
     return field["x"] + across * field["width"], field["y"] + field["height"] / 3
@@ -88,7 +88,7 @@ def test_the_curves_are_in_the_node_after_a_run(page):
     panel = run(page)
     shoot(page, "scores")
     assert panel["chosen"] == panel["best"]
-    for name in ("sum", "full", "truncated"):
+    for name in ("deciding", "first", "second"):
         points = page.page.locator(f".richspace-chart .curve.{name}").get_attribute("points").split()
         assert len(points) == panel["steps"]
     for mark in ("chosen", "optimum", "guide"):
@@ -98,7 +98,7 @@ def test_the_curves_are_in_the_node_after_a_run(page):
         "B: a large plain blue square moves right",
         "A: a large plain red circle moves right",
     ]
-    # The picture of the same is not shown beside them.
+    # The picture of the same curves is hidden.
     hidden = "app.graph.nodes.some(it => it.widgets?.some(w => w.name === '$$canvas-image-preview' && !w.hidden))"
     assert not page.page.evaluate(hidden)
     assert page.page.locator("[data-node-id] img[src*=ComfyUI_temp]").count() == 0
@@ -163,7 +163,7 @@ def test_it_is_there_again_after_a_reload(page):
     shoot(page, "scores-reloaded")
     # A prompt that was not run has no curves yet.
     page.set_widget("B: square", "text", "a large plain green star moves right")
-    page.page.mouse.click(*EMPTY_CANVAS)  # the frontend looks for changes to keep when one clicks
+    page.page.mouse.click(*EMPTY_CANVAS)  # a click makes the frontend look for changes to keep
     page.reload()
     assert page.widget("B: square", "text") == "a large plain green star moves right"
     expect(page.page.locator(".richspace-hint")).to_have_count(1)
@@ -243,7 +243,7 @@ def test_a_node_that_runs_twice_in_one_go_has_the_curves_of_both(page):
 
 
 def report(frontend, title):
-    """What the node of a title says below its widgets, and of that what is a warning."""
+    """Return the report of the node with this title, and the warning in it."""
     return frontend.page.evaluate(
         """title => {
             const { widgets } = app.graph.nodes.find(node => node.title === title);

@@ -1,4 +1,4 @@
-"""An error in a subgraph, in another view or off the screen is read where one is looking."""
+"""Errors in a subgraph, in another view or off the screen, shown where the user is looking."""
 
 import pytest
 from checkout import ARTIFACTS, ROOT
@@ -50,7 +50,7 @@ def notes(frontend):
 
 
 def toasts(frontend):
-    """Toasts of the pack; ComfyUI's own do not tell what was wrong."""
+    """Find the toasts of the pack; ComfyUI's own do not contain the message."""
     return frontend.page.locator(TOASTS).filter(has_text=MESSAGE)
 
 

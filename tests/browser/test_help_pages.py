@@ -1,4 +1,4 @@
-"""The help pages in the frontend's panel, and the command that draws their pictures."""
+"""Help pages in the frontend's panel, and the command that makes their pictures."""
 
 import re
 
@@ -42,6 +42,6 @@ def test_a_picture_shows_its_node_after_a_run(open_page):
         expect(frontend.page.locator(".richspace-choice")).to_have_text("13 of 30: 43% A, 57% B")
         (box,) = scene.shown.values()
         assert box[2] < picture.width < box[2] + 50
-        # What a scene showed is not seen in the next one, whose nodes have the same names.
+        # The next scene, whose nodes have the same names, does not show the pictures of this one.
         photograph(frontend, Scene(scenes()["RichSpaceInterpolate"].prompt, {"mix": box}))
         assert frontend.page.locator("[data-node-id=mix] img").count() == 0

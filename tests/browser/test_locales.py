@@ -1,4 +1,4 @@
-"""The node texts of every language in the real frontend, in both of its renderers."""
+"""Node texts of every language in the real frontend, in both renderers."""
 
 import pytest
 from checkout import ARTIFACTS
@@ -10,7 +10,7 @@ both_renderers = pytest.mark.parametrize("nodes_2", [False, True], ids=["classic
 
 
 def names_on(frontend, node):
-    """What an artist reads on a node: its title and the names beside its sockets and in its widgets."""
+    """Return the names on a node: its title, and those of its sockets and widgets."""
     return frontend.page.evaluate(
         """id => {
             const node = app.graph.getNodeById(id), name = it => it.label || it.localized_name || it.name;
@@ -35,7 +35,7 @@ def test_a_node_speaks_the_language(open_page, usual_errors, language, nodes_2):
         assert names["inputs"] == ["A", "B", *(texts["inputs"][name]["name"] for name in ("guide", "guides_guide_2"))]
         assert {texts["inputs"][name]["name"] for name in ("steps", "index")} <= {*names["widgets"]}
         assert names["outputs"] == [output["name"] for output in texts["outputs"].values()]
-        assert frontend.page.get_by_text(texts["display_name"]).count() == nodes_2  # the other draws on its canvas
+        assert frontend.page.get_by_text(texts["display_name"]).count() == nodes_2  # not on a canvas
         assert frontend.tooltip(node) == texts["description"]
         for socket in ("guide", "a", "guides.guide_2"):
             assert frontend.tooltip(node, socket) == texts["inputs"][socket.replace(".", "_")]["tooltip"]

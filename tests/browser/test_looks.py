@@ -1,4 +1,4 @@
-"""How the pack's texts and curves look in ComfyUI's own frontend and in the newest: read on every palette, in place."""
+"""Colors and layout of the pack's texts and curves, on every palette, in the pinned and the newest frontend."""
 
 import pytest
 from checkout import ARTIFACTS, ROOT
@@ -11,7 +11,7 @@ FINDER, GUIDE = "Circle + square", "Guide: the mixture in words"
 KNOWN, UNKNOWN = "a large plain red and blue square moves right", "a large plain purple zeppelin moves right"
 TOO_LONG = " and ".join(["a large plain red circle moves right"] * 9)
 BUILT_IN = ["dark", "light", "solarized", "arc", "nord", "github"]
-# Palettes that somebody has made: pale ground that is not said to be, and ground in the middle between both.
+# Custom palettes: a light ground that is not declared as light, and a ground halfway between light and dark.
 MADE = {
     name: {
         "id": name,
@@ -28,7 +28,7 @@ SET_PALETTE = """async id => {
     await app.extensionManager.setting.set("Comfy.ColorPalette", id);
     await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
 }"""
-# The colors of all elements that are found by a selector, and of the ground that each is on, in red, green and blue.
+# The color of every element that a selector finds and of the ground below it, in red, green and blue.
 COLORS = """([selector, property, ground]) => {
     const context = new OffscreenCanvas(1, 1).getContext("2d");
     const pixel = color => {
@@ -51,7 +51,7 @@ TEXTS = [
     "choice", "note", "legend span", "prompts span", "automatic", "report div", "warning", "error",
 ]  # fmt: skip
 MARKS = {
-    ".curve.sum": "stroke", ".curve.full": "stroke", ".curve.truncated": "stroke", ".optimum": "stroke",
+    ".curve.deciding": "stroke", ".curve.first": "stroke", ".curve.second": "stroke", ".optimum": "stroke",
     ".guide": "fill", ".chosen": "fill", ".best": "stroke",
 }  # fmt: skip
 SAYS_NOTHING = """title => app.graph.nodes.find(node => node.title === title).widgets.every(widget =>
@@ -69,27 +69,27 @@ def any_server(request):
 
 @pytest.fixture(scope="module", params=[False, True], ids=["classic", "nodes-2"])
 def any_page(request, browser, any_server):
-    """A page in any frontend and renderer, opened once for all tests here."""
+    """Open a page in each frontend and renderer, once for all tests here."""
     with Frontend(browser, any_server, nodes_2=request.param) as frontend:
         yield frontend
 
 
 @pytest.fixture
 def page(any_page):
-    """A page where the two-prompt demo has been opened anew."""
+    """Open the two-prompt demo again on that page."""
     any_page.page.evaluate("text => app.loadGraphData(JSON.parse(text))", DEMO.read_text(encoding="utf-8"))
     any_page.settle()
     any_page.set_widget("Sample the video", "steps", 1)
     try:
         yield any_page
-    finally:  # the host keeps them
+    finally:  # the server keeps settings
         any_page.page.evaluate(SET_PALETTE, "dark")
         any_page.page.evaluate("app.extensionManager.setting.set('Comfy.RightSidePanel.IsOpen', false)")
 
 
 @pytest.fixture
 def shoot(request, page):
-    """Keeps what is in the window under a name."""
+    """Return a function that saves a screenshot of the window."""
 
     def keep(name):
         page.settle()
@@ -100,18 +100,18 @@ def shoot(request, page):
 
 
 def run(page):
-    """Run the workflow to its end and wait until the page shows what came out of it."""
+    """Run the workflow and wait until the page shows its outputs."""
     assert page.run()["status"]["completed"]
     page.wait_for_outputs()
     expect(page.page.locator(".richspace-error")).to_have_count(0)
 
 
 def fail(page, title):
-    """Have the node of a title fail for a word that the demo does not know."""
+    """Make the node with this title fail, by a word that the demo does not know."""
     page.set_widget(title, "text", UNKNOWN)
     assert page.run()["status"]["status_str"] == "error"
     expect(page.page.locator(".richspace-error")).to_be_visible(timeout=SETTLED_MS)
-    page.page.wait_for_function(SAYS_NOTHING, arg=title, timeout=SETTLED_MS)  # its report was of another prompt
+    page.page.wait_for_function(SAYS_NOTHING, arg=title, timeout=SETTLED_MS)  # its report was about another prompt
 
 
 def colors(page, selector, style, ground="below"):
@@ -125,7 +125,7 @@ def test_every_text_and_curve_is_read_on_every_palette(page, shoot):
     page.set_widget("A: circle", "text", TOO_LONG)
     page.set_widget(FINDER, "index", 28)
     run(page)
-    fail(page, GUIDE)  # the finder is not reached, and keeps its curves
+    fail(page, GUIDE)  # the finder does not run, and keeps its curves
     grounds = set()
     for palette in [*BUILT_IN, *MADE]:
         page.page.evaluate(SET_PALETTE, palette)
@@ -139,23 +139,26 @@ def test_every_text_and_curve_is_read_on_every_palette(page, shoot):
         for mark, style in MARKS.items():
             ((marks[mark], field), *_) = colors(page, f".richspace-chart {mark}", style, "field")
             assert contrast(marks[mark], field) >= 3, (palette, mark, marks[mark], field)
-        curves = [marks[f".curve.{name}"] for name in ("sum", "full", "truncated")]
+        curves = [marks[f".curve.{name}"] for name in ("deciding", "first", "second")]
         assert least_difference(curves) > 0.08, (palette, marks)
-        assert least_difference([*curves, marks[".guide"], marks[".chosen"]]) > 0.04, (palette, marks)  # by form, too
+        assert least_difference([*curves, marks[".guide"], marks[".chosen"]]) > 0.04, (
+            palette,
+            marks,
+        )  # their shapes differ as well
         ((_, ground),) = colors(page, ".richspace-panel", "color")
         grounds.add(tuple(ground))
-    assert len(grounds) == len(BUILT_IN) + len(MADE) or page.nodes_2  # there the finder has a color of its own
+    assert len(grounds) == len(BUILT_IN) + len(MADE) or page.nodes_2  # there the finder has its own color
 
 
 def heights(page):
-    """{title: height in the graph, and on the page if it is drawn there}."""
-    for _ in range(3):  # a height is known to all some frames after the text that it comes from
+    """Return {title: (height in the graph, height on the page, or 0 if the node is not drawn there)}."""
+    for _ in range(3):  # heights follow a text some frames later
         page.settle()
     return page.page.evaluate(HEIGHTS)
 
 
 def drag_corner(page, title, distance):
-    """Make the node of a title higher, as one does with the pointer."""
+    """Make the node with this title higher by dragging its corner."""
     (node,) = (node for node in page.nodes() if node["title"] == title)
     x, y, width, height = node["place"]
     scale = width / node["box"][2]

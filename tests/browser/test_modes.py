@@ -1,4 +1,4 @@
-"""Nodes that an artist bypasses, mutes or puts into a subgraph, in the real frontend: the rest goes on, or says why."""
+"""Nodes that are bypassed, muted or moved into a subgraph: the other nodes run, or the error says why not."""
 
 import pytest
 from checkout import ARTIFACTS, ROOT
@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"
 FINDER, GUIDE, SECOND_GUIDE = "Circle + square", "Guide: the mixture in words", "Guide: in another order"
 SELECT = """titles => app.canvas.selectItems(app.graph.nodes.filter(node => titles.includes(node.title)))"""
-# A second guide's encode node, wired to the finder's growing list.
+# The encode node of a second guide, connected to the finder's growing list.
 ADD_GUIDE = """([finder, title]) => {
     const find = title => app.graph.nodes.find(node => node.title === title);
     const node = LiteGraph.createNode("RichSpaceT5Encode");
@@ -29,7 +29,7 @@ expect.set_options(timeout=SETTLED_MS)
 
 @pytest.fixture(params=[False, True], ids=["classic", "nodes-2"])
 def page(request, open_page):
-    """A page with the two-prompt demo, that has not been run."""
+    """Open a page with the two-prompt demo, which has not been run."""
     with open_page(nodes_2=request.param) as frontend:
         frontend.drop(DEMO)
         frontend.set_widget("Sample the video", "steps", 2)
@@ -37,7 +37,7 @@ def page(request, open_page):
 
 
 def do(frontend, command, *titles):
-    """Select nodes and give a command, as keys or the menu would."""
+    """Select nodes and execute a command, as a key or the menu would."""
     frontend.page.evaluate(SELECT, titles)
     frontend.page.evaluate("name => app.extensionManager.command.execute(name)", command)
     frontend.settle()
@@ -52,7 +52,7 @@ def bypass(frontend, title):
 
 
 def refused(frontend):
-    """Press Run, which the host refuses; returns what it says."""
+    """Press Run, expect that the server refuses the workflow, and return its errors."""
     with frontend.page.expect_response(lambda it: it.url.endswith("/api/prompt")) as response:
         frontend.page.get_by_test_id("queue-button").click()
     assert not response.value.ok
@@ -61,7 +61,7 @@ def refused(frontend):
 
 
 def scores(entry):
-    """What the run says of its only finder's curves."""
+    """Return the panel of the only finder in a run."""
     ((panel,),) = next(output["richspace"] for output in entry["outputs"].values() if "richspace" in output)
     return panel
 

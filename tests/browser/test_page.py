@@ -1,4 +1,4 @@
-"""The pack's nodes, templates and errors in the real frontend."""
+"""Nodes, templates and errors of the pack in the real frontend."""
 
 import json
 
@@ -26,7 +26,7 @@ CHAIN = """() => {
     return grown;
 }"""
 
-# What of the graph is below the minimap.
+# The parts of the graph that the minimap covers.
 COVERED = """() => {
     const map = document.querySelector("[data-testid=minimap-container]").getBoundingClientRect();
     const {scale, offset} = app.canvas.ds, {left, top} = app.canvas.canvas.getBoundingClientRect();
@@ -34,14 +34,14 @@ COVERED = """() => {
         left + scale * (x + width + offset[0]) > map.left && top + scale * (y + height + offset[1]) > map.top
     ).map(it => it.title);
 }"""
-# Inputs that have no socket before something else is wired.
+# Inputs without a socket until something else is connected.
 UNTIL_WIRED = {"RichSpaceChainedFinder": {f"guides_{number}" for number in range(2, 7)}}
 
 both_renderers = pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes-2"])
 
 
 def pack_nodes(server):
-    """{node id: its name in the menus} of this pack."""
+    """Return {node id: name in the menus} of this pack's nodes."""
     ours = {name: about for name, about in server.object_info().items() if name.startswith("RichSpace")}
     return {name: about["display_name"] for name, about in ours.items()}
 
@@ -68,12 +68,12 @@ def test_every_node_is_found_by_its_name_and_added(open_page, server, usual_erro
 
 @both_renderers
 def test_the_chained_finder_grows_and_runs(open_page, server, usual_errors, nodes_2):
-    server.free()  # a node whose result is cached would not show its text again
+    server.free()  # a node with a cached result would not show its text again
     with open_page(nodes_2=nodes_2) as frontend:
         frontend.drop(DEMO)
         grown = frontend.page.evaluate(CHAIN)
         names = [f"stages.{kind}_{number}" for number in (2, 3, 4) for kind in ("prompt", "guide")]
-        # One free place for the next prompt, and once that is wired one for its guide.
+        # There is a free socket for the next prompt, and once that is connected, one for its guide.
         assert grown == [["first", *names[:count]] for count in (3, 3, 3, 3, 4, 5)]
         frontend.set_widget("Sample the video", "steps", 2)
         (chain,) = (it for it in frontend.api_prompt().values() if it["class_type"] == "RichSpaceChainedFinder")
@@ -123,13 +123,13 @@ def test_the_templates_dialog_shows_every_workflow(open_page, usual_errors):
     with open_page() as frontend:
         templates = frontend.open_templates(PACK_FOLDER)
         frontend.screenshot(ARTIFACTS / "browser" / "templates.png")
-        # The frontend shows a picture of its own, of another size, where one is missing.
+        # In place of a missing picture, the frontend shows its own, in another size.
         assert templates == {file.stem: SIDE for file in DEMO.parent.glob("*.json")}
         assert frontend.errors - usual_errors == set()
 
 
 def test_a_template_opens_large_enough_to_be_read_and_beside_the_minimap(open_page):
-    """Below a certain scale the classic renderer draws no texts; the minimap covers a corner of the window."""
+    """The classic renderer draws no texts below a certain scale, and the minimap covers a corner of the window."""
     with open_page() as frontend:
         frontend.page.evaluate("app.extensionManager.setting.set('Comfy.Minimap.Visible', true)")
         for file in DEMO.parent.glob("*.json"):

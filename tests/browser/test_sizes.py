@@ -1,4 +1,4 @@
-"""Width, height and frames: arrows, dragging and typing give values that Run takes; what was saved stays as it is."""
+"""Width, height and frames: arrows, dragging and typing give possible values, and saved values are kept."""
 
 import json
 
@@ -9,7 +9,7 @@ from frontend import SETTLED_MS
 DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"
 NATIVE = ROOT / "workflows" / "demo_native_mix.json"
 SAMPLER, LATENT = "Sample the video", "Size of the video"
-# Where on the screen a number's arrow or its middle is in the classic renderer.
+# The position of a number's arrow, or of its middle, on the screen in the classic renderer.
 PLACE = """([title, name, side]) => {
     const node = app.graph.nodes.find(node => node.title === title);
     const widget = node.widgets.find(widget => widget.name === name), {scale, offset} = app.canvas.ds;
@@ -17,7 +17,7 @@ PLACE = """([title, name, side]) => {
     const across = {"-1": 25, "0": node.size[0] / 2, "1": node.size[0] - 25}[side];
     return [left + scale * (node.pos[0] + across + offset[0]), top + scale * (node.pos[1] + widget.y + 10 + offset[1])];
 }"""
-# A node in a subgraph of its own, with its size at the subgraph's node.
+# A node in its own subgraph, with its size promoted to the subgraph node.
 PROMOTE = """title => {
     const {subgraph, node} = app.graph.convertToSubgraph(new Set(app.graph.nodes.filter(it => it.title === title)));
     const inner = subgraph.nodes.find(it => it.title === title);
@@ -35,16 +35,16 @@ def page(request, open_page):
 
 
 def number(frontend, title, name):
-    """A number in Nodes 2.0."""
+    """Find a number widget in Nodes 2.0."""
     node = frontend.page.evaluate("title => String(app.graph.nodes.find(it => it.title === title).id)", title)
     return frontend.page.locator(f'[data-node-id="{node}"] [aria-label="{name}"]').first
 
 
 def press(frontend, title, name, side):
-    """Press the left (-1) or right (1) arrow of a number; returns its value."""
+    """Press the left (-1) or right (1) arrow of a number and return its value."""
     if frontend.nodes_2:
         button = number(frontend, title, name).get_by_test_id("increment" if side > 0 else "decrement")
-        button.dispatch_event("click", timeout=SETTLED_MS)  # the toolbox of what is selected may be above it
+        button.dispatch_event("click", timeout=SETTLED_MS)  # the toolbox of the selection may cover it
     else:
         frontend.page.mouse.click(*frontend.page.evaluate(PLACE, [title, name, str(side)]))
     frontend.settle()
@@ -52,7 +52,7 @@ def press(frontend, title, name, side):
 
 
 def write(frontend, title, name, value):
-    """Click into a number and type another one; returns its value."""
+    """Type another value into a number and return its value."""
     if frontend.nodes_2:
         field = number(frontend, title, name).get_by_role("spinbutton")
         field.fill(str(value), force=True)
@@ -67,7 +67,7 @@ def write(frontend, title, name, value):
 
 
 def drag(frontend, title, name, pixels):
-    """Drag over a number; returns every value on the way."""
+    """Drag over a number and return all values on the way."""
     if frontend.nodes_2:
         box = number(frontend, title, name).get_by_role("spinbutton").bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

@@ -1,4 +1,4 @@
-"""Curves and reports are shown for as long as they are right, wherever their node goes, and dim where it is off."""
+"""Curves and reports: shown as long as they are valid, wherever their node is moved, and dimmed while it is off."""
 
 import pytest
 from checkout import ARTIFACTS, ROOT
@@ -14,7 +14,7 @@ OPEN = """() => {
     app.canvas.openSubgraph(node.subgraph, node);
 }"""
 UNPACK = "() => app.graph.unpackSubgraph(app.graph.nodes.find(it => it.subgraph))"
-# How much of an element shows through: 1 where nothing of it or around it is see-through.
+# The opacity of an element, including that of the elements around it.
 OPACITY = """element => {
     let opacity = 1;
     for (let it = element; it; it = it.parentElement) opacity *= getComputedStyle(it).opacity;
@@ -26,7 +26,7 @@ expect.set_options(timeout=SETTLED_MS)
 
 @pytest.fixture(params=[False, True], ids=["classic", "nodes-2"])
 def page(request, open_page):
-    """A page with the two-prompt demo, that has not been run."""
+    """Open a page with the two-prompt demo, which has not been run."""
     with open_page(nodes_2=request.param) as frontend:
         frontend.drop(DEMO)
         frontend.set_widget("Sample the video", "steps", 2)
@@ -34,7 +34,7 @@ def page(request, open_page):
 
 
 def run(frontend):
-    """Run the workflow; returns what its finder says of its curves, once the page says it, too."""
+    """Run the workflow, wait until the page shows its finder's curves, and return their panel."""
     entry = frontend.run()
     assert entry["status"]["completed"]
     ((panel,),) = next(it["richspace"] for it in entry["outputs"].values() if "richspace" in it)
@@ -47,23 +47,23 @@ def choice(frontend):
 
 
 def curve(frontend):
-    return frontend.page.locator(".richspace-chart .curve.sum")
+    return frontend.page.locator(".richspace-chart .curve.deciding")
 
 
 def shown(frontend):
-    """The prompts that the finder's curves are of, and their legend."""
+    """Return the prompts and the legend of the finder's curves."""
     return frontend.page.locator(".richspace-prompts, .richspace-legend").all_inner_texts()
 
 
 def refuse(frontend, index):
-    """Have the finder refuse an index."""
+    """Make the finder refuse an index."""
     frontend.set_widget(FINDER, "index", index)
     assert frontend.run()["status"]["status_str"] == "error"
     expect(frontend.page.locator(".richspace-error")).to_have_count(1)
 
 
 def do(frontend, command, *titles):
-    """Select nodes and give a command, as keys or the menu would."""
+    """Select nodes and execute a command, as a key or the menu would."""
     frontend.page.evaluate(SELECT, titles)
     frontend.page.evaluate("name => app.extensionManager.command.execute(name)", command)
     frontend.settle()
@@ -73,12 +73,12 @@ def test_a_refused_index_leaves_the_curves(page):
     run(page)
     before = shown(page)
     assert len(before) == 2
-    for index in (31, 40, 50, 60, 70):  # more in a row than the page looks back when it is opened
+    for index in (31, 40, 50, 60, 70):  # more in a row than the page searches when it is opened
         refuse(page, index)
-        page.page.wait_for_load_state("networkidle")  # the page has asked the host whether they are still right
+        page.page.wait_for_load_state("networkidle")  # the page has checked whether the curves are still valid
         assert shown(page) == before
     page.screenshot(ARTIFACTS / "browser" / f"index-refused-{'nodes-2' if page.nodes_2 else 'classic'}.png")
-    page.set_widget(PROMPT, "text", STAR)  # now they are those of another prompt
+    page.set_widget(PROMPT, "text", STAR)  # now the curves belong to another prompt
     refuse(page, 80)
     expect(curve(page)).to_have_count(0)
 

@@ -1,4 +1,4 @@
-"""Each workflow in the real frontend, in both of its renderers: dropped, looked at, run, looked at again."""
+"""Each workflow in the real frontend, in both renderers: dropped, inspected, run, and inspected again."""
 
 import io
 import itertools
@@ -18,8 +18,8 @@ from PIL import Image
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 RENDERERS = ("classic", "nodes-2")
 FINDER = "RichSpaceOptimalInterpolate"
-RESULT_PICTURES = ("RichSpaceCompare", "RichSpaceContactSheet")  # where a workflow's result is a picture and no video
-# What makes any of them quick: a size is not the model's own where a node of this title says it.
+RESULT_PICTURES = ("RichSpaceCompare", "RichSpaceContactSheet")  # the result is a picture instead of a video
+# Settings that make each of them quick.
 QUICK = {"Sample the video": {"steps": 2}, "Size and length": {"width": 48, "height": 32, "length": 9}}
 _CUT_SCORES = """() => [...document.querySelectorAll('.richspace-chart')].flatMap(chart => {
     const {left, right} = chart.getBoundingClientRect();
@@ -28,13 +28,13 @@ _CUT_SCORES = """() => [...document.querySelectorAll('.richspace-chart')].flatMa
         return box.left < left || box.right > right;
     }).map(text => text.textContent);
 })"""
-# Colours of the score curves: their title and its grounds, of which the nodes have little before.
+# Colors of the score curves: their title and their grounds, which the nodes hardly contain before a run.
 ORANGE, GROUND, FIELD = (0xF5, 0xA8, 0x1C), (0x1E, 0x1E, 0x24), (0x25, 0x25, 0x2D)
 
 
 @dataclass(frozen=True)
 class Look:
-    """What there is to see at one time."""
+    """State of the page at one time."""
 
     nodes: list[dict[str, Any]]
     groups: list[dict[str, Any]]
@@ -45,7 +45,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Visit:
-    """A workflow that was dropped and run, and how that looked."""
+    """Workflow that was dropped and run, with the state of the page before and after."""
 
     file: Path
     frontend: Frontend
@@ -66,7 +66,7 @@ def look(frontend):
 )
 def visit(request, open_page, server):
     file, renderer = request.param
-    server.free()  # a node whose result is cached would not show its text again
+    server.free()  # a node with a cached result would not show its text again
     with open_page(nodes_2=renderer == "nodes-2") as frontend:
         frontend.drop(file)
         opened, saved, prompt = look(frontend), frontend.page.evaluate("app.graph.serialize()"), frontend.api_prompt()
@@ -134,7 +134,7 @@ def test_the_video_appears(visit):
     assert visit.entry["status"]["completed"]
     if not any(node["type"] == "SaveVideo" for node in visit.ran.nodes):
         (pictures,) = (node["id"] for node in visit.ran.nodes if node["type"] in RESULT_PICTURES)
-        assert visit.entry["outputs"][pictures]["images"]  # `wait_for_outputs` has seen them shown
+        assert visit.entry["outputs"][pictures]["images"]  # `wait_for_outputs` has checked that they are shown
         return
     (video,) = visit.frontend.videos()
     (saved,) = (file for file in output_files(visit.entry) if file["filename"].endswith(".mp4"))
@@ -152,7 +152,7 @@ def test_the_curves_are_seen_in_the_finders(visit):
             [share_of(colors, seen.window, node) for seen in (visit.opened, visit.ran)]
             for colors in ((GROUND, FIELD), (ORANGE,))
         )
-        assert ground[1] - ground[0] > 0.2  # most of the picture, which is more than a third of the node
+        assert ground[1] - ground[0] > 0.2  # most of the chart, which is more than a third of the node
         assert title[1] - title[0] > 3e-4
 
 
@@ -174,7 +174,7 @@ def test_what_a_comparison_leaves_out_is_read_on_it(visit):
         if node["type"] == "RichSpaceCompare":
             (said,) = visit.entry["outputs"][node["id"]]["richspace_report"]
             lines = said["warning"].splitlines()
-            assert len(lines) == 2  # no weights are here
+            assert len(lines) == 2  # there are no weights here
             for line in lines:
                 assert visit.frontend.page.get_by_text(line).first.is_visible()
 
@@ -198,7 +198,7 @@ def contains(group, node):
 
 
 def share_of(colors, window, node):
-    """The share of a node's pixels that have one of some colors, give or take what scaling does to flat areas."""
+    """Return the share of a node's pixels in one of some colors, with a tolerance for scaling."""
     left, top, width, height = node["place"]
     pixels = np.asarray(window.crop((left, top, left + width, top + height)), dtype=int)  # [h, w, 3]
     return float(np.any([np.abs(pixels - color).max(axis=-1) < 4 for color in colors], axis=0).mean())

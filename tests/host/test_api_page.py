@@ -74,8 +74,8 @@ def distance(one, other):
     ("changes", "said"),
     [
         (["No such title", "text", "x"], "Guide: the mixture in words: text"),
-        (["Sample the video", "sed", "1"], "No node is called 'Sample the video' and has an input 'sed'"),
-        (["Sample the video", "seed", "seven"], "Sample the video: seed is no text, so 'seven' cannot be its value."),
+        (["Sample the video", "sed", "1"], "There is no single node 'Sample the video' with an input 'sed'"),
+        (["Sample the video", "seed", "seven"], "seed is not a text, so it cannot be set to 'seven'."),
         (["Sample the video", "steps", "0"], "Sample the video: Value 0 smaller than min"),
         (["A: circle", "text", "a flying teapot"], "A: circle failed: "),
     ],
@@ -90,4 +90,4 @@ def test_what_is_wrong_is_said_in_a_sentence(queue, changes, said):
 def test_no_server(queue):
     run = queue(WORKFLOW, address="http://127.0.0.1:9")
     assert (run.returncode, run.stderr.count("\n")) == (1, 1)
-    assert run.stderr.startswith("No ComfyUI answers at http://127.0.0.1:9")
+    assert run.stderr.startswith("ComfyUI does not answer at http://127.0.0.1:9")

@@ -46,8 +46,8 @@ def test_every_section_with_a_figure_prints_it(sections, printed):
 
 def test_the_others_show_what_they_say(printed):
     assert printed["Prompts: parentheses are weights, and nothing is cut"].endswith("250 times 'tiger': 751")
-    assert printed["The published files are not recognised"] == "The published names: None"
-    assert printed["Published LoRAs change nothing"] == "Layers that a LoRA of 6 changes: 0"
+    assert printed["The published files are not recognized"] == "The published names: None"
+    assert printed["Published LoRAs have no effect"] == "Layers that a LoRA of 6 changes: 0"
     assert float(printed["DoRA is scaled by the norm of the unchanged weight"].rpartition(": ")[2]) > 0.1
 
 
