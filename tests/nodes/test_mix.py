@@ -298,7 +298,7 @@ class TestFurtherGuides:
         counts = ["the average of 3 guides", "", "the average of 2 guides", "the average of 3 guides", ""]
         for panel, count in zip(scores, counts, strict=True):
             assert count in " ".join(panel.remarks)
-            assert bool(count) == ("the mean" in " ".join(panel.remarks))
+            assert bool(count) == ("the average" in " ".join(panel.remarks))
         for panel, expected in zip(scores, panels, strict=True):
             assert torch.equal(curves_of(panel)["sum"], curves_of(expected)["sum"])
 
