@@ -4,12 +4,12 @@ import functools
 from pathlib import Path
 
 import pytest
-from checkout import ARTIFACTS
-from comfy_server import ComfyServer
-from frontend import Frontend, chromium
-from newest_frontend import newest_frontend
-from single_files import add_single_files
-from tiny_models import save_tiny_folder
+from comfyui.frontend import Frontend, chromium
+from comfyui.server import ComfyServer
+from environment.checkout import ARTIFACTS
+from environment.newest_frontend import newest_frontend
+from small_models.single_files import add_single_files
+from small_models.tiny_models import save_tiny_folder
 
 TINY_MODEL = "CogVideoX-2b"  # the folder name that the workflows use
 

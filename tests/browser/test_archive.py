@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from checkout import ROOT
+from environment.checkout import ROOT
 
 FILES = [file for file in sorted((ROOT / "tests" / "archive").glob("*/*.json")) if file.name != "surface.json"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 from benchmark_runs import ARMS, MIXTURES, run_here
-from checkout import ARTIFACTS
+from environment.checkout import ARTIFACTS
 
 
 @pytest.fixture(scope="module")

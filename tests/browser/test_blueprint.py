@@ -4,8 +4,8 @@ import json
 
 import blueprint
 import pytest
-from checkout import ARTIFACTS
-from frontend import SETTLED_MS
+from comfyui.frontend import SETTLED_MS
+from environment.checkout import ARTIFACTS
 from playwright.sync_api import expect
 
 STEPS = 30

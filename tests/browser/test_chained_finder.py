@@ -1,7 +1,7 @@
 """Sockets of the Chained Finder: further guides of a prompt appear only once the prompt is connected."""
 
 import pytest
-from checkout import ARTIFACTS
+from environment.checkout import ARTIFACTS
 from node_texts import TRANSLATIONS, read
 
 CHAIN = "RichSpaceChainedFinder"

@@ -1,8 +1,8 @@
 """Notes about a choice, shown on the node before the first run."""
 
 import pytest
-from checkout import ROOT
-from frontend import SETTLED_MS
+from comfyui.frontend import SETTLED_MS
+from environment.checkout import ROOT
 from playwright.sync_api import expect
 
 LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")

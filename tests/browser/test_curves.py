@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from checkout import ARTIFACTS
-from frontend import SETTLED_MS
+from comfyui.frontend import SETTLED_MS
+from environment.checkout import ARTIFACTS
 from playwright.sync_api import expect
 
 from richspace_core.finder.choice import Choice, Curve

@@ -1,8 +1,8 @@
 """Score curves that can be clicked, reports, and errors in the node, in the real frontend."""
 
 import pytest
-from checkout import ARTIFACTS, PACK_FOLDER, ROOT
-from frontend import SETTLED_MS
+from comfyui.frontend import SETTLED_MS
+from environment.checkout import ARTIFACTS, PACK_FOLDER, ROOT
 from playwright.sync_api import expect
 
 DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"

@@ -1,8 +1,8 @@
 """Errors in a subgraph, in another view or off the screen, shown where the user is looking."""
 
 import pytest
-from checkout import ARTIFACTS, ROOT
-from frontend import SETTLED_MS
+from comfyui.frontend import SETTLED_MS
+from environment.checkout import ARTIFACTS, ROOT
 from playwright.sync_api import expect
 
 DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"

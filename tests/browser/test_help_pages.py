@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from checkout import ARTIFACTS, ROOT
-from frontend import SETTLED_MS
+from comfyui.frontend import SETTLED_MS
+from environment.checkout import ARTIFACTS, ROOT
 from help_pictures import Scene, photograph, scenes
 from playwright.sync_api import expect
 from surface import read_surface

@@ -1,7 +1,7 @@
 """Node texts of every language in the real frontend, in both renderers."""
 
 import pytest
-from checkout import ARTIFACTS
+from environment.checkout import ARTIFACTS
 from node_texts import TRANSLATIONS, read
 
 FINDER = "RichSpaceOptimalInterpolate"

@@ -1,9 +1,9 @@
 """Colors and layout of the pack's texts and curves, on every palette, in the pinned and the newest frontend."""
 
 import pytest
-from checkout import ARTIFACTS, ROOT
 from colors import contrast, least_difference
-from frontend import SETTLED_MS, Frontend
+from comfyui.frontend import SETTLED_MS, Frontend
+from environment.checkout import ARTIFACTS, ROOT
 from playwright.sync_api import expect
 
 DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"

@@ -1,8 +1,8 @@
 """Nodes that are bypassed, muted or moved into a subgraph: the other nodes run, or the error says why not."""
 
 import pytest
-from checkout import ARTIFACTS, ROOT
-from frontend import SETTLED_MS
+from comfyui.frontend import SETTLED_MS
+from environment.checkout import ARTIFACTS, ROOT
 from playwright.sync_api import expect
 
 DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from checkout import ARTIFACTS, PACK_FOLDER, ROOT
-from frontend import SETTLED_MS
+from comfyui.frontend import SETTLED_MS
+from environment.checkout import ARTIFACTS, PACK_FOLDER, ROOT
 from thumbnails import SIDE
 
 DEMO = ROOT / "workflows" / "demo_three_prompt_mix.json"

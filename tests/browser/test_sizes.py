@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from checkout import ROOT
-from frontend import SETTLED_MS
+from comfyui.frontend import SETTLED_MS
+from environment.checkout import ROOT
 
 DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"
 NATIVE = ROOT / "workflows" / "demo_native_mix.json"

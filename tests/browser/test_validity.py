@@ -1,8 +1,8 @@
 """Curves and reports: shown as long as they are valid, wherever their node is moved, and dimmed while it is off."""
 
 import pytest
-from checkout import ARTIFACTS, ROOT
-from frontend import SETTLED_MS
+from comfyui.frontend import SETTLED_MS
+from environment.checkout import ARTIFACTS, ROOT
 from playwright.sync_api import expect
 
 DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"

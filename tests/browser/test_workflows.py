@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checkout import ARTIFACTS, ROOT
-from comfy_server import output_files
-from frontend import Frontend
+from comfyui.frontend import Frontend
+from comfyui.server import output_files
+from environment.checkout import ARTIFACTS, ROOT
 from PIL import Image
 
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))

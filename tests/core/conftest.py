@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-from tiny_models import Kind, save_tiny_folder
+from small_models.tiny_models import Kind, save_tiny_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

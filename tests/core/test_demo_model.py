@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import sentencepiece
 import torch
-from demo_scripts import import_demo_script
 from diffusers import (
     AutoencoderKLCogVideoX,
     CogVideoXDDIMScheduler,
     CogVideoXPipeline,
     CogVideoXTransformer3DModel,
 )
-from random_models import published_form
 from safetensors.torch import load_file
-from tiny_models import DEMO_MODEL
+from small_models.demo_scripts import import_demo_script
+from small_models.random_models import published_form
+from small_models.tiny_models import DEMO_MODEL
 from transformers import T5EncoderModel, T5Tokenizer
 
 from richspace_core import TextEmbedding, find_optimal

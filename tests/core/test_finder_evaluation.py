@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from checkout import ROOT
-from demo_scripts import import_demo_script
+from environment.checkout import ROOT
 from scipy import stats
+from small_models.demo_scripts import import_demo_script
 
 from richspace_core import TextEmbedding
 

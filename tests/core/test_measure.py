@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from demo_scripts import import_demo_script
+from small_models.demo_scripts import import_demo_script
 
 world, measuring = import_demo_script("world"), import_demo_script("measure")
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from demo_scripts import FOLDER, import_demo_script
 from safetensors.torch import load_file
+from small_models.demo_scripts import FOLDER, import_demo_script
 from transformers import AutoTokenizer
 
 from richspace_core.cogvideox.folder import CogVideoXFolder

@@ -1,10 +1,10 @@
 """The host's tier: one real server in each process that runs tests."""
 
 import pytest
-from checkout import ARTIFACTS
-from comfy_server import ComfyServer
-from single_files import add_single_files
-from tiny_models import save_tiny_folder
+from comfyui.server import ComfyServer
+from environment.checkout import ARTIFACTS
+from small_models.single_files import add_single_files
+from small_models.tiny_models import save_tiny_folder
 
 TINY_MODEL = "CogVideoX-2b"
 

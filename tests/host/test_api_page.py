@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from checkout import ROOT
+from environment.checkout import ROOT
 from thumbnails import read_frames
 
 PAGE = (ROOT / "docs" / "API.md").read_text(encoding="utf-8")

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from checkout import ROOT
-from comfy_server import output_files
+from comfyui.server import output_files
+from environment.checkout import ROOT
 from export_workflows import on_the_demo_model
 from thumbnails import read_frames
 

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 import torch
-from comfy_server import PromptError
-from host_prompts import DEMO, change, mix_prompt, node, video_prompt
+from comfyui.prompts import DEMO, change, mix_prompt, node, video_prompt
+from comfyui.server import PromptError
 from host_runs import watch
 from safetensors.torch import load_file, save_file
 

@@ -3,7 +3,7 @@
 import json
 
 import blueprint
-from checkout import PACK_FOLDER
+from environment.checkout import PACK_FOLDER
 
 
 def test_the_host_offers_the_blueprint(server):

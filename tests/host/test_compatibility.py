@@ -5,9 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
-from comfy_server import PromptError
+from comfyui.prompts import SMALL_VIDEO, change, mix_prompt, node, video_prompt
+from comfyui.server import PromptError
 from host_frames import frames_of
-from host_prompts import SMALL_VIDEO, change, mix_prompt, node, video_prompt
 from host_runs import watch
 from PIL import Image
 

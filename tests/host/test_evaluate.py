@@ -3,10 +3,10 @@
 import io
 
 import pytest
-from comfy_server import PromptError
-from host_prompts import change, node, video_prompt
+from comfyui.prompts import change, node, video_prompt
+from comfyui.server import PromptError
 from PIL import Image
-from vbench import place_weights
+from small_models.vbench import place_weights
 
 METRICS = ("subject consistency", "aesthetic quality", "background consistency", "temporal flickering")
 

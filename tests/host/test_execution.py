@@ -2,7 +2,7 @@
 
 import time
 
-from host_prompts import DEMO, change, mix_prompt, node, richspace_nodes, video_prompt
+from comfyui.prompts import DEMO, change, mix_prompt, node, richspace_nodes, video_prompt
 from host_runs import watch
 
 AFTER_THE_SEED = {"sample", "decode", "video", "save"}

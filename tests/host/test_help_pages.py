@@ -4,7 +4,7 @@ import io
 import re
 
 import pytest
-from checkout import PACK_FOLDER, ROOT
+from environment.checkout import PACK_FOLDER, ROOT
 from PIL import Image
 from surface import read_surface
 

@@ -1,7 +1,7 @@
 """The real host loads the pack: every node is there, and nothing went wrong."""
 
 import pytest
-from checkout import PACK_FOLDER
+from environment.checkout import PACK_FOLDER
 from surface import read_surface
 
 NODES = read_surface()["nodes"].keys()

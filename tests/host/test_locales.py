@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from checkout import ROOT
+from environment.checkout import ROOT
 
 LANGUAGES = sorted(folder.name for folder in (ROOT / "locales").iterdir())
 

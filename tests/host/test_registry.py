@@ -8,9 +8,9 @@ import zipfile
 
 import numpy as np
 import pytest
-from checkout import ARTIFACTS, ROOT, import_file
-from comfy_cli import run_comfy
-from comfy_server import ComfyServer, output_files
+from comfyui.server import ComfyServer, output_files
+from environment.checkout import ARTIFACTS, ROOT, import_file
+from environment.comfy_cli import run_comfy
 from PIL import Image
 from surface import read_surface
 from thumbnails import read_frames

@@ -5,9 +5,9 @@ import re
 import shutil
 
 import pytest
-from checkout import ARTIFACTS, ROOT
-from comfy_server import ComfyServer, PromptError
-from host_prompts import node, video_prompt
+from comfyui.prompts import node, video_prompt
+from comfyui.server import ComfyServer, PromptError
+from environment.checkout import ARTIFACTS, ROOT
 from host_runs import watch
 
 TABLE = ROOT / "nodes" / "replacements.py"

@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from checkout import ROOT, find_host
+from comfyui.prompts import change, mix_prompt, node
+from environment.checkout import ROOT, find_host
 from host_frames import run_for_frames
-from host_prompts import change, mix_prompt, node
-from single_files import LORA
+from small_models.single_files import LORA
 from transformers import T5TokenizerFast
 
 TEXTS = {

@@ -7,11 +7,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from checkout import ROOT
-from comfy_server import output_files
+from comfyui.prompts import DEMO, SMALL_VIDEO, change, node, video_prompt
+from comfyui.server import output_files
+from environment.checkout import ROOT
 from export_workflows import COGVIDEOX_LOADERS, on_the_demo_model
 from host_frames import pictures_of, run_for_frames
-from host_prompts import DEMO, SMALL_VIDEO, change, node, video_prompt
 
 WORKFLOWS = sorted(file.stem for file in (ROOT / "workflows").glob("*.json"))
 RESULT_PICTURES = ("SaveImage", "RichSpaceContactSheet", "RichSpaceCompare")

@@ -3,12 +3,12 @@
 import importlib
 
 import pytest
-from checkout import link_folder
+from comfyui.in_process import import_host, load_pack, node_classes
 from conditionings import random_prompts
-from host_python import import_host, load_pack, node_classes
+from environment.checkout import link_folder
 from native_runs import NativeRuns
 from node_runs import ProgressEvents, results
-from tiny_models import KINDS, TEXT_ENCODER, TEXT_LENGTH, save_tiny_folder
+from small_models.tiny_models import KINDS, TEXT_ENCODER, TEXT_LENGTH, save_tiny_folder
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conditionings import random_prompts
 from node_runs import results, says
-from tiny_models import KINDS, TEXT_LENGTH
+from small_models.tiny_models import KINDS, TEXT_LENGTH
 
 PROMPT = "The tiger, moves gracefully through the forest, its fur flowing in the breeze."
 SIZE = {"width": 64, "height": 48, "frames": 9}

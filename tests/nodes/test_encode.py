@@ -10,9 +10,9 @@ from conditionings import extras_of, identical, values_of
 from host_clips import PUBLISHED_LENGTH, clip_without_weights, cogvideox_clip, use_the_host_s_tokenizer
 from host_encoders import tiny_clip
 from node_runs import results, run_node, says
-from random_models import write_closed_tokenizer
 from safetensors.torch import save_file
-from tiny_models import TEXT_LENGTH
+from small_models.random_models import write_closed_tokenizer
+from small_models.tiny_models import TEXT_LENGTH
 
 TIGER = "The tiger, moves gracefully through the forest, its fur flowing in the breeze."
 PROMPTS = {

@@ -11,7 +11,7 @@ import torch
 from node_runs import results, run_node, says
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from vbench import VBENCH, place_weights, save_clip_b32
+from small_models.vbench import VBENCH, place_weights, save_clip_b32
 
 SUBJECT, AESTHETIC, COMPARE = "RichSpaceSubjectConsistency", "RichSpaceAestheticQuality", "RichSpaceCompare"
 BACKGROUND = "RichSpaceBackgroundConsistency"

@@ -6,7 +6,7 @@ import weakref
 import pytest
 import torch
 from node_runs import results
-from tiny_models import tiny_transformer
+from small_models.tiny_models import tiny_transformer
 
 PROMPT = "A strawberry on a white plate turns slowly in soft daylight."
 

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from checkout import link_folder
+from environment.checkout import link_folder
 from node_runs import results
 from safetensors.torch import load_file, save_file
 

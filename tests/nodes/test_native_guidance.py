@@ -6,7 +6,7 @@ import pytest
 import torch
 from native_models import distance
 from native_runs import CFG, STEPS
-from tiny_models import KINDS, TEXT_LENGTH
+from small_models.tiny_models import KINDS, TEXT_LENGTH
 
 EXACT = 1e-5
 DYNAMIC = ["off", "cosine", "as diffusers"]

@@ -6,12 +6,12 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from checkout import link_folder
 from conditionings import values_of
+from environment.checkout import link_folder
 from native_models import distance
 from node_runs import results, run_node, says
 from safetensors.torch import load_file, save_file
-from tiny_models import wide_weights
+from small_models.tiny_models import wide_weights
 
 DEMO = "bundled demo"
 PROMPTS = {

@@ -4,7 +4,7 @@ import pytest
 import torch
 from native_models import distance
 from node_runs import results
-from tiny_models import KINDS, TEXT_LENGTH
+from small_models.tiny_models import KINDS, TEXT_LENGTH
 
 SIZE = {"width": 64, "height": 48, "frames": 9}
 CFG = 6.0

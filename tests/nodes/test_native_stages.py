@@ -4,7 +4,7 @@ import pytest
 import torch
 from native_models import distance
 from native_runs import MAX_SEED, STEPS
-from tiny_models import KINDS
+from small_models.tiny_models import KINDS
 
 HALF = STEPS // 2
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKLCogVideoX
 from native_models import distance
-from tiny_models import KINDS
+from small_models.tiny_models import KINDS
 
 EXACT = 1e-6
 FRAMES = {1: 1, 2: 8, 13: 49, 16: 64, 21: 81}  # latent frames: frames

@@ -4,7 +4,7 @@ import pytest
 import torch
 from native_models import distance
 from native_runs import STEPS
-from tiny_models import KINDS
+from small_models.tiny_models import KINDS
 
 EXACT = 1e-5
 FRAMES = 17  # 5 latent frames; 6 with the one in front that CogVideoX 1.5 needs

@@ -6,7 +6,7 @@ import pytest
 import torch
 from conditionings import extras_of, frozen, identical, random_prompts
 from node_runs import results, run_node, says
-from tiny_models import TEXT_LENGTH
+from small_models.tiny_models import TEXT_LENGTH
 
 QUICK = {"width": 64, "height": 48, "frames": 9, "steps": 2, "cfg": 6.0, "seed": 5}
 HALF = torch.zeros(1, 48, 64)

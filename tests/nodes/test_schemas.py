@@ -5,7 +5,7 @@ import inspect
 import statistics
 
 import pytest
-from checkout import ROOT
+from environment.checkout import ROOT
 from surface import read_surface
 
 every_node = pytest.mark.parametrize("node_id", read_surface()["nodes"])

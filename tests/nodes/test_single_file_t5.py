@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from node_runs import results
 from safetensors.torch import save_file
-from single_file_t5 import FORMS, SIZES, random_t5
+from small_models.single_file_t5 import FORMS, SIZES, random_t5
 
 SUBJECTS = ("tiger", "zebra", "strawberry", "blueberry", "rabbit", "peacock")
 PAIRS = [*combinations(SUBJECTS, 2)]

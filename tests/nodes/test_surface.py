@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from checkout import ROOT
+from environment.checkout import ROOT
 from surface import ADVICE, SNAPSHOT, breaking_changes, read_surface, surface_of
 
 ARCHIVE = ROOT / "tests" / "archive"

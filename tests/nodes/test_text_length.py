@@ -4,10 +4,10 @@ import logging
 
 import pytest
 import torch
-from checkout import link_folder
 from conditionings import random_prompts
+from environment.checkout import link_folder
 from node_runs import results
-from tiny_models import TEXT_LENGTH
+from small_models.tiny_models import TEXT_LENGTH
 
 WARNING = (
     "Tokens of the prompts: {}. This model was trained with 40, so the video differs from the published model's. "

@@ -7,7 +7,7 @@ import json
 import diffusers
 import torch
 from diffusers import CogVideoXPipeline
-from tiny_models import TEXT_LENGTH
+from small_models.tiny_models import TEXT_LENGTH
 
 from richspace_core.cogvideox.sampling import SamplingSettings, sample_latents
 

@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 import torch
-from tiny_models import DEMO_MODEL
+from small_models.tiny_models import DEMO_MODEL
 
 from richspace_core import EmbeddingError, PromptError, TextEmbedding, find_optimal_chain
 from richspace_core.benchmark.indices import Finding, compute_distances, find_mixture, format_index_report, write_index

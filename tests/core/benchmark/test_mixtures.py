@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tiny_models import DEMO_MODEL
+from small_models.tiny_models import DEMO_MODEL
 
 from richspace_core import PromptError
 from richspace_core.benchmark.mixtures import PAPER_PROMPTS, choose_mixtures, load_mixtures

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from checkout import ROOT
+from environment.checkout import ROOT
 
 from richspace_core.benchmark.options import get_weights, parse_options
 from richspace_core.metrics import load_aesthetic_head, registry

@@ -6,8 +6,8 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
-from tiny_models import DEMO_MODEL
-from vbench import VBENCH
+from small_models.tiny_models import DEMO_MODEL
+from small_models.vbench import VBENCH
 
 from richspace_core import TextEmbedding
 from richspace_core.benchmark.hashes import hash_bytes, hash_json, hash_weights

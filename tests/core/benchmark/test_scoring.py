@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from vbench import VBENCH, save_clip_b32
+from small_models.vbench import VBENCH, save_clip_b32
 
 from richspace_core import ModelFolderError, RichSpaceError
 from richspace_core.benchmark.scoring import load_metrics

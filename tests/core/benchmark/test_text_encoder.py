@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_models import TEXT_LENGTH
+from small_models.tiny_models import TEXT_LENGTH
 
 from richspace_core import ModelFolderError
 from richspace_core.benchmark.text_encoder import PUBLISHED_LENGTH, load_text_encoder

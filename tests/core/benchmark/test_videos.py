@@ -12,8 +12,8 @@ import time
 import pytest
 import torch
 from benchmark_runs import ARMS, MIXTURES, clip_folders, run_here, videos_command
-from checkout import ROOT
-from vbench import save_clip_b32
+from environment.checkout import ROOT
+from small_models.vbench import save_clip_b32
 
 from richspace_core.benchmark import cli, outputs, rendering
 from richspace_core.benchmark.hashes import hash_bytes

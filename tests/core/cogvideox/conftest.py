@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny_models import TEXT_LENGTH
+from small_models.tiny_models import TEXT_LENGTH
 
 from richspace_core import TextEmbedding
 from richspace_core.cogvideox.folder import CogVideoXFolder

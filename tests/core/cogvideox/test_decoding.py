@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 from pipeline_oracle import direct, sample, settings_of
-from tiny_models import KINDS
+from small_models.tiny_models import KINDS
 
 from richspace_core import SamplingError
 from richspace_core.cogvideox.decoding import decode_latents

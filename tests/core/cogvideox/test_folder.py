@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_models import DEMO_MODEL, KINDS, SCHEDULERS, TEXT_LENGTH
+from small_models.tiny_models import DEMO_MODEL, KINDS, SCHEDULERS, TEXT_LENGTH
 
 from richspace_core import ModelFolderError, SamplingError
 from richspace_core.cogvideox.config import (

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 import torch
-from demo_scripts import import_demo_script
 from diffusers import AutoencoderKLCogVideoX
-from tiny_models import save_tiny_folder
+from small_models.demo_scripts import import_demo_script
+from small_models.tiny_models import save_tiny_folder
 
 from richspace_core import ModelFolderError, SamplingError
 from richspace_core.cogvideox.folder import CogVideoXFolder

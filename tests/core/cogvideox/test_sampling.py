@@ -10,7 +10,7 @@ import diffusers
 import pytest
 import torch
 from pipeline_oracle import STEPS, direct, host_layout, sample, settings_of
-from tiny_models import KINDS, TEXT_LENGTH
+from small_models.tiny_models import KINDS, TEXT_LENGTH
 
 from richspace_core import EmbeddingError, SamplingError, TextEmbedding
 from richspace_core.cogvideox.config import VAEConfig, VideoSize

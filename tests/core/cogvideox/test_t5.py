@@ -10,8 +10,8 @@ import pytest
 import sentencepiece
 import torch
 from diffusers import CogVideoXPipeline
-from random_models import PAPER_PROMPTS, train_sentencepiece, write_closed_tokenizer
-from tiny_models import TEXT_LENGTH, tiny_text_encoder
+from small_models.random_models import PAPER_PROMPTS, train_sentencepiece, write_closed_tokenizer
+from small_models.tiny_models import TEXT_LENGTH, tiny_text_encoder
 
 from richspace_core import EmbeddingError, PromptError, find_optimal
 from richspace_core.cogvideox.folder import CogVideoXFolder

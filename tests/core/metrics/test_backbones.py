@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from vbench import VBENCH
+from small_models.vbench import VBENCH
 
 from richspace_core import ModelFolderError
 from richspace_core.metrics import load_aesthetic_head, load_clip, load_dino

@@ -10,9 +10,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_models.vbench import VBENCH
 from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d
-from vbench import VBENCH
 
 from richspace_core import RichSpaceError
 from richspace_core.metrics import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from vbench import VBENCH, save_clip_b32
+from small_models.vbench import VBENCH, save_clip_b32
 
 from richspace_core.metrics import aesthetic_quality, background_consistency, load_aesthetic_head, load_clip, registry
 from richspace_core.metrics.backbones import read_clip_shape

@@ -7,8 +7,8 @@ import pytest
 import sentencepiece
 import torch
 from diffusers import CogVideoXPipeline
-from random_models import PAPER_PROMPTS, PRINTABLE_ASCII, VOCABULARY_SIZE
-from tiny_models import (
+from small_models.random_models import PAPER_PROMPTS, PRINTABLE_ASCII, VOCABULARY_SIZE
+from small_models.tiny_models import (
     KINDS,
     TEXT_LENGTH,
     save_tiny_folder,
