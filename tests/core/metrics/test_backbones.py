@@ -108,7 +108,9 @@ class TestDino:
 
     def test_a_weight_that_is_missing(self, dino):
         change(dino / "model.safetensors", drop=("layernorm.weight", "layernorm.bias"))
-        with pytest.raises(ModelFolderError, match=r"got a file without layernorm\.bias and 1 more\. The file is damaged or"):
+        with pytest.raises(
+            ModelFolderError, match=r"got a file without layernorm\.bias and 1 more\. The file is damaged or"
+        ):
             load_dino(dino)
 
     def test_a_weight_of_another_shape(self, dino):
