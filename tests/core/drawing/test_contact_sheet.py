@@ -119,7 +119,9 @@ class TestWhatCannotBeDrawn:
 
     @pytest.mark.parametrize("shape", [(64, 64, 3), (0, 64, 64, 3), (3, 64, 64, 1), (3, 0, 64, 3)])
     def test_something_else(self, shape):
-        message = r"^frames, video 2: expected pictures, \[frames, height, width, 3\], got float32 of shape .* Connect the"
+        message = (
+            r"^frames, video 2: expected pictures, \[frames, height, width, 3\], got float32 of shape .* Connect the"
+        )
         with pytest.raises(RichSpaceError, match=message):
             draw_contact_sheet([plain_video(ramp(3)), torch.zeros(shape)])
 

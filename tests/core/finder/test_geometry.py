@@ -417,7 +417,9 @@ class TestDegenerateInput:
     def test_another_length(self, function, name):
         line = dict(zip(("a", "b", "guide"), random_line(4, 5), strict=True))
         line[name] = line[name][:3]
-        message = rf"^{name}: expected .* as `a`, 4 tokens .*, got 3 tokens .*\. .*write prompts with equally many tokens"
+        message = (
+            rf"^{name}: expected .* as `a`, 4 tokens .*, got 3 tokens .*\. .*write prompts with equally many tokens"
+        )
         with pytest.raises(EmbeddingError, match=message):
             function(**line)
 
