@@ -122,7 +122,7 @@ def make_forwards(native: Any) -> dict[str, Callable[[], torch.Tensor]]:
     theirs = CogVideoXTransformer3DModel(num_layers=2).eval().requires_grad_(False)
     weights = native.host_keys({name: value for name, value in theirs.state_dict().items() if "pos_emb" not in name})
     stock = comfy.sd.load_diffusion_model_state_dict(weights, model_options={"dtype": torch.float32})
-    corrected = native.correct_model(stock, native.recognise(stock))
+    corrected = native.correct_model(stock, native.recognize(stock))
     comfy.model_management.load_models_gpu([corrected])
     network, options = corrected.model.diffusion_model, corrected.model_options["transformer_options"]
     latents, text = torch.randn(1, 16, 5, 30, 46), torch.randn(1, 226, 4096)

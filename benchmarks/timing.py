@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
-from richspace_core.tables import markdown_table
+from richspace_core.markdown import markdown_table
 
 
 def measure_seconds(function: Callable[[], object]) -> float:

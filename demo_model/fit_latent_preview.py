@@ -14,7 +14,7 @@ from diffusers import AutoencoderKLCogVideoX
 from torch import Tensor
 
 from richspace_core.cogvideox.folder import LATENT_PREVIEW
-from richspace_core.cogvideox.latent_preview import LatentColours, encode_videos, fit_latent_colours
+from richspace_core.cogvideox.latent_preview import LatentColors, encode_videos, fit_latent_colors
 
 FOLDER = Path(__file__).parent
 CLIPS = 96
@@ -26,11 +26,11 @@ def render_clips(count: int, seed: int) -> Tensor:
     return torch.stack([torch.from_numpy(world.render(world.Scene.sample(random), random)) for _ in range(count)])
 
 
-def fit(folder: Path = FOLDER, seed: int = 0) -> LatentColours:
+def fit(folder: Path = FOLDER, seed: int = 0) -> LatentColors:
     """Fit the preview colors of a folder's autoencoder."""
     vae = AutoencoderKLCogVideoX.from_pretrained(folder / "vae", local_files_only=True, use_safetensors=True)
     videos = render_clips(CLIPS, seed)
-    return fit_latent_colours(encode_videos(vae, videos), videos)
+    return fit_latent_colors(encode_videos(vae, videos), videos)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from ..richspace_core.cogvideox.t5 import (
     fit_tokens,
     require_known_words,
 )
-from ..richspace_core.words import UnknownWords, find_unknown_words
+from ..richspace_core.cogvideox.unknown_words import UnknownWords, find_unknown_words
 from .host import memory as host_memory
 from .host.api import T5, io, report
 from .host.conditioning import Conditioning, Prompt, attach_token_count, make_conditioning

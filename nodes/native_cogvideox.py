@@ -27,7 +27,7 @@ from .native import (
     fit_preview_colors,
     load_file,
     load_folder,
-    recognise,
+    recognize,
 )
 
 _LOAD_THE_REST = "use Load CLIP (type cogvideox) and Load VAE"
@@ -82,7 +82,7 @@ class RichSpaceLoadCogVideoXNative(io.ComfyNode):
         folder = CogVideoXFolder.open(models.find_model(model))
         parts = load_folder(folder, _DTYPES[dtype])
         vae = correct_vae(parts.vae)
-        colors = folder.latent_colours() or fit_preview_colors(vae, parts.config)
+        colors = folder.load_latent_colors() or fit_preview_colors(vae, parts.config)
         corrected = correct_model(parts.model, parts.config, colors)
         return io.NodeOutput(corrected, parts.clip, vae, ui=report(models.describe_model(model)))
 
@@ -114,7 +114,7 @@ class RichSpaceFixCogVideoX(io.ComfyNode):
     @classmethod
     def execute(cls, model: Any, vae: Any = None) -> io.NodeOutput:
         """Recognize the model and correct clones."""
-        config = recognise(model)
+        config = recognize(model)
         corrected_vae = correct_vae(vae) if vae else None
         colors = fit_preview_colors(corrected_vae, config) if vae else None
         parts = ["positions", "noise schedule"] + (["VAE"] if vae else [])

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from richspace_core.tables import markdown_table
+from richspace_core.markdown import markdown_table
 
 from .estimates import IntervalEstimate
 from .figures import ANY, CONTROLS, RANDOM, ChosenIndices, Figures

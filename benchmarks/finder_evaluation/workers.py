@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from richspace_core import TextEmbedding
 from richspace_core.cogvideox.config import VideoSize
+from richspace_core.cogvideox.decoding import decode_latents
 from richspace_core.cogvideox.folder import CogVideoXFolder
-from richspace_core.cogvideox.sampling import SamplingSettings, decode_latents, sample_latents
+from richspace_core.cogvideox.sampling import SamplingSettings, sample_latents
 from richspace_core.cogvideox.t5 import encode_prompts
 
 from .pairs import world

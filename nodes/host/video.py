@@ -9,13 +9,9 @@ import torch
 from torch import Tensor
 
 from ...richspace_core import TextEmbedding
-from ...richspace_core.cogvideox.sampling import (
-    GroupCallback,
-    SamplingSettings,
-    decode_latents,
-    false_colour_preview,
-    sample_latents,
-)
+from ...richspace_core.cogvideox.decoding import GroupCallback, decode_latents
+from ...richspace_core.cogvideox.latent_preview import false_color_preview
+from ...richspace_core.cogvideox.sampling import SamplingSettings, sample_latents
 from .memory import Progress, retry_if_out_of_memory, to_host
 from .models import CogVideoXModel
 
@@ -28,8 +24,8 @@ def sample_videos(
     transformer = model.transformer.loaded(memory_required=needed)
     progress = Progress(len(seeds) * settings.steps)
     videos: list[Tensor] = []
-    colors = model.folder.latent_colours()
-    draw = colors.picture if colors else false_colour_preview
+    colors = model.folder.load_latent_colors()
+    draw = colors.picture if colors else false_color_preview
 
     def on_step(done: int, steps: int, latents: Tensor) -> None:
         progress.step_done(len(videos) * steps + done, lambda: draw(latents))

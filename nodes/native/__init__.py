@@ -3,7 +3,7 @@
 from .keys import host_keys, published_key
 from .loading import load_file, load_folder
 from .lora import apply_lora
-from .model import correct_model, corrected_config, empty_latent, recognise
+from .model import correct_model, corrected_config, empty_latent, recognize
 from .sampler import PublishedSampler
 from .vae import correct_vae, fit_preview_colors
 
@@ -19,5 +19,5 @@ __all__ = [
     "load_file",
     "load_folder",
     "published_key",
-    "recognise",
+    "recognize",
 ]

@@ -19,8 +19,7 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...richspace_core.cogvideox.config import CogVideoXConfig
-from ...richspace_core.cogvideox.latent_preview import LatentColours
-from ...richspace_core.cogvideox.sampling import false_colour_preview
+from ...richspace_core.cogvideox.latent_preview import LatentColors, false_color_preview
 from ..host.memory import Progress
 from .stages import Leftover, Run
 
@@ -38,7 +37,7 @@ class CorrectedSampling:
     """
 
     config: CogVideoXConfig
-    colors: LatentColours | None
+    colors: LatentColors | None
 
     def put_on(self, model: Any) -> None:
         """Wrap the samplings of a MODEL and remove the wrappers of an earlier correction."""
@@ -137,10 +136,10 @@ def _in_front(front: Tensor, videos: Tensor) -> Tensor:
 
 
 def _with_preview(
-    callback: Callable[..., None], colors: LatentColours | None, surplus: int
+    callback: Callable[..., None], colors: LatentColors | None, surplus: int
 ) -> Callable[[int, Tensor, Tensor, int], None]:
     """Return a sampler's callback that also draws the video predicted so far, without the surplus frames."""
-    draw = colors.picture if colors else false_colour_preview
+    draw = colors.picture if colors else false_color_preview
 
     def shown(step: int, denoised: Tensor, noisy: Tensor, steps: int) -> None:
         denoised = denoised[:, :, surplus:]

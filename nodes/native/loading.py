@@ -32,7 +32,7 @@ from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.config import CogVideoXConfig
 from ...richspace_core.cogvideox.folder import CogVideoXFolder, Part
 from .keys import host_keys
-from .model import recognise
+from .model import recognize
 
 _T5_SIZES = ("d_model", "d_kv", "d_ff", "num_layers", "num_heads", "vocab_size")
 
@@ -80,7 +80,7 @@ def load_file(file: Path, dtype: torch.dtype | None) -> NativeParts:
             got=f"{file.name}, which ComfyUI does not recognize",
             hint="Choose a diffusers folder, or a file that holds diffusers' or ComfyUI's CogVideoX transformer.",
         )
-    return NativeParts(recognise(model), model)
+    return NativeParts(recognize(model), model)
 
 
 def _read(files: Iterable[Path]) -> dict[str, Tensor]:

@@ -31,7 +31,7 @@ from torch import Tensor
 
 from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.config import CogVideoXConfig, VideoSize
-from ...richspace_core.cogvideox.latent_preview import LatentColours
+from ...richspace_core.cogvideox.latent_preview import LatentColors
 from ...richspace_core.cogvideox.published import PUBLISHED
 from .frames import CorrectedSampling
 from .positions import embed_with_sines, rotary_table
@@ -42,7 +42,7 @@ from .text_length import watch_text_length
 _SLOW_ATTENTION = (attention.attention_basic, attention.attention_split, attention.attention_sub_quad)
 
 
-def recognise(model: Any) -> CogVideoXConfig:
+def recognize(model: Any) -> CogVideoXConfig:
     """Return the configuration of the published CogVideoX that ComfyUI's MODEL is, by the shapes of its weights.
 
     Raises:
@@ -71,7 +71,7 @@ def require_network(model: Any) -> CogVideoXTransformer3DModel:
     return network
 
 
-def correct_model(model: Any, config: CogVideoXConfig, colors: LatentColours | None = None) -> Any:
+def correct_model(model: Any, config: CogVideoXConfig, colors: LatentColors | None = None) -> Any:
     """Return a clone of ComfyUI's MODEL that computes what the published CogVideoX computes.
 
     Args:

@@ -22,7 +22,7 @@ from tqdm.auto import trange
 
 from ...richspace_core import SamplingError
 from ...richspace_core.cogvideox.config import CogVideoXConfig, SchedulerName
-from ...richspace_core.cogvideox.sampling import DynamicGuidance, cosine_guidance, timestep_guidance
+from ...richspace_core.cogvideox.guidance import DynamicGuidance, cosine_guidance, timestep_guidance
 from .model import published_sampling
 from .stages import Run, SchedulerState
 

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.config import CogVideoXConfig
-from ...richspace_core.cogvideox.latent_preview import LatentColours, fit_to_calibration_picture
+from ...richspace_core.cogvideox.latent_preview import LatentColors, fit_to_calibration_picture
 from ..host.memory import Progress
 
 
@@ -47,7 +47,7 @@ def correct_vae(vae: Any) -> PublishedVAE:
     return PublishedVAE(vae)
 
 
-def fit_preview_colors(vae: Any, config: CogVideoXConfig) -> LatentColours:
+def fit_preview_colors(vae: Any, config: CogVideoXConfig) -> LatentColors:
     """Fit the colors of this VAE's latents in a live preview, by encoding one small picture."""
 
     def encode(video: Tensor) -> Tensor:

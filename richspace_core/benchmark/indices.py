@@ -11,8 +11,8 @@ from pathlib import Path
 from ..embedding import TextEmbedding
 from ..errors import RichSpaceError
 from ..finder.cosine import ChainedInterpolation, OptimalInterpolation, find_optimal_chain
+from ..markdown import markdown_table
 from ..paper.reported import STEPS
-from ..tables import markdown_table
 from .mixtures import Mixture
 from .outputs import write_csv, write_output
 from .text_encoder import PromptCutWarning, TextEncoder

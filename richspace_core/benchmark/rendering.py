@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..cogvideox.decoding import decode_latents
 from ..cogvideox.folder import CogVideoXFolder, Part
-from ..cogvideox.sampling import SamplingSettings, decode_latents, sample_latents
+from ..cogvideox.sampling import SamplingSettings, sample_latents
 from ..drawing.contact_sheet import draw_contact_sheet
 from ..embedding import TextEmbedding
 from .clips import LATENTS, STRIP, VIDEO, ClipJob, ClipKeys, RenderedClip

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..markdown import markdown_table
 from ..metrics import registry
 from ..paper.reported import TABLE_1, ReportedScores
-from ..tables import markdown_table
 from .clips import ARMS, Arm
 from .mixtures import AVERAGE
 from .outputs import write_csv, write_output

@@ -15,7 +15,7 @@ import torch
 
 from ..errors import ModelFolderError
 from .config import CogVideoXConfig
-from .latent_preview import LatentColours
+from .latent_preview import LatentColors
 
 Part = Literal["transformer", "vae", "text_encoder"]
 
@@ -125,13 +125,13 @@ class CogVideoXFolder(CogVideoXConfig):
             hint="A file may be damaged or belong to another model: download the folder again.",
         )
 
-    def latent_colours(self) -> LatentColours | None:
+    def load_latent_colors(self) -> LatentColors | None:
         """Return the colors of the model's latents in a preview, or None if the folder does not have them.
 
         Raises:
             ModelFolderError: If the file has the wrong content.
         """
-        return LatentColours.read(self.path / "vae" / LATENT_PREVIEW, channels=self.vae.latent_channels)
+        return LatentColors.read(self.path / "vae" / LATENT_PREVIEW, channels=self.vae.latent_channels)
 
     def load_tokenizer(self) -> Any:
         """Load the T5 tokenizer from `tokenizer.json`, or from `spiece.model` as in the published folders.

@@ -25,7 +25,7 @@ _CALIBRATION_CELLS = 16  # latent elements along each side of the calibration pi
 
 
 @dataclass(frozen=True, eq=False)
-class LatentColours:
+class LatentColors:
     """Color of a latent element: ``weights^T latent + bias``.
 
     Args:
@@ -45,7 +45,7 @@ class LatentColours:
         file.write_text(json.dumps({"weights": weights, "bias": bias}, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def read(cls, file: Path, *, channels: int) -> LatentColours | None:
+    def read(cls, file: Path, *, channels: int) -> LatentColors | None:
         """Read a file that `save` wrote, for latents with `channels` channels; None if there is no such file.
 
         Raises:
@@ -83,7 +83,7 @@ def calibration_picture(height: int, width: int) -> Tensor:
     return torch.stack(layers).sum(dim=0).mul(1.5).sigmoid().movedim(1, -1)
 
 
-def fit_latent_colours(latents: Tensor, videos: Tensor) -> LatentColours:
+def fit_latent_colors(latents: Tensor, videos: Tensor) -> LatentColors:
     """Fit colors to videos and their latents, by least squares.
 
     Args:
@@ -112,10 +112,10 @@ def fit_latent_colours(latents: Tensor, videos: Tensor) -> LatentColours:
     elements = torch.cat([elements, torch.ones(len(elements), 1, dtype=torch.float64)], dim=1)
     wanted = colors.double().movedim(1, -1).flatten(0, -2)  # [n, 3]
     fitted = torch.linalg.lstsq(elements, wanted).solution.float()  # [c + 1, 3]
-    return LatentColours(fitted[:-1], fitted[-1])
+    return LatentColors(fitted[:-1], fitted[-1])
 
 
-def fit_to_calibration_picture(encode: Callable[[Tensor], Tensor], spatial_ratio: int) -> LatentColours:
+def fit_to_calibration_picture(encode: Callable[[Tensor], Tensor], spatial_ratio: int) -> LatentColors:
     """Fit colors to the calibration picture.
 
     Args:
@@ -124,7 +124,7 @@ def fit_to_calibration_picture(encode: Callable[[Tensor], Tensor], spatial_ratio
     """
     side = _CALIBRATION_CELLS * spatial_ratio
     video = calibration_picture(side, side)[None]
-    return fit_latent_colours(encode(video), video)
+    return fit_latent_colors(encode(video), video)
 
 
 def encode_videos(vae: Any, videos: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ def encode_videos(vae: Any, videos: Tensor) -> Tensor:
     return latents * float(vae.config.scaling_factor)
 
 
-def false_colour_preview(latents: Tensor) -> Tensor:
+def false_color_preview(latents: Tensor) -> Tensor:
     """Return a small picture of latents: their three principal components as red, green and blue.
 
     It needs nothing of the model, so it works for all of them. Shapes and motion can be seen; the colors are arbitrary.

@@ -17,30 +17,12 @@ from torch import Tensor
 from ..embedding import TextEmbedding, require_finite
 from ..errors import SamplingError
 from .config import SchedulerName, VideoSize
-from .decoding import GroupCallback, decode_latents
 from .folder import CogVideoXFolder
-from .guidance import DynamicGuidance, cosine_guidance, timestep_guidance
-from .latent_preview import false_colour_preview
+from .guidance import DynamicGuidance, cosine_guidance
 from .latents import require_finite_video, to_comfyui_layout
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-# Some names are here for the modules that import them from here still: they belong to decoding, guidance and
-# latent_preview.
-__all__ = [
-    "DynamicGuidance",
-    "GroupCallback",
-    "SamplingSettings",
-    "StepCallback",
-    "cosine_guidance",
-    "decode_latents",
-    "false_colour_preview",
-    "make_pipeline",
-    "require_fits",
-    "sample_latents",
-    "timestep_guidance",
-]
 
 #: Called after each step with the number of steps done, of all steps, and the video as predicted so far,
 #: ``[1, c, f, h, w]``.

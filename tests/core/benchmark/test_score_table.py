@@ -8,8 +8,8 @@ import pytest
 
 from richspace_core.benchmark.records import ClipRecord
 from richspace_core.benchmark.score_table import AVERAGE, ScoreTable, SeedMean, write_scores
+from richspace_core.markdown import markdown_table
 from richspace_core.metrics.registry import AESTHETIC_QUALITY, SUBJECT_CONSISTENCY, TEMPORAL_FLICKERING
-from richspace_core.tables import markdown_table
 
 SUBJECT, AESTHETIC, FLICKERING = (
     metric.name for metric in (SUBJECT_CONSISTENCY, AESTHETIC_QUALITY, TEMPORAL_FLICKERING)

@@ -14,13 +14,9 @@ from small_models.tiny_models import KINDS, TEXT_LENGTH
 
 from richspace_core import EmbeddingError, SamplingError, TextEmbedding
 from richspace_core.cogvideox.config import VAEConfig, VideoSize
-from richspace_core.cogvideox.sampling import (
-    SamplingSettings,
-    decode_latents,
-    false_colour_preview,
-    make_pipeline,
-    require_fits,
-)
+from richspace_core.cogvideox.decoding import decode_latents
+from richspace_core.cogvideox.latent_preview import false_color_preview
+from richspace_core.cogvideox.sampling import SamplingSettings, make_pipeline, require_fits
 
 # diffusers 0.42 wants `dtype`, which 0.35, the oldest that the pack takes, does not know.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch_dtype` is deprecated:FutureWarning")
@@ -339,7 +335,7 @@ class TestOverflow:
                 model,
                 settings_of(model),
                 transformer=broken,
-                on_step=lambda _done, _steps, video: false_colour_preview(video),
+                on_step=lambda _done, _steps, video: false_color_preview(video),
             )
 
 
