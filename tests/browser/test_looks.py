@@ -63,8 +63,12 @@ expect.set_options(timeout=SETTLED_MS)
 
 
 @pytest.fixture(scope="module", params=["server", "newest_server"], ids=["pinned", "newest"])
-def any_server(request):
-    return request.getfixturevalue(request.param)
+def any_server(request, browser):
+    """Return a server of each frontend that knows the custom palettes, which a page reads when it opens."""
+    server = request.getfixturevalue(request.param)
+    with Frontend(browser, server) as frontend:
+        frontend.page.evaluate("made => app.extensionManager.setting.set('Comfy.CustomColorPalettes', made)", MADE)
+    return server
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["classic", "nodes-2"])
@@ -121,7 +125,6 @@ def colors(page, selector, style, ground="below"):
 
 
 def test_every_text_and_curve_is_read_on_every_palette(page, shoot):
-    page.page.evaluate("made => app.extensionManager.setting.set('Comfy.CustomColorPalettes', made)", MADE)
     page.set_widget("A: circle", "text", TOO_LONG)
     page.set_widget(FINDER, "index", 28)
     run(page)

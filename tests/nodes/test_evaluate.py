@@ -128,9 +128,7 @@ class TestSpoiltWeights:
         spoilt = load_file(file)
         spoilt["layernorm.bias"].fill_(torch.nan)
         save_file(spoilt, file)
-        with pytest.raises(
-            core.RichSpaceError, match=r"^DINO ViT-B/16: expected finite features .*, got NaN, infinity, or"
-        ):
+        with pytest.raises(core.RichSpaceError, match=r"^DINO ViT-B/16: expected finite features .*, got NaN, infin"):
             results(nodes_by_id[SUBJECT], frames=frames["flip_64"])
 
 

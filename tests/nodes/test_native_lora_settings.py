@@ -209,7 +209,7 @@ REFUSED = {
         r"attn1\.to_k of rank 4, but its settings have another rank",
     ),
     "no magnitudes": ({"use_dora": True}, r"to_k without a magnitude, .* say the opposite \(use_dora\)"),
-    "no biases": ({"lora_bias": True}, r"to_k without a bias, .* note the opposite \(lora_bias\)"),
+    "no biases": ({"lora_bias": True}, r"to_k without a bias, .* say the opposite \(lora_bias\)"),
 }
 
 

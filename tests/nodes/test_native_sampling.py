@@ -257,9 +257,7 @@ def test_a_model_that_was_not_corrected_is_refused(load, nodes_by_id, core):
         ("RichSpaceCogVideoXSampler", sampler),
         ("RichSpaceEmptyCogVideoXLatent", SIZE | {"batch_size": 1}),
     ):
-        with pytest.raises(
-            core.ModelFolderError, match=r"^model: expected a CogVideoX from RichSpace Load.*behind the"
-        ):
+        with pytest.raises(core.ModelFolderError, match=r"^model: expected a CogVideoX from RichSpace Load.*after the"):
             results(nodes_by_id[node], model=stock, **inputs)
 
 
