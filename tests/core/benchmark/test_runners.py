@@ -15,6 +15,53 @@ from richspace_core import RichSpaceError
 from richspace_core.benchmark import cluster
 from richspace_core.benchmark.runners import OnRay
 
+# These come first: a cluster that runs on this machine would be found in place of the recorded one.
+
+
+@pytest.fixture
+def record(tmp_path, monkeypatch):
+    """File that names the cluster that was last started on this machine, in a temporary folder."""
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    file = tmp_path / "ray" / "ray_current_cluster"
+    file.parent.mkdir()
+    return file
+
+
+def free_address():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+def test_the_record_of_a_cluster_that_is_gone_is_a_quick_error(record):
+    record.write_text(free_address(), encoding="utf-8")
+    port = record.read_text(encoding="utf-8").rpartition(":")[2]
+    start = time.monotonic()
+    with pytest.raises(RichSpaceError, match=rf"got auto \(Ray uses .*:{port}, where no cluster is running: "):
+        OnRay("auto")
+    assert time.monotonic() - start < 60  # ray.init takes 825 seconds
+
+
+def test_the_environment_names_a_cluster_that_is_gone(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", free_address())
+    with pytest.raises(RichSpaceError, match=r"got auto \(Ray uses 127\.0\.0\.1:\d+, where no cluster is"):
+        OnRay("auto")
+
+
+def test_an_address_where_something_else_listens_is_an_error_in_time(monkeypatch):
+    monkeypatch.setattr(cluster, "_TRIAL_SECONDS", 5.0)
+    with socket.create_server(("", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(RichSpaceError, match=rf"got {address} \(no answer within 5 seconds\)"):
+            OnRay(address)
+
+
+@pytest.mark.parametrize("address", ["cluster", "127.0.0.1:99999", "127.0.0.1:port", "no-such-host.invalid:6379"])
+def test_what_is_no_address_is_an_error(address):
+    with pytest.raises(RichSpaceError, match=rf"^ray: expected the address .*, got {re.escape(address)} \("):
+        OnRay(address)
+
 
 @pytest.fixture(scope="module")
 def nodes():
@@ -80,48 +127,3 @@ def test_no_cluster_is_a_clear_error(tmp_path):
     run = subprocess.run(videos_command(tmp_path, "--ray", "127.0.0.1:9"), capture_output=True, text=True)
     assert run.returncode == 2
     assert "error: ray: expected the address of a running Ray cluster, got 127.0.0.1:9" in run.stderr
-
-
-@pytest.fixture
-def record(tmp_path, monkeypatch):
-    """File that names the cluster that was last started on this machine, in a temporary folder."""
-    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    file = tmp_path / "ray" / "ray_current_cluster"
-    file.parent.mkdir()
-    return file
-
-
-def free_address():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
-
-
-def test_the_record_of_a_cluster_that_is_gone_is_a_quick_error(record):
-    record.write_text(free_address(), encoding="utf-8")
-    port = record.read_text(encoding="utf-8").rpartition(":")[2]
-    start = time.monotonic()
-    with pytest.raises(RichSpaceError, match=rf"got auto \(Ray uses .*:{port}, where no cluster is running: "):
-        OnRay("auto")
-    assert time.monotonic() - start < 60  # ray.init takes 825 seconds
-
-
-def test_the_environment_names_a_cluster_that_is_gone(monkeypatch):
-    monkeypatch.setenv("RAY_ADDRESS", free_address())
-    with pytest.raises(RichSpaceError, match=r"got auto \(Ray uses 127\.0\.0\.1:\d+, where no cluster is"):
-        OnRay("auto")
-
-
-def test_an_address_where_something_else_listens_is_an_error_in_time(monkeypatch):
-    monkeypatch.setattr(cluster, "_TRIAL_SECONDS", 5.0)
-    with socket.create_server(("", 0)) as other:
-        address = f"127.0.0.1:{other.getsockname()[1]}"
-        with pytest.raises(RichSpaceError, match=rf"got {address} \(no answer within 5 seconds\)"):
-            OnRay(address)
-
-
-@pytest.mark.parametrize("address", ["cluster", "127.0.0.1:99999", "127.0.0.1:port", "no-such-host.invalid:6379"])
-def test_what_is_no_address_is_an_error(address):
-    with pytest.raises(RichSpaceError, match=rf"^ray: expected the address .*, got {re.escape(address)} \("):
-        OnRay(address)
