@@ -75,7 +75,7 @@ def page(request, open_page):
 def wire(frontend, names=(*WIRES, *FURTHER)):
     for place, name in enumerate(names):
         frontend.page.evaluate(WIRE, [f"text {place}", name])
-    frontend.settle()
+        frontend.settle()  # the frontend adds the next socket in a later frame
 
 
 def unwire(frontend, name):

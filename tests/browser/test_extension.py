@@ -301,9 +301,9 @@ def test_an_error_is_read_in_the_node_until_the_next_run(page):
     expect(said).to_have_text("B: expected a prompt with words, got an empty one. Describe what the video should show.")
     page.page.get_by_test_id("error-overlay-see-errors").click()
     panel = page.page.get_by_test_id("runtime-error-panel")
-    expect(panel).to_contain_text("PromptError: b: expected a prompt with words")
+    expect(panel).to_contain_text("PromptError: B: expected a prompt with words")
     shoot(page, "error-in-the-node")
-    before_the_message = panel.inner_text().partition("b: expected")[0]
+    before_the_message = panel.inner_text().partition("B: expected")[0]
     assert "richspace_core" not in before_the_message
     assert "Traceback" not in before_the_message
     assert "File " not in before_the_message

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"
 FINDER = "Circle + square"
 PROMPTS = ["A: circle", "B: square", "Guide: the mixture in words", FINDER]
-MESSAGE = "b: expected a prompt with words"
+MESSAGE = "B: expected a prompt with words"
 WRAP = """titles => {
     const nodes = app.graph.nodes.filter(node => titles.includes(node.title) || (titles.includes("") && node.subgraph));
     const {node} = app.graph.convertToSubgraph(new Set(nodes));

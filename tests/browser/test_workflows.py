@@ -184,7 +184,7 @@ def test_what_a_comparison_leaves_out_is_read_on_it(visit):
         if node["type"] == "RichSpaceCompare":
             (said,) = visit.entry["outputs"][node["id"]]["richspace_report"]
             lines = said["warning"].splitlines()
-            assert len(lines) == 2  # there are no weights here
+            assert len(lines) == 3  # there are no weights here
             for line in lines:
                 assert visit.frontend.page.get_by_text(line).first.is_visible()
 

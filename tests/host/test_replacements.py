@@ -10,7 +10,7 @@ from comfyui.server import ComfyServer, PromptError
 from environment.checkout import ARTIFACTS, ROOT
 from host_runs import watch
 
-TABLE = ROOT / "nodes" / "replacements.py"
+TABLE = ROOT / "nodes" / "host" / "replacements.py"
 EMPTY = re.compile(r"^REPLACEMENTS: .+ = \(\)$", re.MULTILINE)
 NEEDLESS = shutil.ignore_patterns(".*", "__pycache__", "tests", "tools", "benchmarks", "docs", "*.egg-info")
 
@@ -29,7 +29,7 @@ def renamed(tmp_path_factory):
     shutil.copytree(ROOT, pack, ignore=NEEDLESS)
     text, changes = EMPTY.subn(f"REPLACEMENTS = ({example()},)", TABLE.read_text(encoding="utf-8"))
     assert changes == 1
-    (pack / "nodes" / "replacements.py").write_text(text, encoding="utf-8")
+    (pack / "nodes" / "host" / "replacements.py").write_text(text, encoding="utf-8")
     with ComfyServer(base, log=ARTIFACTS / "renamed-tests.log", with_pack=False) as running:
         yield running
 
