@@ -107,6 +107,12 @@ def diffusers_folder(models_folder):
     return models_folder("diffusers")
 
 
+@pytest.fixture
+def loras(models_folder):
+    """Return an empty folder in which ComfyUI looks for LoRAs."""
+    return models_folder("loras")
+
+
 @pytest.fixture(scope="session")
 def tiny_folders(tmp_path_factory):
     """Save tiny models of every kind, which tests copy or link but never change: {kind: folder}."""

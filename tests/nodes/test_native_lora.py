@@ -37,11 +37,6 @@ def ours(theirs, native):
     return native.correct_model(stock_model(native, theirs), config_of(native, theirs))
 
 
-@pytest.fixture
-def loras(models_folder):
-    return models_folder("loras")
-
-
 def test_what_diffusers_saves_changes_the_host_s_model_as_its_own(nodes_by_id, theirs, ours, loras):
     lora = random_lora(theirs)
     CogVideoXPipeline.save_lora_weights(loras, transformer_lora_layers=lora, weight_name="mine.safetensors")

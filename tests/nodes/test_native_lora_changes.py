@@ -35,11 +35,6 @@ def ours(theirs, native):
 
 
 @pytest.fixture
-def loras(models_folder):
-    return models_folder("loras")
-
-
-@pytest.fixture
 def patched(nodes_by_id, native, ours, loras):
     """Return {diffusers' name: value} of the weights that a file with these tensors changes."""
 

@@ -79,11 +79,6 @@ def ours(theirs, native):
 
 
 @pytest.fixture
-def loras(models_folder):
-    return models_folder("loras")
-
-
-@pytest.fixture
 def refusal(nodes_by_id, core, ours, loras):
     """Return the node's error for a file that it refuses."""
 

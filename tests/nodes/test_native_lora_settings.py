@@ -75,11 +75,6 @@ def ours(theirs, native):
     return native.correct_model(stock_model(native, theirs), config_of(native, theirs))
 
 
-@pytest.fixture
-def loras(models_folder):
-    return models_folder("loras")
-
-
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_what_diffusers_saves_is_computed_as_peft_does(nodes_by_id, theirs, ours, loras, settings):
     before = forward_of_host(ours, SIZE)
