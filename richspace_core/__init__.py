@@ -7,12 +7,15 @@ the algorithms of the paper line by line.
 
 from .embedding import TextEmbedding
 from .errors import EmbeddingError, ModelFolderError, PromptError, RichSpaceError, SamplingError
+from .finder.balance import Balance, Look, find_balance
 from .finder.cosine import ChainedInterpolation, OptimalInterpolation, Scores, find_optimal, find_optimal_chain
 from .finder.geometry import cosine_scores, foot_coefficient, interpolate, matrix_cosine, perpendicular_foot
 
 __all__ = [
+    "Balance",
     "ChainedInterpolation",
     "EmbeddingError",
+    "Look",
     "ModelFolderError",
     "OptimalInterpolation",
     "PromptError",
@@ -21,6 +24,7 @@ __all__ = [
     "Scores",
     "TextEmbedding",
     "cosine_scores",
+    "find_balance",
     "find_optimal",
     "find_optimal_chain",
     "foot_coefficient",

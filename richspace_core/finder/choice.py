@@ -34,6 +34,21 @@ class Curve:
 
 
 @dataclass(frozen=True, eq=False)
+class Measurement:
+    """Place at which the first curve of a choice was measured, where the curve is not computed for every candidate.
+
+    Args:
+        index: Candidate that was measured, 0 (exactly B) .. steps (exactly A).
+        value: Value of the curve there.
+        picture: Small picture of what was measured, float32 ``[h, w, 3]`` in 0..1 on the CPU; None without one.
+    """
+
+    index: int
+    value: float
+    picture: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Choice:
     """Choice of a candidate between two prompts, with the reasons for it.
 
@@ -43,6 +58,8 @@ class Choice:
         optimum: Share of A in [0, 1] that the finder would take if it were not limited to the candidates.
         curves: Curves that the finder chose by, at least one, under different names; the first decides.
         guide: Share of A at the guide, below 0 beyond B and above 1 beyond A; None for a finder without a guide.
+        measured: Places at which the first curve was measured; none if it was computed for every candidate.
+        wanted: Value of the first curve that the finder looked for; None for a finder that looks for the highest one.
         remarks: Remarks about the choice, one line each; often none.
         name_a: Text of prompt A.
         name_b: Text of prompt B.
@@ -56,6 +73,8 @@ class Choice:
     optimum: float
     curves: tuple[Curve, ...]
     guide: float | None = None
+    measured: tuple[Measurement, ...] = ()
+    wanted: float | None = None
     remarks: tuple[str, ...] = ()
     name_a: str = "A"
     name_b: str = "B"
@@ -119,6 +138,8 @@ class Choice:
             curves: Values of each curve by its name; the curve that decides comes first.
             optimum: Share of A, in [0, 1], that the finder would take without steps.
             guide: Share of A at the guide, below 0 beyond B and above 1 beyond A; null without a guide.
+            measured: Candidates at which the first curve was measured, 0..k, each with its value, without pictures.
+            wanted: Value of the first curve that the finder looked for; null if it looked for the highest one.
             remarks: Remarks about the choice.
             prompts: Texts of A and B.
         """
@@ -130,6 +151,8 @@ class Choice:
             "curves": {curve.name: curve.values.tolist() for curve in self.curves},
             "optimum": self.optimum,
             "guide": self.guide,
+            "measured": [{"index": each.index, "value": each.value} for each in self.measured],
+            "wanted": self.wanted,
             "remarks": list(self.remarks),
             "prompts": {"A": self.name_a, "B": self.name_b},
         }

@@ -30,8 +30,10 @@ MODULES = sorted(
 class TestPublicNames:
     def test_are_these_and_no_others(self):
         assert richspace_core.__all__ == [
+            "Balance",
             "ChainedInterpolation",
             "EmbeddingError",
+            "Look",
             "ModelFolderError",
             "OptimalInterpolation",
             "PromptError",
@@ -40,6 +42,7 @@ class TestPublicNames:
             "Scores",
             "TextEmbedding",
             "cosine_scores",
+            "find_balance",
             "find_optimal",
             "find_optimal_chain",
             "foot_coefficient",
