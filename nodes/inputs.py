@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
+from comfy.samplers import KSampler
+
 from .host.api import Scores, io
 from .host.conditioning import Conditioning
 from .host.models import DTYPES, MODEL_NOTES
 
 GrowingList: TypeAlias = Mapping[str, Conditioning | None]
 """What is connected to a growing list of inputs; an input without a connection is absent or None."""
+
+_AS_THE_SAMPLER = "As in the sampler that makes the video."
 
 _SIDE_STEP = 16
 _FRAME_STEP = 8
@@ -221,6 +225,59 @@ def sampler_inputs() -> list[io.Input]:
         ),
         batch_size_input("Number of videos, sampled one at a time; video n uses seed + n - 1."),
         *schedule_inputs(),
+    ]
+
+
+def negative_input() -> io.Input:
+    """Return what a video should avoid."""
+    return io.Conditioning.Input("negative", tooltip="What the video should avoid; usually an empty prompt.")
+
+
+def looks_input() -> io.Input:
+    """Return the largest number of drafts between two prompts."""
+    return io.Int.Input(
+        "looks",
+        default=3,
+        min=1,
+        max=30,
+        tooltip="Number of drafts between A and B at most. The search ends early if the share is met.",
+    )
+
+
+def host_draft_inputs() -> list[io.Input]:
+    """Return the settings of drafts that ComfyUI samples."""
+    return [
+        *_draft_inputs(),
+        io.Combo.Input("sampler_name", options=KSampler.SAMPLERS, default="euler", tooltip=_AS_THE_SAMPLER),
+        io.Combo.Input("scheduler", options=KSampler.SCHEDULERS, default="simple", tooltip=_AS_THE_SAMPLER),
+    ]
+
+
+def own_draft_inputs() -> list[io.Input]:
+    """Return the settings of drafts that the pack's own CogVideoX samples."""
+    scheduler, _dynamic_cfg = schedule_inputs()
+    return [*_draft_inputs(), *size_inputs(), scheduler]
+
+
+def _draft_inputs() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            "draft_steps",
+            default=1,
+            min=1,
+            max=100,
+            tooltip="Denoising steps of a draft. 1 reads the model's first prediction, which is quick and nearly the "
+            "same for every seed. 8 is more precise where A and B differ in nothing but what is mixed.",
+        ),
+        io.Int.Input(
+            "seed",
+            default=0,
+            min=0,
+            max=0xFFFFFFFFFFFFFFFF,
+            control_after_generate=io.ControlAfterGenerate.fixed,
+            tooltip="Sets the noise of the drafts, which is the same for all of them.",
+        ),
+        io.Float.Input("cfg", default=6.0, min=0.0, max=100.0, step=0.1, tooltip=_AS_THE_SAMPLER),
     ]
 
 

@@ -49,6 +49,14 @@ def mix_prompts(a: Prompt, b: Prompt, index: int, steps: int) -> Prompt:
     return blend(a, b, mix, f"{weight:.0%} ({a.text}) + {1 - weight:.0%} ({b.text})")
 
 
+def mix_for_draft(a: Prompt, b: Prompt, index: int, steps: int) -> Prompt:
+    """Mix as `mix_prompts` does, with B as candidate 0; like every mixture, it has the settings of A."""
+    if index:
+        return mix_prompts(a, b, index, steps)
+    a, b = pad_to_one_length(a, b)
+    return blend(a, b, lambda _, of_b: of_b, b.text)
+
+
 def project_guide(a: Prompt, b: Prompt, guide: Prompt) -> tuple[Prompt, float]:
     """Return the point on the line through A and B that is nearest to a guide, and its position: 0 is A, 1 is B."""
     a, b, guide = pad_to_one_length(a, b, guide)

@@ -138,12 +138,16 @@ def _in_front(front: Tensor, videos: Tensor) -> Tensor:
 def _with_preview(
     callback: Callable[..., None], colors: LatentColors | None, surplus: int
 ) -> Callable[[int, Tensor, Tensor, int], None]:
-    """Return a sampler's callback that also draws the video predicted so far, without the surplus frames."""
+    """Return a sampler's callback that also draws the video predicted so far, without the surplus frames.
+
+    A callback with the attribute `draws_preview` draws it itself.
+    """
     draw = colors.picture if colors else false_color_preview
 
     def shown(step: int, denoised: Tensor, noisy: Tensor, steps: int) -> None:
         denoised = denoised[:, :, surplus:]
         callback(step, denoised, noisy[:, :, surplus:], steps)
-        Progress(steps).step_done(step + 1, lambda: draw(denoised))
+        if not getattr(callback, "draws_preview", False):
+            Progress(steps).step_done(step + 1, lambda: draw(denoised))
 
     return shown

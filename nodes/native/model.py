@@ -31,8 +31,9 @@ from torch import Tensor
 
 from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.config import CogVideoXConfig, VideoSize
-from ...richspace_core.cogvideox.latent_preview import LatentColors
+from ...richspace_core.cogvideox.latent_preview import LatentColors, false_color_preview
 from ...richspace_core.cogvideox.published import PUBLISHED
+from ..host.drafters import PREVIEW
 from .frames import CorrectedSampling
 from .positions import embed_with_sines, rotary_table
 from .schedule import PublishedSampling
@@ -92,6 +93,7 @@ def correct_model(model: Any, config: CogVideoXConfig, colors: LatentColors | No
     if attention.optimized_attention in _SLOW_ATTENTION:
         corrected.model_options["transformer_options"].setdefault("optimized_attention_override", _with_sdpa)
     CorrectedSampling(config, colors).put_on(corrected)
+    corrected.set_attachments(PREVIEW, colors.picture if colors else false_color_preview)
     watch_text_length(corrected, config.text_length)
     return corrected
 

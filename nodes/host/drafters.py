@@ -1,0 +1,234 @@
+"""Makers of drafts: ComfyUI's own sampling for every MODEL, and diffusers' pipeline for this pack's CogVideoX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, astuple, dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import comfy.sample
+import comfy.utils
+import torch
+from torch import Tensor
+
+from ...richspace_core import RichSpaceError, SamplingError, TextEmbedding
+from ...richspace_core.cogvideox.config import VideoSize
+from ...richspace_core.cogvideox.latent_preview import false_color_preview
+from ...richspace_core.cogvideox.sampling import SamplingSettings, require_fits, sample_latents
+from .conditioning import Conditioning, Prompt, make_conditioning, read_prompt
+from .drafts import Draw, OnStep, without_note
+from .memory import to_host
+from .models import CogVideoXModel
+from .prompt_settings import require_plain
+
+PREVIEW = "richspace_preview"
+"""Attachment of a MODEL that draws its latents, where ComfyUI's own preview has other colors."""
+
+_ONE_PROMPT = "Connect one prompt; usually an empty one."
+
+
+@dataclass(frozen=True)
+class DraftSettings:
+    """Settings of drafts with any model.
+
+    Args:
+        steps: Denoising steps of a draft.
+        seed: Seed of the noise, the same for all drafts.
+        cfg: Scale of classifier-free guidance.
+        scheduler: Name of the scheduler: one of ComfyUI's, or one that this pack's sampler offers.
+    """
+
+    steps: int
+    seed: int
+    cfg: float
+    scheduler: Any
+
+
+@dataclass(frozen=True, eq=False)
+class HostDrafter:
+    """Maker of drafts with ComfyUI's own sampling, for every MODEL.
+
+    Args:
+        model: ComfyUI's MODEL.
+        negative: What to avoid.
+        latent: Empty latents of one video or picture, which fit the model.
+        sampling: Settings of the drafts.
+        sampler: Name of ComfyUI's sampler.
+    """
+
+    model: Any
+    negative: Conditioning
+    latent: Tensor
+    sampling: DraftSettings
+    sampler: str
+
+    @classmethod
+    def make(
+        cls,
+        model: Any,
+        negative: Conditioning,
+        latent: Mapping[str, Any],
+        settings: DraftSettings,
+        sampler: str,
+    ) -> tuple[HostDrafter, str]:
+        """Return a maker of drafts as large as a LATENT, and a remark on what is left out of it; often none.
+
+        Raises:
+            SamplingError: If the LATENT is of another model.
+        """
+        empty, remark = _empty_latent(model, latent)
+        return cls(model, negative, empty, settings, sampler), remark
+
+    @property
+    def steps(self) -> int:
+        """Denoising steps of a draft."""
+        return self.sampling.steps
+
+    @cached_property
+    def draw(self) -> Draw:
+        """Function that draws latents with the colors of the model's live preview."""
+        own = self.model.get_attachment(PREVIEW)
+        return own if own is not None else partial(_host_picture, self.model.get_model_object("latent_format"))
+
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """Everything that a draft depends on, apart from the prompt."""
+        negative = [(values, without_note(extras)) for values, extras in self.negative]
+        return negative, list(self.latent.shape), self.sampler, *astuple(self.sampling)
+
+    def sample(self, prompt: Prompt, on_step: OnStep) -> Tensor:
+        """Sample the latents of a prompt's draft."""
+
+        def callback(step: int, denoised: Tensor, _noisy: Tensor, _steps: int) -> None:
+            on_step(step + 1, denoised)
+
+        settings = self.sampling
+        callback.draws_preview = True  # type: ignore[attr-defined] # read in native/frames.py
+        samples = comfy.sample.sample(
+            self.model,
+            comfy.sample.prepare_noise(self.latent, settings.seed),
+            settings.steps,
+            settings.cfg,
+            self.sampler,
+            settings.scheduler,
+            make_conditioning(prompt),
+            self.negative,
+            self.latent,
+            callback=callback,
+            disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+            seed=settings.seed,
+        )
+        scaled: Tensor = self.model.model.process_latent_in(samples)
+        return scaled.cpu()
+
+
+@dataclass(frozen=True, eq=False)
+class CogVideoXDrafter:
+    """Maker of drafts with diffusers' own pipeline, for this pack's model.
+
+    Args:
+        model: CogVideoX of this pack.
+        negative: Embedding of what to avoid.
+        sampling: Size, steps, guidance and scheduler of a draft.
+        seed: Seed of the noise, the same for all drafts.
+    """
+
+    model: CogVideoXModel
+    negative: TextEmbedding
+    sampling: SamplingSettings
+    seed: int
+
+    @classmethod
+    def make(
+        cls,
+        model: CogVideoXModel,
+        negative: Conditioning,
+        size: VideoSize,
+        settings: DraftSettings,
+    ) -> CogVideoXDrafter:
+        """Return a maker of drafts of a size, where 0 stands for the model's own.
+
+        Raises:
+            RichSpaceError: If the model cannot make the size or read the negative prompt, or a setting is out of range.
+        """
+        prompt = read_prompt("negative", negative, if_several=_ONE_PROMPT)
+        require_readable(model, negative=prompt)
+        try:
+            video = model.folder.video_size(**asdict(size))
+            sampling = SamplingSettings(video, settings.steps, settings.cfg, scheduler=settings.scheduler)
+        except RichSpaceError as error:
+            raise error.renamed({"steps": "draft_steps"}) from error
+        return cls(model, prompt.embedding, sampling, settings.seed)
+
+    @property
+    def steps(self) -> int:
+        """Denoising steps of a draft."""
+        return self.sampling.steps
+
+    @cached_property
+    def draw(self) -> Draw:
+        """Function that draws latents with the colors of the model's live preview."""
+        colors = self.model.folder.load_latent_colors()
+        return colors.picture if colors else false_color_preview
+
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """Everything that a draft depends on, apart from the prompt."""
+        return self.negative.values, repr(self.sampling), self.seed
+
+    def sample(self, prompt: Prompt, on_step: OnStep) -> Tensor:
+        """Sample the latents of a prompt's draft."""
+        needed = self.model.folder.sampling_memory(self.sampling.size, self.model.transformer.dtype)
+        latents = sample_latents(
+            self.model.folder,
+            self.model.transformer.loaded(memory_required=needed),
+            prompt.embedding,
+            self.negative,
+            self.sampling,
+            seed=self.seed,
+            on_step=lambda done, _steps, latents: on_step(done, latents),
+        )
+        return to_host(latents).cpu()
+
+
+def require_readable(model: CogVideoXModel, **prompts: Prompt) -> None:
+    """Raise an error that names the first of `prompts` that this pack's CogVideoX cannot sample."""
+    require_plain(**prompts)
+    require_fits(model.folder, **{name: prompt.embedding for name, prompt in prompts.items()})
+
+
+def _empty_latent(model: Any, latent: Mapping[str, Any]) -> tuple[Tensor, str]:
+    """Return empty latents for one draft, as large as a LATENT, and a remark on what is left out; often none."""
+    samples = latent["samples"]
+    if samples.is_nested:
+        raise SamplingError(
+            "latent",
+            expected="a latent of a video or of a picture",
+            got="one of a video with sound",
+            hint="Find the balance with a latent without sound, and use the mixture for both.",
+        )
+    channels = model.get_model_object("latent_format").latent_channels
+    if samples.shape[1] != channels and bool(samples.any()):
+        raise SamplingError(
+            "latent",
+            expected=f"a latent with the model's {channels} channels",
+            got=f"{samples.shape[1]} channels",
+            hint="Connect an empty latent for this model.",
+        )
+    ratios = (latent.get(f"downscale_ratio_{name}") for name in ("spacial", "temporal"))
+    empty: Tensor = comfy.sample.fix_empty_latent_channels(model, torch.zeros_like(samples[:1]), *ratios)
+    count = len(samples)
+    return empty, f"the drafts have the size of one of the {count} latents" if count > 1 else ""
+
+
+def _host_picture(known: Any, latents: Tensor) -> Tensor:
+    """Draw latents with the colors of ComfyUI's live preview, or in false colors if it has none."""
+    if known.latent_rgb_factors_reshape is not None:
+        latents = known.latent_rgb_factors_reshape(latents)
+    frame = latents[0, :, latents.shape[2] // 2] if latents.ndim == 5 else latents[0]  # [c, h, w]
+    if known.latent_rgb_factors is None or len(known.latent_rgb_factors) != len(frame):
+        return false_color_preview(frame[None, :, None])
+    factors, bias = torch.tensor(known.latent_rgb_factors), torch.tensor(known.latent_rgb_factors_bias or [0.0] * 3)
+    colors = frame.float().cpu().movedim(0, -1) @ factors + bias  # [h, w, 3] in -1..1
+    return ((colors + 1) / 2).nan_to_num(0.5, 0.5, 0.5).clamp(0, 1)
