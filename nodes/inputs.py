@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from comfy.samplers import KSampler
-
 from .host.api import Scores, io
 from .host.conditioning import Conditioning
+from .host.drafters import SAMPLERS, SCHEDULERS
 from .host.models import DTYPES, MODEL_NOTES
 
 GrowingList: TypeAlias = Mapping[str, Conditioning | None]
@@ -248,8 +247,8 @@ def host_draft_inputs() -> list[io.Input]:
     """Return the settings of drafts that ComfyUI samples."""
     return [
         *_draft_inputs(),
-        io.Combo.Input("sampler_name", options=KSampler.SAMPLERS, default="euler", tooltip=_AS_THE_SAMPLER),
-        io.Combo.Input("scheduler", options=KSampler.SCHEDULERS, default="simple", tooltip=_AS_THE_SAMPLER),
+        io.Combo.Input("sampler_name", options=SAMPLERS, default="euler", tooltip=_AS_THE_SAMPLER),
+        io.Combo.Input("scheduler", options=SCHEDULERS, default="simple", tooltip=_AS_THE_SAMPLER),
     ]
 
 

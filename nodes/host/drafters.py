@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
 import comfy.sample
 import comfy.utils
 import torch
+from comfy.samplers import KSampler
 from torch import Tensor
 
 from ...richspace_core import RichSpaceError, SamplingError, TextEmbedding
@@ -25,6 +26,10 @@ from .prompt_settings import require_plain
 PREVIEW = "richspace_preview"
 """Attachment of a MODEL that draws its latents, where ComfyUI's own preview has other colors."""
 
+SAMPLERS, SCHEDULERS = KSampler.SAMPLERS, KSampler.SCHEDULERS
+"""Names that ComfyUI's KSampler offers."""
+
+_FIRST_PREDICTION = "euler", "simple"
 _ONE_PROMPT = "Connect one prompt; usually an empty one."
 
 
@@ -74,10 +79,15 @@ class HostDrafter:
     ) -> tuple[HostDrafter, str]:
         """Return a maker of drafts as large as a LATENT, and a remark on what is left out of it; often none.
 
+        A draft of one step is the model's first prediction, which depends on no sampler and no scheduler. Some of them
+        cannot make a single step.
+
         Raises:
             SamplingError: If the LATENT is of another model.
         """
         empty, remark = _empty_latent(model, latent)
+        if settings.steps == 1:
+            sampler, settings = _FIRST_PREDICTION[0], replace(settings, scheduler=_FIRST_PREDICTION[1])
         return cls(model, negative, empty, settings, sampler), remark
 
     @property
