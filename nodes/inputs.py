@@ -236,7 +236,7 @@ def looks_input() -> io.Input:
     """Return the largest number of drafts between two prompts."""
     return io.Int.Input(
         "looks",
-        default=3,
+        default=4,
         min=1,
         max=30,
         tooltip="Number of drafts between A and B at most. The search ends early if the share is met.",
@@ -266,7 +266,7 @@ def _draft_inputs() -> list[io.Input]:
             min=1,
             max=100,
             tooltip="Denoising steps of a draft. 1 reads the model's first prediction, which is quick and nearly the "
-            "same for every seed. 8 is more precise where A and B differ in nothing but what is mixed.",
+            "same for every seed. Drafts of more steps show what each candidate becomes, and take longer.",
         ),
         io.Int.Input(
             "seed",

@@ -29,7 +29,6 @@ PREVIEW = "richspace_preview"
 SAMPLERS, SCHEDULERS = KSampler.SAMPLERS, KSampler.SCHEDULERS
 """Names that ComfyUI's KSampler offers."""
 
-_FIRST_PREDICTION = "euler", "simple"
 _ONE_PROMPT = "Connect one prompt; usually an empty one."
 
 
@@ -48,6 +47,20 @@ class DraftSettings:
     seed: int
     cfg: float
     scheduler: Any
+
+    def of_first_prediction(self, scheduler: str) -> DraftSettings:
+        """Return the settings of drafts of a single step: the model's first prediction.
+
+        All drafts start from the same noise, so what the model predicts without the prompt is the same in each of them,
+        and guidance stretches them all alike: the share seen does not depend on it. Without guidance a draft costs half
+        as much. Nor does it depend on the sampler and the scheduler, some of which cannot make a single step.
+        """
+        return replace(self, cfg=1.0, scheduler=scheduler)
+
+    @property
+    def uses_negative(self) -> bool:
+        """Whether the negative prompt plays a part."""
+        return self.cfg != 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,15 +92,12 @@ class HostDrafter:
     ) -> tuple[HostDrafter, str]:
         """Return a maker of drafts as large as a LATENT, and a remark on what is left out of it; often none.
 
-        A draft of one step is the model's first prediction, which depends on no sampler and no scheduler. Some of them
-        cannot make a single step.
-
         Raises:
             SamplingError: If the LATENT is of another model.
         """
         empty, remark = _empty_latent(model, latent)
         if settings.steps == 1:
-            sampler, settings = _FIRST_PREDICTION[0], replace(settings, scheduler=_FIRST_PREDICTION[1])
+            sampler, settings = "euler", settings.of_first_prediction("simple")
         return cls(model, negative, empty, settings, sampler), remark
 
     @property
@@ -104,7 +114,8 @@ class HostDrafter:
     @property
     def settings(self) -> tuple[object, ...]:
         """Everything that a draft depends on, apart from the prompt."""
-        negative = [(values, without_note(extras)) for values, extras in self.negative]
+        guided = self.negative if self.sampling.uses_negative else []
+        negative = [(values, without_note(extras)) for values, extras in guided]
         return negative, list(self.latent.shape), self.sampler, *astuple(self.sampling)
 
     def sample(self, prompt: Prompt, on_step: OnStep) -> Tensor:
@@ -164,6 +175,8 @@ class CogVideoXDrafter:
         """
         prompt = read_prompt("negative", negative, if_several=_ONE_PROMPT)
         require_readable(model, negative=prompt)
+        if settings.steps == 1:
+            settings = settings.of_first_prediction(settings.scheduler)
         try:
             video = model.folder.video_size(**asdict(size))
             sampling = SamplingSettings(video, settings.steps, settings.cfg, scheduler=settings.scheduler)
@@ -185,7 +198,8 @@ class CogVideoXDrafter:
     @property
     def settings(self) -> tuple[object, ...]:
         """Everything that a draft depends on, apart from the prompt."""
-        return self.negative.values, repr(self.sampling), self.seed
+        negative = self.negative.values if self.sampling.guidance_scale > 1 else None
+        return negative, repr(self.sampling), self.seed
 
     def sample(self, prompt: Prompt, on_step: OnStep) -> Tensor:
         """Sample the latents of a prompt's draft."""

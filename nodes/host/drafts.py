@@ -98,8 +98,9 @@ class Drafts:
     def cost(self) -> str:
         """What the drafts cost, in words: ``5 drafts of 8 steps (2 from an earlier run)``."""
         count, steps = len(self.latents), self.drafter.steps
+        drafts = f"{count} drafts of {steps} steps" if steps > 1 else f"{count} first predictions"
         kept = f" ({'all' if self.kept == count else self.kept} from an earlier run)" if self.kept else ""
-        return f"{count} drafts of {steps} step{'s' if steps > 1 else ''}{kept}"
+        return drafts + kept
 
     def _show(self, done: int, latents: Tensor) -> None:
         """Show the progress of the draft that is being made."""

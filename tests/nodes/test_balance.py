@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+from dataclasses import replace
 
 import pytest
 import torch
@@ -126,7 +127,16 @@ class TestBothNodes:
     def test_the_first_prediction_is_no_matter_of_the_sampler(self, balance, sampler, scheduler):
         balance("native", draft_steps=1)
         same = balance("native", draft_steps=1, sampler_name=sampler, scheduler=scheduler)
-        assert "(all from an earlier run)" in same.ui["text"][0]
+        assert "first predictions (all from an earlier run)" in same.ui["text"][0]
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_the_first_prediction_is_no_matter_of_guidance(self, kind, balance, makers, monkeypatch):
+        found = looks_of(balance(kind, draft_steps=1))
+        settings = importlib.import_module(makers[kind].__module__).DraftSettings
+        monkeypatch.setattr(settings, "of_first_prediction", lambda self, _: replace(self, scheduler=self.scheduler))
+        for cfg in (4.0, 9.0):
+            guided = looks_of(balance(kind, draft_steps=1, cfg=cfg))
+            assert guided == pytest.approx(found, abs=1e-4)
 
     def test_first_look(self, balance):
         assert 9 in looks_of(balance("own", looks=1, first_look=9))
