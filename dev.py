@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "tools"))
 import checks
 from environment.browser import get_browser
 from environment.checkout import TOOLS
-from environment.programs import ToolError, end_on_sigterm
+from environment.programs import run_to_the_end
 from environment.virtual_environment import call_tool, set_up, venv_program
 
 if TYPE_CHECKING:
@@ -142,15 +142,10 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if options.rest and options.function not in (command_host, command_test, command_bench):
         parser.error("only host, test and bench take arguments after --")
-    end_on_sigterm()
-    try:
-        return int(options.function(options))
-    except ToolError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
+    status = run_to_the_end(lambda: options.function(options))
+    if status == 130:
         print("\nStopped.", file=sys.stderr)
-        return 130
+    return status
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ MODEL, SEEDS = ROOT / "demo_model", 4
 def make_jobs(settings: RenderSettings) -> list[ClipJob]:
     """Make jobs for both arms of each demo mixture, with several seeds."""
     encoder = load_text_encoder(MODEL, dtype=torch.float32)
-    negative = encoder.encode("")
+    negative = encoder.encode("").embedding
     mixtures = load_mixtures(PAPER_PROMPTS.with_name("demo_prompts.json"))
     found = [find_mixture(mixture, encoder, steps=30) for mixture in mixtures]
     jobs = []

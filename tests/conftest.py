@@ -11,6 +11,8 @@ from environment.checkout import ROOT
 def pytest_configure():
     # A request to terminate ends the tests, and the servers that they started, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A job in the background ignores Ctrl-C, as would the programs that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

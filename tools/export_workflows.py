@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from blueprint import write_blueprint
 from comfyui.frontend import Frontend, chromium
-from comfyui.server import ComfyServer, PromptError, output_files
+from comfyui.server import ComfyServer, output_files
 from environment.checkout import ROOT
-from environment.programs import Progress, ToolError, end_on_sigterm
+from environment.programs import Progress, run_to_the_end
 from PIL import Image
 from small_models.single_files import add_single_files
 from thumbnails import draw_flow, draw_thumbnail, read_frames
@@ -138,22 +138,12 @@ def export(*, thumbnails: bool) -> None:
     progress.end("done")
 
 
-def main() -> int:
-    """Read the command line and write the files; return the exit status."""
+def main() -> None:
+    """Read the command line and write the files."""
     parser = argparse.ArgumentParser(description="Write workflows/api from the files in workflows/.")
     parser.add_argument("--thumbnails", action="store_true", help="run the workflows and draw their thumbnails too")
-    options = parser.parse_args()
-    end_on_sigterm()
-    try:
-        export(thumbnails=options.thumbnails)
-    except (ToolError, PromptError) as error:
-        sys.stderr.write(f"\n{error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("\nStopped.\n")
-        return 130
-    return 0
+    export(thumbnails=parser.parse_args().thumbnails)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_to_the_end(main))

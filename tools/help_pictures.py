@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from comfyui.frontend import Frontend, chromium
 from comfyui.in_process import import_host, load_pack
 from comfyui.prompts import Prompt, change, node, video_prompt
-from comfyui.server import ComfyServer, PromptError, raise_for_status
+from comfyui.server import ComfyServer, raise_for_status
 from environment.checkout import ROOT
-from environment.programs import Progress, ToolError, end_on_sigterm
+from environment.programs import Progress, ToolError, run_to_the_end
 from PIL import Image
 from small_models.single_files import LORA, demo_lora, save_models
 from small_models.tiny_models import wide_weights
@@ -363,19 +363,5 @@ def draw(pictures: Path, names: Sequence[str] = ()) -> None:
     progress.end("done")
 
 
-def main() -> int:
-    """Draw the pictures; return the exit status."""
-    end_on_sigterm()
-    try:
-        draw(PICTURES, sys.argv[1:])
-    except (ToolError, PromptError) as error:
-        sys.stderr.write(f"\n{error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("\nStopped.\n")
-        return 130
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_to_the_end(lambda: draw(PICTURES, sys.argv[1:])))

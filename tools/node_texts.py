@@ -1,7 +1,8 @@
 """`dev.py texts`: complete the translations of the nodes' texts under locales/.
 
-The English texts are in the schemas. A translator writes names, descriptions and tooltips in ComfyUI's format
-(`nodeDefs.json`). `complete` adds the other entries that frontend 1.47 looks up:
+The English texts are in the schemas. A text that a translation lacks is taken from another node with the same English
+text, and otherwise written in English, for a translator to replace. `complete` adds the other entries of ComfyUI's
+format (`nodeDefs.json`) that frontend 1.47 looks up:
 
 - every place of a growing list, with the tooltip of the first and a name made of its id: "guide 2 b" for guide_2_b;
 - the tooltips of sockets in Nodes 2.0, which are looked up by the socket's *translated* name.
@@ -84,6 +85,38 @@ def by_name(sockets: Mapping[str, Texts]) -> dict[str, Texts]:
     return {key_of(texts["name"]): {"tooltip": texts["tooltip"]} for texts in sockets.values()}
 
 
+def known_translations(written: Texts, english: Texts) -> dict[str, str]:
+    """Return {English text: its translation} of the texts that are in both.
+
+    Example:
+        >>> known_translations({"outputs": {"0": {"name": "foto"}}}, {"outputs": {"0": {"name": "photo"}}})
+        {'photo': 'foto'}
+    """
+    known: dict[str, str] = {}
+    for key, text in english.items():
+        if isinstance(text, dict):
+            known |= known_translations(written.get(key, {}), text)
+        elif key in written:
+            known[text] = written[key]
+    return known
+
+
+def add_missing(written: Texts, english: Texts, known: Mapping[str, str]) -> Texts:
+    """Return a node's translation with the texts that it lacks: known ones translated, others in English.
+
+    Example:
+        >>> add_missing({"name": "foto"}, {"name": "photo", "tooltip": "Last one.", "help": "It."}, {"It.": "Lo."})
+        {'name': 'foto', 'tooltip': 'Last one.', 'help': 'Lo.'}
+    """
+    filled = {
+        key: add_missing(written.get(key, {}), text, known)
+        if isinstance(text, dict)
+        else written.get(key, known.get(text, text))
+        for key, text in english.items()
+    }
+    return filled | {key: text for key, text in written.items() if key not in english}
+
+
 def complete(texts: Texts, schema: Any, language: str) -> Texts:
     """Return a node's translation, completed with everything that follows from what a translator writes."""
     written = texts["inputs"]
@@ -124,11 +157,12 @@ def node_files(schemas: Mapping[str, Any]) -> dict[Path, str]:
     """Return the text that each file should have, with the nodes in alphabetical order."""
     files = {file_of("en"): dump(english_file(schemas))}
     for language in TRANSLATIONS:
-        nodes = sorted(read(language).items())
-        completed = {
-            name: complete(texts, schemas[name], language) if name in schemas else texts for name, texts in nodes
-        }
-        files[file_of(language)] = dump(completed)
+        nodes = read(language)
+        english = {name: english_texts(schema) for name, schema in schemas.items()}
+        known = known_translations(nodes, english)
+        for name, schema in schemas.items():
+            nodes[name] = complete(add_missing(nodes.get(name, {}), english[name], known), schema, language)
+        files[file_of(language)] = dump(dict(sorted(nodes.items())))
     return files
 
 

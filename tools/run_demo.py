@@ -8,9 +8,9 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from comfyui.server import ComfyServer, PromptError, node_title, raise_for_status
+from comfyui.server import ComfyServer, node_title, raise_for_status
 from environment.checkout import ARTIFACTS, ROOT, RUN
-from environment.programs import Progress, ToolError, end_on_sigterm
+from environment.programs import Progress, run_to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -102,18 +102,5 @@ def demo() -> None:
     sys.stdout.write(f"\n{textwrap.fill(model, 100)}\n")
 
 
-def main() -> int:
-    """Run the demo; return the exit status."""
-    end_on_sigterm()
-    try:
-        demo()
-    except (ToolError, PromptError) as error:
-        sys.stderr.write(f"\n{error}\n")
-        return 1
-    except KeyboardInterrupt:
-        return 130  # dev.py is interrupted too, and prints it
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_to_the_end(demo))

@@ -7,7 +7,7 @@ import sys
 
 from comfyui.server import ComfyServer
 from environment.checkout import RUN
-from environment.programs import ToolError, end_on_sigterm
+from environment.programs import run_to_the_end
 
 
 def serve(server: ComfyServer) -> None:
@@ -25,23 +25,15 @@ def serve(server: ComfyServer) -> None:
         server.join()
 
 
-def main() -> int:
-    """Read the command line and run the server; return the exit status."""
+def main() -> None:
+    """Read the command line and run the server."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--listen", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("options", nargs="*", help="further arguments of ComfyUI's main.py, after --")
     arguments = parser.parse_args()
-    end_on_sigterm()
-    try:
-        serve(ComfyServer(RUN / "host", port=arguments.port, listen=arguments.listen, options=arguments.options))
-    except ToolError as error:
-        sys.stderr.write(f"\n{error}\n")
-        return 1
-    except KeyboardInterrupt:
-        return 130  # dev.py is interrupted too, and prints it
-    return 0
+    serve(ComfyServer(RUN / "host", port=arguments.port, listen=arguments.listen, options=arguments.options))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_to_the_end(main))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from comfyui.in_process import import_host, load_pack, node_classes
 from environment.checkout import ROOT
-from environment.programs import ToolError
+from environment.programs import ToolError, run_to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -140,15 +140,5 @@ def renew() -> None:
     SNAPSHOT.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
 
 
-def main() -> int:
-    """Update the stored surface; return the exit status."""
-    try:
-        renew()
-    except ToolError as error:
-        sys.stderr.write(f"\n{error}\n")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_to_the_end(renew))

@@ -34,7 +34,7 @@ app.registerExtension({
   name: "RichSpace",
 
   beforeRegisterNodeDef(nodeType, { name }) {
-    if (!name.startsWith("RichSpace")) return;
+    if (!isRichSpaceId(name)) return;
     chain(nodeType.prototype, "onExecuted", function (output) {
       views.get(this)?.show(output);
     });
@@ -67,8 +67,13 @@ app.registerExtension({
   },
 });
 
+/** Whether a node belongs to this pack. */
 function isRichSpace(node) {
-  return Boolean(node.comfyClass?.startsWith("RichSpace"));
+  return isRichSpaceId(node.comfyClass ?? "");
+}
+
+function isRichSpaceId(id) {
+  return id.startsWith("RichSpace");
 }
 
 /** Prepare a new node's inputs, before anything is connected to them or typed into them. */

@@ -57,7 +57,11 @@ export function drawChart(data, look) {
 /** Divide the height between a field for the curve that decides and, below it, one for the others if there are any. */
 function layOutFields(data, bottom) {
   const styles = curveStyles(data);
-  const curves = Object.values(data.curves).map((scores, place) => ({ scores, style: styles[place] }));
+  const curves = Object.entries(data.curves).map(([name, scores], place) => ({
+    scores,
+    style: styles[place],
+    bound: data.bounds[name],
+  }));
   const [deciding, ...parts] = curves;
   const split = parts.length ? TOP + UPPER_SHARE * (bottom - TOP - GAP) : bottom;
   const fields = [{ curves: [deciding], top: TOP, bottom: split }];
@@ -103,14 +107,17 @@ function scoreScale({ curves, top, bottom }) {
   return Object.assign(map, { low: middle - 0.6 * span, high: middle + 0.64 * span });
 }
 
-/** Choose round scores to write next to a field, each with its height. */
-function scoreTicks({ y, top, bottom }) {
+/** Choose round scores to write next to a field, each with its height; none that its curves cannot have. */
+function scoreTicks({ curves, y, top, bottom }) {
+  const bound = Math.max(...curves.map((curve) => curve.bound));
   const step = roundStep((y.high - y.low) / Math.max(1, Math.floor((bottom - top) / 26)));
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const ticks = [];
   for (let count = Math.ceil(y.low / step); count * step <= y.high; count++) {
-    const height = y(count * step);
-    if (height >= top + 4) ticks.push({ text: (count * step).toFixed(decimals), height }); // a higher one would be cut
+    const score = count * step;
+    const isCut = y(score) < top + 4;
+    const isPossible = Math.abs(score) <= bound + step / 1000; // products of decimals are not exact
+    if (!isCut && isPossible) ticks.push({ text: score.toFixed(decimals), height: y(score) });
   }
   return ticks;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -144,7 +145,9 @@ def _find_all(mixtures: Sequence[Mixture], options: argparse.Namespace) -> tuple
         find_mixture(mixture, encoder, steps=options.candidates)
         for mixture in tqdm(mixtures, desc="finding", unit="mixture", leave=False)
     ]
-    return findings, encoder.encode("")
+    for notice in itertools.chain.from_iterable(finding.notices for finding in findings):
+        _print_status(f"warning: {notice}")
+    return findings, encoder.encode("").embedding
 
 
 def _make_jobs(

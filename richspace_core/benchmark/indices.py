@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..cogvideox.t5 import EncodedPrompt
 from ..embedding import TextEmbedding
 from ..errors import RichSpaceError
 from ..finder.cosine import ChainedInterpolation, OptimalInterpolation, find_optimal_chain
@@ -15,7 +15,7 @@ from ..markdown import markdown_table
 from ..paper.reported import STEPS
 from .mixtures import Mixture
 from .outputs import write_csv, write_output
-from .text_encoder import PromptCutWarning, TextEncoder
+from .text_encoder import TextEncoder
 
 INDEX_TABLE, INDEX_CSV = "index.md", "index.csv"
 
@@ -30,11 +30,13 @@ class Finding:
         mixture: The mixture.
         chain: Result of the finder, with one stage for each guide.
         direct: Embedding of the guide that describes the whole mixture.
+        notices: Sentence for each text that was too long for the model; names the mixture, the text and its lost words.
     """
 
     mixture: Mixture
     chain: ChainedInterpolation
     direct: TextEmbedding
+    notices: tuple[str, ...] = ()
 
     @property
     def last(self) -> OptimalInterpolation:
@@ -69,35 +71,26 @@ def find_mixture(mixture: Mixture, encoder: TextEncoder, *, steps: int) -> Findi
 
     Raises:
         RichSpaceError: If a prompt cannot be encoded or mixed; the message names the mixture and the prompt.
-
-    Warns:
-        PromptCutWarning: For each prompt that is too long; the message names the mixture and the prompt.
     """
-    first, *others = (
-        _encode(encoder, prompt, f"{mixture.name}, prompt {number}")
-        for number, prompt in enumerate(mixture.prompts, start=1)
-    )
-    guides = [
-        _encode(encoder, guide, f"{mixture.name}, guide {number}")
-        for number, guide in enumerate(mixture.guides, start=1)
-    ]
+    texts = {f"{mixture.name}, prompt {number}": text for number, text in enumerate(mixture.prompts, start=1)}
+    texts |= {f"{mixture.name}, guide {number}": text for number, text in enumerate(mixture.guides, start=1)}
+    encoded = {place: _encode(encoder, text, place) for place, text in texts.items()}
+    first, *others = (each.embedding for each in encoded.values())
+    added = len(mixture.prompts) - 1
+    prompts, guides = others[:added], others[added:]
     try:
-        chain = find_optimal_chain(first, list(zip(others, guides, strict=True)), steps=steps)
+        chain = find_optimal_chain(first, list(zip(prompts, guides, strict=True)), steps=steps)
     except RichSpaceError as error:
         raise error.within(mixture.name) from error
-    return Finding(mixture, chain, guides[-1])
+    cut = {place: each.tokens.cut_notice for place, each in encoded.items()}
+    return Finding(mixture, chain, guides[-1], tuple(f"{place}: {notice}" for place, notice in cut.items() if notice))
 
 
-def _encode(encoder: TextEncoder, text: str, where: str) -> TextEmbedding:
-    with warnings.catch_warnings(record=True) as given:
-        warnings.simplefilter("always", PromptCutWarning)
-        try:
-            embedding = encoder.encode(text)
-        except RichSpaceError as error:
-            raise type(error)(where, expected=error.expected, got=error.got, hint=error.hint) from error
-    for warning in given:
-        warnings.warn(f"{where}: {warning.message}", warning.category, stacklevel=3)
-    return embedding
+def _encode(encoder: TextEncoder, text: str, place: str) -> EncodedPrompt:
+    try:
+        return encoder.encode(text)
+    except RichSpaceError as error:
+        raise type(error)(place, expected=error.expected, got=error.got, hint=error.hint) from error
 
 
 def compute_distances(findings: Iterable[Finding]) -> IndexDistances | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..cogvideox.folder import CogVideoXFolder
-from ..cogvideox.t5 import encode_prompts
+from ..cogvideox.t5 import EncodedPrompt, encode_prompts
 from ..embedding import TextEmbedding
 from ..errors import ModelFolderError
 
@@ -26,10 +25,6 @@ _HINT = (
     "Give a CogVideoX folder, a T5 folder in safetensors such as huggingface.co/google/t5-v1_1-xxl in the format of "
     "transformers, or a single file such as t5xxl_fp16.safetensors."
 )
-
-
-class PromptCutWarning(UserWarning):
-    """A prompt that was longer than the model reads; the message names the lost words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +41,11 @@ class TextEncoder:
     model: nn.Module
     length: int
 
-    def encode(self, prompt: str) -> TextEmbedding:
+    def encode(self, prompt: str) -> EncodedPrompt:
         """Encode one prompt to ``[length, d]`` on the CPU; alone, so that no bit depends on other prompts."""
         (encoded,) = encode_prompts([prompt], self.tokenizer, self.model, max_length=self.length)
-        if notice := encoded.tokens.cut_notice:
-            warnings.warn(notice, PromptCutWarning, stacklevel=2)
-        return TextEmbedding(encoded.embedding.values.cpu(), encoded.embedding.token_count)
+        embedding = TextEmbedding(encoded.embedding.values.cpu(), encoded.embedding.token_count)
+        return replace(encoded, embedding=embedding)
 
 
 def load_text_encoder(

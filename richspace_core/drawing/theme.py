@@ -19,7 +19,7 @@ GRID = "#3b3b47"
 TEXT = "#f2f2f5"
 MUTED = "#b4b4c2"
 CHOSEN = "#f5a81c"
-GUIDE = "#1fc497"
+GUIDE = "#6ae1b7"
 CURVES = ("#56b4e9", "#dd8dbb")
 """Colors of curves, in order; a curve that decides over others has the color of text."""
 DASHES: tuple[Any, ...] = ("-", (0, (3, 1.2)))

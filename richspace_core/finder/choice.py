@@ -136,6 +136,7 @@ class Choice:
             best: Candidate that the finder recommends, 1..k.
             choices: Each candidate in words, ``14 of 30: 47% A, 53% B``; entry 0 belongs to candidate 1.
             curves: Values of each curve by its name; the curve that decides comes first.
+            bounds: Largest absolute value that each curve can have, by its name.
             optimum: Share of A, in [0, 1], that the finder would take without steps.
             guide: Share of A at the guide, below 0 beyond B and above 1 beyond A; null without a guide.
             measured: Candidates at which the first curve was measured, 0..k, each with its value, without pictures.
@@ -149,6 +150,7 @@ class Choice:
             "best": self.best,
             "choices": [self.describe(index) for index in range(1, self.steps + 1)],
             "curves": {curve.name: curve.values.tolist() for curve in self.curves},
+            "bounds": {curve.name: curve.bound for curve in self.curves},
             "optimum": self.optimum,
             "guide": self.guide,
             "measured": [{"index": each.index, "value": each.value} for each in self.measured],

@@ -104,6 +104,15 @@ def test_a_finder_without_a_guide_shows_none(page):
     assert len(points) == 30
 
 
+@pytest.mark.parametrize(("bound", "low"), [(1, 0.999999), (255, 200)])
+def test_no_number_beyond_what_a_curve_can_reach(page, bound, low):
+    curve = Curve("brightness", low + (bound - low) * shares_of_a(1), bound=bound)
+    show(page, Choice(30, best=30, optimum=1, curves=(curve,)), f"bound-{bound}")
+    numbers = page.page.locator(".richspace-chart text[text-anchor=end]").all_text_contents()
+    assert len(numbers) >= 2
+    assert max(map(float, numbers)) <= bound
+
+
 def test_a_finder_can_report_in_words_too(page):
     report = {"richspace_report": [{"text": "5 drafts of 4 steps", "warning": "the drafts hardly differ"}]}
     page.page.evaluate("([id, output]) => app.graph.getNodeById(id).onExecuted(output)", [page.finder, report])

@@ -1,5 +1,6 @@
 """Node texts in other languages: complete, up to date, and the same in meaning as the English texts."""
 
+import dataclasses
 import json
 import re
 
@@ -90,6 +91,15 @@ def test_the_places_of_a_growing_list_are_called_alike(schemas):
 def test_the_files_are_what_the_command_writes(schemas):
     for file, text in node_files(schemas).items():
         assert file.read_text(encoding="utf-8") == text, "Run `python3 dev.py texts`."
+
+
+@every_language
+def test_the_command_adds_a_new_node_with_what_is_known(schemas, language):
+    name, known = "RichSpaceNew", "RichSpaceInterpolate"
+    new = dataclasses.replace(schemas[known], node_id=name, description="Does something new.")
+    added = json.loads(node_files(schemas | {name: new})[LOCALES / language / "nodeDefs.json"])
+    assert added.pop(name) == read(language)[known] | {"description": "Does something new."}
+    assert added == read(language)
 
 
 @every_language

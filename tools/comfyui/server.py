@@ -44,7 +44,7 @@ READY_SECONDS = 180.0  # starting takes about 12 s on two cores
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
-class PromptError(Exception):
+class PromptError(ToolError):
     """A prompt that ComfyUI refused, or a node that failed. `details` is ComfyUI's own answer."""
 
     def __init__(self, message: str, details: Mapping[str, Any]) -> None:

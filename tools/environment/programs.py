@@ -160,10 +160,35 @@ def last_lines(log: Path, count: int) -> str:
     return "\n".join([line for line in lines if line.strip()][-count:])
 
 
-def end_on_sigterm() -> None:
-    """Make a request to terminate raise SystemExit, so that child processes are stopped too."""
+def listen_to_signals() -> None:
+    """Make SIGTERM raise SystemExit, and SIGINT KeyboardInterrupt, so that child processes are stopped too.
+
+    A job in the background starts with SIGINT ignored, and so would all of its child processes. Once this program
+    handles it, they start with the default again.
+    """
 
     def end(number: int, _: object) -> NoReturn:
         raise SystemExit(128 + number)
 
     signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def run_to_the_end(program: Callable[[], object]) -> int:
+    """Run a program from its first to its last line, whatever ends it, and return its exit status.
+
+    Args:
+        program: Called without arguments. If it returns a number, that is the exit status.
+
+    Returns:
+        1 after a `ToolError`, whose message is printed; 130 after Ctrl-C, as a shell has it.
+    """
+    listen_to_signals()
+    try:
+        status = program()
+    except ToolError as error:
+        sys.stderr.write(f"\n{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status if isinstance(status, int) else 0

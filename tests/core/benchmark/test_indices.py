@@ -1,6 +1,7 @@
 """Indices of the finder for each mixture, and their distances from the paper's."""
 
 import csv
+import json
 import re
 import statistics
 
@@ -9,9 +10,11 @@ import torch
 from small_models.tiny_models import DEMO_MODEL
 
 from richspace_core import EmbeddingError, PromptError, TextEmbedding, find_optimal_chain
+from richspace_core.benchmark.cli import main
 from richspace_core.benchmark.indices import Finding, compute_distances, find_mixture, format_index_report, write_index
 from richspace_core.benchmark.mixtures import Mixture
-from richspace_core.benchmark.text_encoder import PromptCutWarning, load_text_encoder
+from richspace_core.benchmark.text_encoder import load_text_encoder
+from richspace_core.cogvideox.t5 import EncodedPrompt, TokenizedPrompt
 
 
 class Encoder:
@@ -19,7 +22,8 @@ class Encoder:
 
     def encode(self, prompt):
         generator = torch.Generator().manual_seed(len(prompt) + ord(prompt[0]))
-        return TextEmbedding(torch.randn(6, 8, generator=generator), token_count=4)
+        embedding = TextEmbedding(torch.randn(6, 8, generator=generator), token_count=4)
+        return EncodedPrompt(prompt, TokenizedPrompt((5, 6, 7, 1, 0, 0), 4, 4, ""), embedding)
 
 
 PAIR = Mixture("Tiger+Zebra", ("tiger", "zebra"), ("a tiger like a zebra",), "2a", 14)
@@ -27,7 +31,9 @@ CHAIN = Mixture("A+B+C", ("a", "bb", "ccc"), ("a bb", "d a bb ccc"))
 
 
 def test_a_mixture_is_found_as_the_finder_finds_it():
-    encode = Encoder().encode
+    def encode(text):
+        return Encoder().encode(text).embedding
+
     finding = find_mixture(CHAIN, Encoder(), steps=30)
     expected = find_optimal_chain(
         encode("a"), [(encode("bb"), encode("a bb")), (encode("ccc"), encode("d a bb ccc"))], steps=30
@@ -59,10 +65,28 @@ def test_unknown_words_name_the_mixture(mixture, where, demo_encoder):
         find_mixture(mixture, demo_encoder, steps=30)
 
 
+TOO_LONG = "a red and blue circle " * 40
+LOST = (
+    r"Long, guide 1: The prompt has 201 tokens and the model reads \d+\. These words were lost: .* Shorten the prompt\."
+)
+
+
 def test_lost_words_name_the_mixture(demo_encoder):
-    long = Mixture("Long", ("a red circle", "a blue circle"), ("a red and blue circle " * 40,))
-    with pytest.warns(PromptCutWarning, match=r"^Long, guide 1: The prompt has .* These words were lost: "):
-        find_mixture(long, demo_encoder, steps=30)
+    finding = find_mixture(Mixture("Long", ("a red circle", "a blue circle"), (TOO_LONG,)), demo_encoder, steps=30)
+    (notice,) = finding.notices
+    assert re.fullmatch(LOST, notice)
+    short = find_mixture(Mixture("Short", ("a red circle", "a blue circle"), ("a red and blue circle",)), demo_encoder,
+                         steps=30)  # fmt: skip
+    assert short.notices == ()
+
+
+def test_the_command_names_lost_words(tmp_path, capsys):
+    mixture = {"name": "Long", "prompts": ["a red circle", "a blue circle"], "guides": [TOO_LONG]}
+    prompts = tmp_path / "prompts.json"
+    prompts.write_text(json.dumps([mixture]), encoding="utf-8")
+    assert main(["index", str(DEMO_MODEL), "--prompts", str(prompts), "--out", str(tmp_path / "out")]) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert re.fullmatch(f"warning: {LOST}", line)
 
 
 def test_distances_from_the_papers_indices():

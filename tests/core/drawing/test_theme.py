@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from colors import oklch
+from colors import least_difference, oklch
 
 from richspace_core.drawing import theme
 
@@ -51,13 +51,20 @@ def test_four_curves_look_different():
     assert all(look not in looks[:number] for number, look in enumerate(looks))
 
 
+@pytest.mark.parametrize("name", ["chosen", "first curve", "second curve"])
+def test_the_guide_differs_from_every_other_mark(name):
+    guide, other = (bytes.fromhex(color[1:]) for color in (theme.GUIDE, MARKED[name]))
+    assert abs(oklch(guide)[0] - oklch(other)[0]) > 0.04  # in a gray copy, too
+    assert least_difference([guide, other]) > 0.09
+
+
 @pytest.mark.parametrize("color", MARKED.values(), ids=MARKED)
 def test_the_page_has_the_same_hues(color, in_the_dark):
     lightness, chroma, hue = oklch(bytes.fromhex(color[1:]))
-    # The page rounds to two digits and, on its own grounds, corrects lightness for contrast.
+    # The page rounds to two digits, and its chroma is one that it has in the light, too.
     close = [
         name
         for name, (other_lightness, other_chroma, other_hue) in in_the_dark.items()
-        if abs(hue - other_hue) < 6 and abs(lightness - other_lightness) < 0.06 and abs(chroma - other_chroma) < 0.04
+        if abs(hue - other_hue) < 6 and abs(lightness - other_lightness) < 0.01 and abs(chroma - other_chroma) < 0.04
     ]
     assert len(close) == 1, (lightness, chroma, hue, in_the_dark)

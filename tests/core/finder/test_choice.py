@@ -66,6 +66,7 @@ class TestAThirdFinder:
         data = json.loads(json.dumps(choice.as_json(), allow_nan=False))
         assert list(data["curves"]) == [curve.name for curve in choice.curves]  # the one that decides is the first
         assert data["curves"]["brightness"] == choice.curves[0].values.tolist()
+        assert data["bounds"] == {curve.name: curve.bound for curve in choice.curves}
         assert (data["guide"], data["remarks"]) == (None, ["looked at 5 drafts"])
         assert data["choices"][choice.index - 1] == choice.in_words
 

@@ -8,8 +8,9 @@ import sys
 import time
 
 import pytest
+from comfyui.server import PromptError
 from environment.checkout import TOOLS
-from environment.programs import Progress, child, run_logged, run_steps
+from environment.programs import Progress, ToolError, child, run_logged, run_steps, run_to_the_end
 
 NAP = "import time; time.sleep(60)"
 POSIX = pytest.mark.skipif(os.name == "nt", reason="uses signals of POSIX")
@@ -66,6 +67,46 @@ class TestRunning:
         assert process.poll() == -signal.SIGKILL
 
     @POSIX
+    def test_children_of_a_job_in_the_background_can_be_interrupted(self):
+        inner = "import signal; print(signal.getsignal(signal.SIGINT) == signal.default_int_handler)"
+        outer = f"""
+import sys
+sys.path.insert(0, {str(TOOLS)!r})
+from environment.programs import call, run_to_the_end
+sys.exit(run_to_the_end(lambda: call([sys.executable, "-c", {inner!r}])))
+"""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a new process inherits it
+        try:
+            said = subprocess.check_output([sys.executable, "-c", outer], text=True)
+        finally:
+            signal.signal(signal.SIGINT, before)
+        assert said == "True\n"
+
+    @pytest.mark.parametrize(
+        ("end", "status", "said"),
+        [
+            (None, 0, ""),
+            (3, 3, ""),
+            (ToolError("no network"), 1, "\nno network\n"),
+            (PromptError("refused", {}), 1, "\nrefused\n"),
+            (KeyboardInterrupt(), 130, ""),
+        ],
+    )
+    def test_the_exit_status_of_a_program(self, end, status, said, capsys):
+        def program():
+            if isinstance(end, BaseException):
+                raise end
+            return end
+
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            assert run_to_the_end(program) == status
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        assert capsys.readouterr().err == said
+
+    @POSIX
     @pytest.mark.parametrize("request_", [signal.SIGTERM, signal.SIGINT])
     def test_a_child_can_tidy_up_when_all_are_stopped(self, tmp_path, request_):
         """Stopping dev.py gives its child processes, such as a server, time to end by themselves."""
@@ -73,8 +114,8 @@ class TestRunning:
         inner = f"""
 import pathlib, sys, time
 sys.path.insert(0, {str(TOOLS)!r})
-from environment.programs import end_on_sigterm
-end_on_sigterm()
+from environment.programs import listen_to_signals
+listen_to_signals()
 try:
     pathlib.Path({str(tidy)!r}).with_suffix(".started").touch()
     time.sleep(60)
@@ -84,8 +125,8 @@ finally:
         outer = f"""
 import sys
 sys.path.insert(0, {str(TOOLS)!r})
-from environment.programs import call, end_on_sigterm
-end_on_sigterm()
+from environment.programs import call, listen_to_signals
+listen_to_signals()
 call([sys.executable, "-c", {inner!r}])
 """
         process = subprocess.Popen([sys.executable, "-c", outer], stderr=subprocess.DEVNULL, start_new_session=True)
