@@ -216,10 +216,16 @@ class Frontend:
         for _ in range(ATTEMPTS):
             self.page.goto(self.server.address)
             self.page.wait_for_function(_IS_READY, timeout=READY_MS)
-            with contextlib.suppress(NotInTimeError):
-                self.page.locator(".p-blockui-mask").wait_for(state="detached", timeout=SETTLED_MS)
+            if self._is_uncovered():
                 return
         raise ToolError(f"The frontend stayed covered by its loading mask in {ATTEMPTS} attempts.")
+
+    def _is_uncovered(self) -> bool:
+        """Wait until no loading mask covers the page, since a mask takes every click; return whether it went."""
+        with contextlib.suppress(NotInTimeError):
+            self.page.locator(".p-blockui-mask").wait_for(state="detached", timeout=SETTLED_MS)
+            return True
+        return False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -242,6 +248,8 @@ class Frontend:
         for event in ("dragenter", "dragover", "drop"):
             self.page.dispatch_event("#graph-canvas", event, place)
         self.page.wait_for_function(_IS_OPEN, arg=file.name, timeout=SETTLED_MS)
+        if not self._is_uncovered():
+            self.reload()
         self.settle()
 
     def run(self, timeout: float = 300) -> dict[str, Any]:
