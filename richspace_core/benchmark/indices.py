@@ -30,11 +30,13 @@ class Finding:
         mixture: The mixture.
         chain: Result of the finder, with one stage for each guide.
         direct: Embedding of the guide that describes the whole mixture.
+        prompts: Embeddings of the prompts.
     """
 
     mixture: Mixture
     chain: ChainedInterpolation
     direct: TextEmbedding
+    prompts: tuple[TextEmbedding, ...] = ()
 
     @property
     def last(self) -> OptimalInterpolation:
@@ -85,7 +87,7 @@ def find_mixture(mixture: Mixture, encoder: TextEncoder, *, steps: int) -> Findi
         chain = find_optimal_chain(first, list(zip(others, guides, strict=True)), steps=steps)
     except RichSpaceError as error:
         raise error.within(mixture.name) from error
-    return Finding(mixture, chain, guides[-1])
+    return Finding(mixture, chain, guides[-1], (first, *others))
 
 
 def _encode(encoder: TextEncoder, text: str, where: str) -> TextEmbedding:
