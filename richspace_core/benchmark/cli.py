@@ -16,7 +16,7 @@ from ..cogvideox.sampling import SamplingSettings
 from ..embedding import TextEmbedding
 from ..errors import RichSpaceError, SamplingError
 from ..metrics import registry
-from .balancing import DRAFT_SCORES
+from .balancing import DRAFT_SCORES, ScoreKind
 from .clips import ARMS, Arm, ClipJob, ClipName
 from .devices import choose_dtype, find_device
 from .indices import INDEX_CSV, INDEX_TABLE, Finding, find_mixture, format_index_report, write_index
@@ -127,7 +127,8 @@ def _prepare_outputs(mixtures: Sequence[Mixture], options: argparse.Namespace) -
     """Create the folder of the clips, and check that every file can be written."""
     require_writable(options.out, _FILES)
     metrics = registry.measurable_metrics(get_weights(options))
-    store = ClipStore(options.out / _CLIPS, [score.name for score in (*metrics, *DRAFT_SCORES)])
+    scores: tuple[ScoreKind, ...] = (*metrics, *DRAFT_SCORES)
+    store = ClipStore(options.out / _CLIPS, [score.name for score in scores])
     require_writable(store.root)
     for mixture in mixtures:
         for arm in ARMS:

@@ -129,7 +129,7 @@ class ClipRenderer:
         return RenderedClip(files, scores, time.perf_counter() - start, indices)
 
     def _sample(self, job: ClipJob, balance: MixtureBalance | None) -> Tensor:
-        embedding = job.embedding or (balance and balance.embedding)
+        embedding = balance.embedding if job.embedding is None and balance is not None else job.embedding
         if embedding is None:
             raise RichSpaceError(
                 str(job.name), expected="an embedding, or prompts to find the balance of", got="neither"
