@@ -26,7 +26,7 @@ MakeDrafter = Callable[[Callable[[int], TextEmbedding]], Draft]
 
 
 class ScoreKind(Protocol):
-    """Kind of score that a clip has: a metric of the registry, or one that is computed from drafts."""
+    """Kind of score that a clip has: a metric of the registry, or one that drafts give."""
 
     @property
     def name(self) -> str:

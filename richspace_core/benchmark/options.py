@@ -71,9 +71,7 @@ def _add_rendering(command: argparse.ArgumentParser) -> None:
     add("--table-1", action="store_true", help="only the four mixtures of the paper's Table 1")
     add("--t5", type=Path, metavar="PATH", help="T5 to use instead of the model's own: a folder or a single file")
     add("--steps", type=int, default=50, help="denoising steps (default: %(default)s)")
-    add(
-        "--draft-steps", type=_positive, default=1, metavar="N", help="steps of Balance's drafts (default: %(default)s)"
-    )
+    add("--draft-steps", type=_positive, default=1, metavar="N", help="steps of a draft (default: %(default)s)")
     add("--cfg", type=_guidance, default=6.0, help="guidance scale (default: %(default)s)")
     add("--scheduler", choices=["auto", "DDIM", "DPM"], default="auto", help="default: the model's own")
     for side in ("width", "height", "frames"):
