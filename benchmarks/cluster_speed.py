@@ -19,7 +19,7 @@ from environment.checkout import ROOT
 from ray_nodes import RayNodes
 from timing import print_table
 
-from richspace_core.benchmark.clips import ARMS, ClipJob, ClipName
+from richspace_core.benchmark.clips import Arm, ClipJob, ClipName
 from richspace_core.benchmark.indices import find_mixture
 from richspace_core.benchmark.mixtures import PAPER_PROMPTS, load_mixtures
 from richspace_core.benchmark.rendering import RenderSettings
@@ -29,10 +29,11 @@ from richspace_core.cogvideox.config import VideoSize
 from richspace_core.cogvideox.sampling import SamplingSettings
 
 MODEL, SEEDS = ROOT / "demo_model", 4
+PAPER_ARMS: tuple[Arm, ...] = ("optimum", "direct")
 
 
 def make_jobs(settings: RenderSettings) -> list[ClipJob]:
-    """Make jobs for both arms of each demo mixture, with several seeds."""
+    """Make jobs for the paper's two arms of each demo mixture, with several seeds."""
     encoder = load_text_encoder(MODEL, dtype=torch.float32)
     negative = encoder.encode("").embedding
     mixtures = load_mixtures(PAPER_PROMPTS.with_name("demo_prompts.json"))
@@ -40,7 +41,7 @@ def make_jobs(settings: RenderSettings) -> list[ClipJob]:
     jobs = []
     for seed in range(SEEDS):
         for finding in found:
-            for arm, embedding in zip(ARMS, (finding.chain.embedding, finding.direct), strict=True):
+            for arm, embedding in zip(PAPER_ARMS, (finding.chain.embedding, finding.direct), strict=True):
                 name = ClipName(finding.mixture.name, arm, seed)
                 jobs.append(ClipJob(name, embedding, negative, settings.keys(embedding, negative, seed)))
     return jobs

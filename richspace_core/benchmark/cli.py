@@ -17,6 +17,7 @@ from ..cogvideox.sampling import SamplingSettings
 from ..embedding import TextEmbedding
 from ..errors import RichSpaceError, SamplingError
 from ..metrics import registry
+from .balancing import DRAFT_SCORES, ScoreKind
 from .clips import ARMS, Arm, ClipJob, ClipName
 from .devices import choose_dtype, find_device
 from .indices import INDEX_CSV, INDEX_TABLE, Finding, find_mixture, format_index_report, write_index
@@ -113,19 +114,22 @@ def _make_settings(options: argparse.Namespace) -> RenderSettings:
     folder = CogVideoXFolder.open(model)
     folder.video_size(**asdict(size))
     trained = folder.scheduler.num_train_timesteps
-    if options.steps > trained:
-        expected = f"at most {trained}, the length of the model's schedule"
-        raise SamplingError("steps", expected=expected, got=str(options.steps))
+    for name, steps in (("steps", options.steps), ("draft-steps", options.draft_steps)):
+        if steps > trained:
+            expected = f"at most {trained}, the length of the model's schedule"
+            raise SamplingError(name, expected=expected, got=str(steps))
     find_device(options.device)
     load_metrics(weights, torch.device("cpu"))
-    return RenderSettings(model, sampling, weights, options.device, options.dtype, options.tiled)
+    drafts = {"draft_steps": options.draft_steps, "candidates": options.candidates}
+    return RenderSettings(model, sampling, weights, options.device, options.dtype, options.tiled, **drafts)
 
 
 def _prepare_outputs(mixtures: Sequence[Mixture], options: argparse.Namespace) -> ClipStore:
     """Create the folder of the clips, and check that every file can be written."""
     require_writable(options.out, _FILES)
     metrics = registry.measurable_metrics(get_weights(options))
-    store = ClipStore(options.out / _CLIPS, [metric.name for metric in metrics])
+    scores: tuple[ScoreKind, ...] = (*metrics, *DRAFT_SCORES)
+    store = ClipStore(options.out / _CLIPS, [score.name for score in scores])
     require_writable(store.root)
     for mixture in mixtures:
         for arm in ARMS:
@@ -156,9 +160,10 @@ def _make_jobs(
     """Return a job for every clip, ordered by seed, so that an interrupted run has clips of every mixture."""
 
     def make_job(finding: Finding, arm: Arm, seed: int) -> ClipJob:
-        embedding = finding.chain.embedding if arm == "optimum" else finding.direct
-        keys = settings.keys(embedding, negative, seed)
-        return ClipJob(ClipName(finding.mixture.name, arm, seed), embedding, negative, keys)
+        embeddings = {"optimum": finding.chain.embedding, "direct": finding.direct, "balance": None}
+        keys = settings.keys(embeddings[arm], negative, seed, finding.prompts)
+        name = ClipName(finding.mixture.name, arm, seed)
+        return ClipJob(name, embeddings[arm], negative, keys, prompts=finding.prompts)
 
     return [make_job(finding, arm, seed) for seed in range(seeds) for finding in findings for arm in ARMS]
 

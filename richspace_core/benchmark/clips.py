@@ -11,9 +11,10 @@ from typing import Literal
 
 from ..embedding import TextEmbedding
 
-Arm = Literal["optimum", "direct"]
-ARMS: tuple[Arm, ...] = ("optimum", "direct")
-"""The video of the embedding that the finder chose, and that of the guide prompt: f and g in the paper's Table 1."""
+Arm = Literal["optimum", "direct", "balance"]
+ARMS: tuple[Arm, ...] = ("optimum", "direct", "balance")
+"""The videos of the embedding that the paper's finder chose, and of the guide prompt (f and g in the paper's Table 1),
+and that of the mixture in which the balance finder sees the wanted share of A."""
 
 _RESERVED = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)  # device names in Windows
 LATENTS, VIDEO, STRIP = "latents.safetensors", "video.mp4", "strip.jpg"
@@ -67,17 +68,20 @@ class ClipJob:
 
     Args:
         name: Name of the clip.
-        embedding: Embedding to sample from, ``[n, d]`` on the CPU.
+        embedding: Embedding to sample from, ``[n, d]`` on the CPU; None to sample from the balance of `prompts`.
         negative: Embedding of the negative prompt, with the same shape.
         keys: Hashes of everything that it depends on.
         latents: File of its latents from an earlier run, so that it is only decoded and scored; None to sample it.
+        prompts: Embeddings of the mixture's prompts, between which the share seen is measured. Without them, the clip
+            has no such score.
     """
 
     name: ClipName
-    embedding: TextEmbedding
+    embedding: TextEmbedding | None
     negative: TextEmbedding
     keys: ClipKeys
     latents: bytes | None = None
+    prompts: tuple[TextEmbedding, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +92,10 @@ class RenderedClip:
         files: Contents of its files by their names: latents, video and strip.
         scores: Scores by the name of the metric.
         seconds: Render time in seconds.
+        indices: Candidates that the balance finder chose, one for each prompt after the first; none in other arms.
     """
 
     files: Mapping[str, bytes]
     scores: Mapping[str, float]
     seconds: float
+    indices: tuple[int, ...] = ()

@@ -30,12 +30,14 @@ class Finding:
         mixture: The mixture.
         chain: Result of the finder, with one stage for each guide.
         direct: Embedding of the guide that describes the whole mixture.
+        prompts: Embeddings of the prompts.
         notices: Sentence for each text that was too long for the model; names the mixture, the text and its lost words.
     """
 
     mixture: Mixture
     chain: ChainedInterpolation
     direct: TextEmbedding
+    prompts: tuple[TextEmbedding, ...] = ()
     notices: tuple[str, ...] = ()
 
     @property
@@ -83,7 +85,8 @@ def find_mixture(mixture: Mixture, encoder: TextEncoder, *, steps: int) -> Findi
     except RichSpaceError as error:
         raise error.within(mixture.name) from error
     cut = {place: each.tokens.cut_notice for place, each in encoded.items()}
-    return Finding(mixture, chain, guides[-1], tuple(f"{place}: {notice}" for place, notice in cut.items() if notice))
+    notices = tuple(f"{place}: {notice}" for place, notice in cut.items() if notice)
+    return Finding(mixture, chain, guides[-1], (first, *prompts), notices)
 
 
 def _encode(encoder: TextEncoder, text: str, place: str) -> EncodedPrompt:

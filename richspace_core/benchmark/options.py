@@ -36,7 +36,9 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     index = commands.add_parser("index", help="run the finder on each mixture and compare the indices with the paper's")
     index.set_defaults(command="index", t5=None, table_1=False)
     index.add_argument("model", type=Path, help="T5: a CogVideoX folder, a T5 folder, or a single safetensors file")
-    videos = commands.add_parser("videos", help="render each mixture's optimum and its guide prompt, and score both")
+    videos = commands.add_parser(
+        "videos", help="render each mixture's optimum, guide prompt and balance, and score them"
+    )
     videos.set_defaults(command="videos")
     videos.add_argument("model", type=Path, help="CogVideoX folder in the format of diffusers")
     for command in (index, videos):
@@ -69,6 +71,7 @@ def _add_rendering(command: argparse.ArgumentParser) -> None:
     add("--table-1", action="store_true", help="only the four mixtures of the paper's Table 1")
     add("--t5", type=Path, metavar="PATH", help="T5 to use instead of the model's own: a folder or a single file")
     add("--steps", type=int, default=50, help="denoising steps (default: %(default)s)")
+    add("--draft-steps", type=_positive, default=1, metavar="N", help="steps of a draft (default: %(default)s)")
     add("--cfg", type=_guidance, default=6.0, help="guidance scale (default: %(default)s)")
     add("--scheduler", choices=["auto", "DDIM", "DPM"], default="auto", help="default: the model's own")
     for side in ("width", "height", "frames"):

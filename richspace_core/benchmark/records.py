@@ -29,6 +29,7 @@ _TYPES: dict[str, type | UnionType] = {
     "seconds": int | float,
     "files": dict,
 }
+_INDICES = "indices"  # only in records of the balance arm
 
 
 class RecordError(Exception):
@@ -48,6 +49,7 @@ class ClipRecord:
         scores: Scores by the name of the metric.
         seconds: Render time in seconds.
         files: SHA-256 by file name.
+        indices: Candidates that the balance finder chose, one for each prompt after the first; none in other arms.
         has_hash: Whether it was just made, or was read with a correct hash of its own contents.
     """
 
@@ -59,6 +61,7 @@ class ClipRecord:
     scores: dict[str, float]
     seconds: float
     files: dict[str, str]
+    indices: tuple[int, ...] = ()
     has_hash: bool = field(default=True, kw_only=True)
 
     @property
@@ -71,6 +74,9 @@ def write_record(file: Path, record: ClipRecord) -> None:
     """Write a record with the hash of its contents, in one step."""
     content = asdict(record)
     del content["has_hash"]
+    content[_INDICES] = list(record.indices)
+    if not record.indices:
+        del content[_INDICES]  # so that the records of other arms are those of earlier versions
     write_output(file, json.dumps({**content, _HASH: hash_json(content)}, indent=2))
 
 
@@ -85,11 +91,12 @@ def read_record(file: Path) -> ClipRecord:
     expected = content.pop(_HASH, None)
     if expected is not None and expected != hash_json(content):
         raise RecordError(f"{file.name} was edited or damaged: its contents do not match its checksum")
+    indices = content.pop(_INDICES, [])
     if set(content) != set(_TYPES):
         raise RecordError(f"{file.name} is from another version")
-    if not _is_well_formed(content):
+    if not _is_well_formed(content) or not _are_indices(indices):
         raise RecordError(f"{file.name} was edited or damaged: a value has the wrong type")
-    return ClipRecord(**content, has_hash=expected is not None)
+    return ClipRecord(**content, indices=tuple(indices), has_hash=expected is not None)
 
 
 def _read_object(file: Path) -> dict[str, Any]:
@@ -113,3 +120,7 @@ def _is_well_formed(content: dict[str, Any]) -> bool:
     return all(isinstance(file_hash, str) for file_hash in content["files"].values()) and all(
         isinstance(number, int | float) and math.isfinite(number) for number in numbers
     )
+
+
+def _are_indices(values: Any) -> bool:
+    return isinstance(values, list) and all(type(value) is int and value >= 1 for value in values)

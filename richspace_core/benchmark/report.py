@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..drawing.score_plot import plot_scores
+from .balancing import SEEN
 from .clips import STRIP, VIDEO, Arm
 from .indices import Finding, compute_distances, format_index_cells
 from .media import encode_picture
@@ -28,11 +29,13 @@ class _Clip:
         arm: Embedding that it was sampled from.
         strip: Picture of its frames as a data URL.
         video: Path of its video, relative to the page.
+        note: Share seen in its draft, and the candidates of the balance finder; empty without drafts.
     """
 
     arm: Arm
     strip: str
     video: str
+    note: str
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def _make_section(finding: Finding, records: Sequence[ClipRecord], folder: Path,
     seeds: dict[int, list[_Clip]] = {}
     for record in records:
         if record.mixture == finding.mixture.name:
-            seeds.setdefault(record.seed, []).append(_make_clip(record, folder, store))
+            seeds.setdefault(record.seed, []).append(_make_clip(record, finding.last.steps, folder, store))
     verdicts = ["; ".join([choice.verdict, *choice.remarks]) for choice in choices]
     return _Section(finding, verdicts, _to_data_url(encode_picture(plot_scores(choices), "png"), "png"), seeds)
 
@@ -93,9 +96,17 @@ def _names_of_a(finding: Finding) -> list[str]:
     return [first, *(f"mixture so far: {guide}" for guide in guides)]
 
 
-def _make_clip(record: ClipRecord, folder: Path, store: ClipStore) -> _Clip:
+def _make_clip(record: ClipRecord, steps: int, folder: Path, store: ClipStore) -> _Clip:
     video = store.path(record.name, VIDEO).relative_to(folder).as_posix()
-    return _Clip(record.arm, _to_data_url(store.path(record.name, STRIP).read_bytes(), "jpeg"), video)
+    strip = _to_data_url(store.path(record.name, STRIP).read_bytes(), "jpeg")
+    return _Clip(record.arm, strip, video, _describe_share(record, steps))
+
+
+def _describe_share(record: ClipRecord, steps: int) -> str:
+    """Describe what the drafts say about a clip: ``candidate 14 of 30, share seen 0.48``."""
+    chosen = [f"candidate {', then '.join(map(str, record.indices))} of {steps}"] if record.indices else []
+    seen = [f"{SEEN.name} {record.scores[SEEN.name]:.2f}"] if SEEN.name in record.scores else []
+    return ", ".join([*chosen, *seen])
 
 
 def _to_data_url(picture: bytes, form: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..markdown import markdown_table
 from ..metrics import registry
 from ..paper.reported import TABLE_1, ReportedScores
+from .balancing import DRAFT_SCORES, ScoreKind
 from .clips import ARMS, Arm
 from .mixtures import AVERAGE
 from .outputs import write_csv, write_output
@@ -66,33 +67,36 @@ class ScoreTable:
     """Scores by mixture, metric and arm; the last row is the average over the mixtures.
 
     Args:
-        metrics: Metrics that were measured on every clip, in the order of the registry.
+        metrics: Scores that every clip has: metrics in the order of the registry, then those that drafts give.
+        arms: Arms that have clips.
         rows: Cells of each mixture, by its name.
     """
 
-    metrics: tuple[registry.Metric, ...]
+    metrics: tuple[ScoreKind, ...]
+    arms: tuple[Arm, ...]
     rows: dict[str, dict[tuple[str, Arm], ScoreCell]]
 
     @classmethod
     def from_records(cls, records: Iterable[ClipRecord]) -> ScoreTable:
         """Compute the table of finished clips."""
         records = list(records)
-        metrics = tuple(
-            metric for metric in registry.METRICS if all(metric.name in record.scores for record in records)
-        )
+        kinds: tuple[ScoreKind, ...] = (*registry.METRICS, *DRAFT_SCORES)
+        metrics = tuple(kind for kind in kinds if all(kind.name in record.scores for record in records))
+        arms = tuple(arm for arm in ARMS if any(record.arm == arm for record in records))
+        columns = [(metric.name, arm) for metric in metrics for arm in arms]
         names = list(dict.fromkeys(record.mixture for record in records))
         rows = {
-            name: _make_row(_find_reported(name), [record for record in records if record.mixture == name], metrics)
+            name: _make_row(_find_reported(name), [record for record in records if record.mixture == name], columns)
             for name in names
         }
         if len(names) > 1:
-            rows[AVERAGE] = _make_row(_find_reported_average(names), records, metrics)
-        return cls(metrics, rows)
+            rows[AVERAGE] = _make_row(_find_reported_average(names), records, columns)
+        return cls(metrics, arms, rows)
 
     @property
     def columns(self) -> tuple[tuple[str, Arm], ...]:
         """Name of the metric, and arm, of each column."""
-        return tuple((metric.name, arm) for metric in self.metrics for arm in ARMS)
+        return tuple((metric.name, arm) for metric in self.metrics for arm in self.arms)
 
     def to_cells(self) -> tuple[list[str], list[list[str]]]:
         """Return the header and the rows as texts."""
@@ -119,9 +123,9 @@ def write_scores(folder: Path, records: Sequence[ClipRecord]) -> None:
 
 
 def _make_row(
-    reported: ReportedScores | None, records: Sequence[ClipRecord], metrics: Sequence[registry.Metric]
+    reported: ReportedScores | None, records: Sequence[ClipRecord], columns: Sequence[tuple[str, Arm]]
 ) -> dict[tuple[str, Arm], ScoreCell]:
-    return {(metric.name, arm): _make_cell(reported, records, metric.name, arm) for metric in metrics for arm in ARMS}
+    return {(metric, arm): _make_cell(reported, records, metric, arm) for metric, arm in columns}
 
 
 def _make_cell(reported: ReportedScores | None, records: Sequence[ClipRecord], metric: str, arm: Arm) -> ScoreCell:
@@ -131,7 +135,7 @@ def _make_cell(reported: ReportedScores | None, records: Sequence[ClipRecord], m
         if record.arm == arm:
             by_seed.setdefault(record.seed, []).append(record.scores[metric])
     paper = None
-    if reported is not None and metric in _TABLE_1_COLUMNS:
+    if reported is not None and metric in _TABLE_1_COLUMNS and arm != "balance":
         paper = getattr(reported, arm)[_TABLE_1_COLUMNS.index(metric)]
     return ScoreCell(SeedMean.from_values([statistics.fmean(scores) for scores in by_seed.values()]), paper)
 

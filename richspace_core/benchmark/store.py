@@ -38,7 +38,7 @@ class ClipStore:
 
     Args:
         root: Path of the folder, which is created if it does not exist.
-        metrics: Names of the metrics that a finished clip must have scores of.
+        metrics: Names of the scores that a finished clip must have.
 
     Raises:
         RichSpaceError: If it is a file, or cannot be created.
@@ -103,6 +103,7 @@ class ClipStore:
             scores=dict(clip.scores),
             seconds=clip.seconds,
             files={file: hash_bytes(content) for file, content in clip.files.items()},
+            indices=clip.indices,
         )
         write_record(self.path(job.name, RECORD), record)
         return record
@@ -116,7 +117,7 @@ class ClipStore:
         if not record.has_hash:
             return f"{RECORD} is from an earlier version and has no checksum of its scores"
         if record.score != keys.score:
-            return "it was scored with other metrics or another --tiled"
+            return "it was scored with other metrics, other drafts or another --tiled"
         missing = [metric for metric in self.metrics if metric not in record.scores]
         return f"it has no score of {', '.join(missing)}" if missing else ""
 

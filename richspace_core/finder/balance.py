@@ -197,8 +197,31 @@ def find_balance(
         index = _next_index(made, share, steps, first_look)
         if index is None:
             break
-        made.append(Look(index, line.share_seen(index, draft(index))))
+        made.append(Look(index, line.share_seen(f"candidate {index}", draft(index))))
     return Balance(tuple(made), steps, share)
+
+
+def share_seen(draft: Tensor, a: Tensor, b: Tensor) -> float:
+    """Return the share of A seen in a draft: its position between the drafts of B (0) and A (1).
+
+    This is the share s of `find_balance`, for a draft of anything.
+
+    Args:
+        draft: Draft to place, of any shape, dtype and device; finite.
+        a: Draft of A, of the same shape and from the same noise.
+        b: Draft of B, of the same shape and from the same noise.
+
+    Returns:
+        The share. It is below 0 beyond B and above 1 beyond A.
+
+    Raises:
+        RichSpaceError: If the drafts of A and B are equal, or a draft is not finite or of another shape.
+
+    Example:
+        >>> share_seen(torch.tensor([4.0, 9.0]), a=torch.tensor([5.0, 0.0]), b=torch.tensor([1.0, 0.0]))
+        0.75
+    """
+    return _LineOfDrafts.through(a, b).share_seen("the mixture", draft)
 
 
 def require_share(share: float) -> None:
@@ -244,8 +267,8 @@ class _LineOfDrafts:
             )
         return cls(a, direction)
 
-    def share_seen(self, index: int, draft: Tensor) -> float:
-        offset = _read_draft(f"candidate {index}", draft, like=self.a) - self.a
+    def share_seen(self, name: str, draft: Tensor) -> float:
+        offset = _read_draft(name, draft, like=self.a) - self.a
         return 1 - float((offset * self.direction).sum() / self.direction.square().sum())
 
 

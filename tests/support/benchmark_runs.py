@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MIXTURES = ("Red+Blue", "Circle+Square+Star")
-ARMS = ("optimum", "direct")
+ARMS = ("optimum", "direct", "balance")
 
 _DATA = ROOT / "tests" / "data" / "vbench"
 _METRICS = {"dino": "dino_tiny", "clip": "clip_tiny.safetensors", "aesthetic-head": "aesthetic_head_random.pth"}

@@ -36,6 +36,7 @@ def test_a_new_network_has_an_option_with_its_title_and_metric(monkeypatch, caps
     [
         (["--seeds", "0"], "argument --seeds: expected an integer of at least 1, got '0'"),
         (["--seeds", "two"], "argument --seeds: expected an integer of at least 1, got 'two'"),
+        (["--draft-steps", "0"], "argument --draft-steps: expected an integer of at least 1, got '0'"),
         (["--candidates", "1.5"], "argument --candidates: expected an integer of at least 1, got '1.5'"),
         (["--cfg", "nan"], "argument --cfg: expected a number of at least 0, got 'nan'"),
         (["--cfg=-1"], "argument --cfg: expected a number of at least 0, got '-1'"),

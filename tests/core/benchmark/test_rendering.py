@@ -55,6 +55,31 @@ def test_only_the_score_key_depends_on_the_metrics():
     assert len({keys.score for keys in all_keys}) == len(all_keys)
 
 
+def test_the_scores_depend_on_the_drafts_of_the_prompts_if_there_are_any():
+    without = SETTINGS.keys(A, B, 0)
+    all_keys = [
+        SETTINGS.keys(A, B, 0, [A, B]),
+        SETTINGS.keys(A, B, 0, [B, A]),
+        replace(SETTINGS, draft_steps=8).keys(A, B, 0, [A, B]),
+        replace(SETTINGS, candidates=20).keys(A, B, 0, [A, B]),
+    ]
+    assert {keys.render for keys in all_keys} == {without.render}
+    assert len({keys.score for keys in (without, *all_keys)}) == 5
+
+
+def test_the_latents_of_the_balance_depend_on_the_search():
+    all_keys = [
+        SETTINGS.keys(None, B, 0, [A, B]),
+        SETTINGS.keys(None, A, 0, [A, B]),
+        SETTINGS.keys(None, B, 1, [A, B]),
+        SETTINGS.keys(None, B, 0, [B, A]),
+        replace(SETTINGS, draft_steps=8).keys(None, B, 0, [A, B]),
+        replace(SETTINGS, candidates=20).keys(None, B, 0, [A, B]),
+    ]
+    assert len({keys.render for keys in all_keys}) == len(all_keys)
+    assert len({keys.score for keys in all_keys}) == len(all_keys)
+
+
 def test_both_keys_depend_on_everything_else():
     other = SamplingSettings(VideoSize(64, 64, 9), steps=5, guidance_scale=4.0)
     all_keys = [

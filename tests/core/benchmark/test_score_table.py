@@ -6,6 +6,7 @@ import statistics
 
 import pytest
 
+from richspace_core.benchmark.balancing import SEEN
 from richspace_core.benchmark.records import ClipRecord
 from richspace_core.benchmark.score_table import AVERAGE, ScoreTable, SeedMean, write_scores
 from richspace_core.markdown import markdown_table
@@ -17,7 +18,7 @@ SUBJECT, AESTHETIC, FLICKERING = (
 
 
 def record(mixture, arm, seed, **scores):
-    names = {"subject": SUBJECT, "aesthetic": AESTHETIC, "flickering": FLICKERING}
+    names = {"subject": SUBJECT, "aesthetic": AESTHETIC, "flickering": FLICKERING, "seen": SEEN.name}
     return ClipRecord(mixture, arm, seed, "r", "s", {names[key]: value for key, value in scores.items()}, 1.0, {})
 
 
@@ -49,6 +50,25 @@ def test_the_papers_average_stands_beside_that_of_its_mixtures():
         [record(name, arm, 0, subject=0.5) for name in names for arm in ("optimum", "direct")]
     ).rows
     assert [cell.reported for cell in rows[AVERAGE].values()] == [0.9787, 0.9748]
+
+
+def test_the_balance_is_an_arm_that_the_paper_has_no_number_for():
+    records = [record("Tiger+Zebra", arm, 0, subject=0.5) for arm in ("optimum", "direct", "balance")]
+    table = ScoreTable.from_records(records)
+    assert table.columns == ((SUBJECT, "optimum"), (SUBJECT, "direct"), (SUBJECT, "balance"))
+    assert [cell.reported for cell in table.rows["Tiger+Zebra"].values()] == [0.9751, 0.9739, None]
+
+
+def test_the_share_seen_follows_the_metrics_if_every_clip_has_it():
+    records = [
+        record("Tiger+Zebra", arm, seed, seen=0.4 + seed / 10) for arm in ("optimum", "balance") for seed in (0, 2)
+    ]
+    table = ScoreTable.from_records(records)
+    assert table.to_cells() == (
+        ["mixture", "share seen, optimum", "share seen, balance"],
+        [["Tiger+Zebra", "0.5000 ± 0.1000", "0.5000 ± 0.1000"]],
+    )
+    assert ScoreTable.from_records([*records, record("Tiger+Zebra", "direct", 0)]).metrics == ()
 
 
 def test_one_seed_has_no_error():

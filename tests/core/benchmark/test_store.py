@@ -119,6 +119,22 @@ def test_an_edited_record_is_not_believed(key, value, store):
     assert state.reason == "clip.json was edited or damaged: its contents do not match its checksum"
 
 
+def test_the_candidates_of_the_balance_are_kept(store):
+    name = replace(NAME, arm="balance")
+    saved = store.save(replace(JOB, name=name), replace(CLIP, indices=(15, 19)))
+    assert store.record(name, KEYS) == saved
+    assert saved.indices == (15, 19)
+    assert json.loads(store.path(name, RECORD).read_text(encoding="utf-8"))["indices"] == [15, 19]
+
+
+@pytest.mark.usefixtures("saved")
+def test_records_of_the_papers_arms_look_as_in_earlier_versions(store):
+    """So both versions can read them."""
+    assert set(json.loads(store.path(NAME, RECORD).read_text(encoding="utf-8"))) == {
+        *("mixture", "arm", "seed", "render", "score", "scores", "seconds", "files", "sha256")
+    }
+
+
 @pytest.mark.usefixtures("saved")
 def test_a_record_that_looks_different_and_says_the_same_is_believed(store, saved):
     path = store.path(NAME, RECORD)
@@ -145,6 +161,9 @@ def test_a_record_of_an_earlier_version_keeps_its_latents_and_loses_its_scores(s
         ("files", ["video.mp4"]),
         ("files", {"video.mp4": 3}),
         ("arm", "other"),
+        ("indices", 15),
+        ("indices", [1.5]),
+        ("indices", [0]),
         ("seed", "3"),
         ("seconds", None),
         ("mixture", ["Tiger+Zebra"]),

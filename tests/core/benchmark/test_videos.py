@@ -16,7 +16,7 @@ from environment.checkout import ROOT
 from small_models.vbench import save_clip_b32
 
 from richspace_core.benchmark import cli, outputs, rendering
-from richspace_core.benchmark.hashes import hash_bytes
+from richspace_core.benchmark.hashes import hash_bytes, hash_json
 from richspace_core.metrics import FrameScores, registry
 
 
@@ -68,8 +68,14 @@ def scores(folder):
 def test_every_clip_is_there_with_its_scores(results):
     assert len(clip_folders(results)) == len(MIXTURES) * len(ARMS) * 2
     rows = scores(results)
-    assert {row["metric"] for row in rows} == {"subject consistency", "aesthetic quality", "temporal flickering"}
-    assert len(rows) == 3 * len(clip_folders(results))
+    drafted = {"share seen", "distance from balance"}
+    assert {row["metric"] for row in rows} == {
+        "subject consistency",
+        "aesthetic quality",
+        "temporal flickering",
+        *drafted,
+    }
+    assert len(rows) == 5 * len(clip_folders(results))
     for folder in clip_folders(results):
         record = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
         assert {file.name for file in folder.iterdir()} == {"clip.json", *record["files"]}
@@ -144,7 +150,7 @@ def test_results_of_an_earlier_version_are_scored_again(copy, sampled, results, 
         content["scores"]["subject consistency"] = 0.999
         (folder / "clip.json").write_text(json.dumps(content), encoding="utf-8")
     assert run_here(copy) == 0
-    assert "and 5 more. Reason: clip.json is from an earlier version" in capsys.readouterr().err
+    assert "and 9 more. Reason: clip.json is from an earlier version" in capsys.readouterr().err
     assert sampled == []
     assert scores(copy) == scores(results)
     assert run_here(copy) == 0
@@ -258,16 +264,17 @@ def test_a_mixture_that_is_named_twice_is_rendered_once(copy, sampled):
 def test_more_seeds_and_other_metrics_keep_what_is_there(copy, sampled, results):
     assert run_here(copy, "--seeds", "3", metrics=False) == 0
     assert sampled == [2] * (len(MIXTURES) * len(ARMS))
-    kept = [row for row in scores(results) if row["metric"] == "temporal flickering"]
+    unscored = {"subject consistency", "aesthetic quality"}
+    kept = [row for row in scores(results) if row["metric"] not in unscored]
     assert [row for row in scores(copy) if row["seed"] != "2"] == kept
 
 
 def test_a_metric_that_is_added_to_the_registry_is_in_every_result(copy, sampled, brightness, capsys):
     assert run_here(copy) == 0
     said = capsys.readouterr()
-    assert f"and 5 more. Reason: it has no score of {brightness.name}." in said.err
+    assert f"and 9 more. Reason: it has no score of {brightness.name}." in said.err
     assert sampled == []
-    assert f"| {brightness.name}, optimum | {brightness.name}, direct |" in said.out
+    assert f"| {brightness.name}, optimum | {brightness.name}, direct | {brightness.name}, balance |" in said.out
     assert {brightness.name} < {row["metric"] for row in scores(copy)}
     page = (copy / "report.html").read_text(encoding="utf-8")
     assert f"<dt>{brightness.name}</dt><dd>{brightness.description}</dd>" in page
@@ -278,7 +285,7 @@ def test_a_metric_that_is_added_to_the_registry_is_in_every_result(copy, sampled
 def test_background_consistency_is_scored_when_its_weights_are_given(copy, sampled, results, tmp_path, capsys):
     save_clip_b32(tmp_path / "clip_b32.safetensors")
     assert run_here(copy, "--clip-b32", str(tmp_path / "clip_b32.safetensors")) == 0
-    assert "Reason: it was scored with other metrics or another --tiled." in capsys.readouterr().err
+    assert "Reason: it was scored with other metrics, other drafts or another --tiled." in capsys.readouterr().err
     assert sampled == []
     added = [row for row in scores(copy) if row["metric"] == "background consistency"]
     assert len(added) == len(clip_folders(copy))
@@ -289,6 +296,70 @@ def test_background_consistency_is_scored_when_its_weights_are_given(copy, sampl
 def test_another_number_of_steps_is_another_video(copy, sampled):
     assert run_here(copy, "--steps", "3") == 0
     assert len(sampled) == len(clip_folders(copy))
+
+
+def test_other_drafts_are_another_balance_and_another_share(copy, sampled, capsys):
+    assert run_here(copy, "--draft-steps", "2") == 0
+    said = capsys.readouterr().err
+    assert "Reason: it was scored with other metrics, other drafts or another --tiled." in said
+    assert "balance, seed 0; " in said
+    assert "Reason: it was made with other prompts, another model or other settings." in said
+    assert len(sampled) == len(clip_folders(copy)) // len(ARMS)  # the other arms keep their latents
+
+
+def test_results_without_the_balance_keep_their_latents(copy, sampled, results):
+    """Results of the version that had only the paper's two arms, and no shares."""
+    for folder in clip_folders(copy):
+        if folder.name.startswith("balance"):
+            shutil.rmtree(folder)
+            continue
+        content = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
+        del content["sha256"], content["scores"]["share seen"], content["scores"]["distance from balance"]
+        content["score"] = "the key of scores without drafts"
+        content["sha256"] = hash_json(content)
+        (folder / "clip.json").write_text(json.dumps(content), encoding="utf-8")
+    assert run_here(copy) == 0
+    assert sampled == [0] * len(MIXTURES) + [1] * len(MIXTURES)  # the clips of the balance
+    assert scores(copy) == scores(results)
+
+
+def test_the_balance_is_found_again_for_a_clip_whose_video_is_lost(copy, sampled, results):
+    (lost,) = copy.rglob("Circle+Square+Star/balance-seed1/clip.json")
+    before = json.loads(lost.read_text(encoding="utf-8"))
+    assert len(before["indices"]) == 2
+    lost.with_name("video.mp4").unlink()
+    assert run_here(copy) == 0
+    assert sampled == []
+    assert {**json.loads(lost.read_text(encoding="utf-8")), "seconds": 0, "sha256": ""} == {
+        **before,
+        "seconds": 0,
+        "sha256": "",
+    }
+    assert scores(copy) == scores(results)
+
+
+def test_the_page_says_what_the_drafts_show(results):
+    page = (results / "report.html").read_text(encoding="utf-8")
+    for folder in clip_folders(results):
+        record = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
+        path = (folder / "video.mp4").relative_to(results).as_posix()
+        (note,) = re.findall(rf'<a href="{re.escape(path)}">play the video</a>: ([^<]*)<', page)
+        chosen = f"candidate {', then '.join(map(str, record['indices']))} of 30, " if "indices" in record else ""
+        assert note == f"{chosen}share seen {record['scores']['share seen']:.2f}"
+        assert bool(chosen) == (record["arm"] == "balance")
+
+
+def test_a_run_that_is_killed_loses_no_finished_clip(tmp_path, sampled, results):
+    process = subprocess.Popen(videos_command(tmp_path), stderr=subprocess.DEVNULL)
+    while process.poll() is None and len(list(tmp_path.rglob("balance-*/clip.json"))) < 1:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    finished = {file: file.read_bytes() for file in tmp_path.rglob("clip.json")}
+    assert run_here(tmp_path) == 0
+    assert len(sampled) == len(clip_folders(results)) - len(finished)
+    assert {file: file.read_bytes() for file in finished} == finished
+    assert scores(tmp_path) == scores(results)
 
 
 def test_an_interrupted_run_loses_no_finished_clip(tmp_path, results):
@@ -329,6 +400,7 @@ def test_the_readmes_command_runs(tmp_path, monkeypatch):
         ),
         (["--device", "toaster"], "device: expected a device that torch can use, got toaster"),
         (["--steps", "0"], "steps: expected an integer >= 1, got 0"),
+        (["--draft-steps", "1001"], "draft-steps: expected at most 1000, the length of the model's schedule, got 1001"),
         (["--steps", "1001"], "steps: expected at most 1000, the length of the model's schedule, got 1001"),
         (["--device", "meta"], "device: expected a device that torch can use, got meta"),
         (["--table-1"], "table-1: expected names from Red+Blue"),

@@ -11,6 +11,7 @@ from hypothesis import given
 
 from richspace_core import Balance, Look, RichSpaceError, find_balance
 from richspace_core.drawing.score_plot import plot_scores
+from richspace_core.finder.balance import share_seen
 
 A = torch.tensor([[3.0, 1.0], [0.0, 2.0]])
 B = torch.tensor([[-1.0, 1.0], [2.0, 2.0]])
@@ -198,3 +199,24 @@ def test_results_pickle():
     assert again.looks == found.looks
     assert all(isinstance(look, Look) for look in again.looks)
     assert [low.index < high.index for low, high in itertools.pairwise(again.choice().measured)] == [True] * 4
+
+
+class TestShareSeen:
+    def test_is_that_of_the_search(self):
+        model = Model(lambda weight: weight**3)
+        found = find_balance(model)
+        for look in found.looks:
+            assert share_seen(model(look.index), a=model(30), b=model(0)) == pytest.approx(look.share_seen, abs=1e-12)
+
+    def test_goes_on_beyond_a_and_b_and_ignores_what_is_neither(self):
+        assert share_seen(A, A, B) == 1
+        assert share_seen(B, A, B) == 0
+        assert share_seen(A + 0.5 * (A - B) + ACROSS, A, B) == pytest.approx(1.5)
+
+    def test_refuses_what_cannot_be_compared(self):
+        with pytest.raises(RichSpaceError, match="prompts whose drafts differ"):
+            share_seen(B, A, A)
+        with pytest.raises(RichSpaceError, match=r"^draft of the mixture: expected the shape of A's draft, \[2, 2\]"):
+            share_seen(torch.ones(3), A, B)
+        with pytest.raises(RichSpaceError, match=r"^draft of the mixture: expected finite values"):
+            share_seen(A * torch.nan, A, B)
