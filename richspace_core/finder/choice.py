@@ -60,11 +60,11 @@ class Choice:
         optimum: Share of A in [0, 1] that the finder would take if it were not limited to the candidates.
         curves: Curves that the finder chose by, at least one, under different names; the first decides.
         guide: Share of A at the guide, below 0 beyond B and above 1 beyond A; None for a finder without a guide.
-        measured: Places at which the first curve was measured; none if it was computed for every candidate.
-        wanted: Value of the first curve that the finder looked for; None for a finder that looks for the highest one.
         remarks: Remarks about the choice, one line each; often none.
         name_a: Text of prompt A.
         name_b: Text of prompt B.
+        measured: Places at which the first curve was measured; none if it was computed for every candidate.
+        wanted: Value of the first curve that the finder looked for; None for a finder that looks for the highest one.
 
     Raises:
         RichSpaceError: If `index` or `best` is not one of the candidates, or the curves do not go together.
@@ -75,11 +75,11 @@ class Choice:
     optimum: float
     curves: tuple[Curve, ...]
     guide: float | None = None
-    measured: tuple[Measurement, ...] = ()
-    wanted: float | None = None
     remarks: tuple[str, ...] = ()
     name_a: str = "A"
     name_b: str = "B"
+    measured: tuple[Measurement, ...] = ()
+    wanted: float | None = None
 
     def __post_init__(self) -> None:
         sizes = {curve.name: list(curve.values.shape) for curve in self.curves}
