@@ -27,9 +27,9 @@ export function curveStyles({ curves }) {
  *
  * @param {object} data the choice of one finder: Choice.as_json() in richspace_core/finder/choice.py
  * @param {{width: number, height: number, chosen: number, hovered: number}} look size in pixels, and the candidates
- *   to mark; `hovered` may be 0
- * @returns {{drawing: SVGElement, candidateAt: function(number): number}} the chart, and a function that returns the
- *   candidate at a distance from its left edge
+ *   to mark; `hovered` is null for none
+ * @returns {{drawing: SVGElement, candidateAt: function(number): number, placeOf: function(number): number}} the chart,
+ *   a function that returns the candidate at a distance from its left edge, and one from a candidate to that distance
  */
 export function drawChart(data, look) {
   const { width, height, chosen } = look;
@@ -44,6 +44,7 @@ export function drawChart(data, look) {
   const drawing = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
   for (const field of fields) drawing.append(...drawField(field, { left, right: width - RIGHT }, x, data, look));
   const { curves, y } = fields[0];
+  drawing.append(...drawMeasured(data, fields[0], x));
   const onCurve = (index) => ({ cx: x(index), cy: y(curves[0].scores[index - 1]) });
   if (chosen !== best) drawing.append(svg("circle", { class: "best", r: 5, ...onCurve(best) }));
   drawing.append(svg("circle", { class: "chosen", r: 6, ...onCurve(chosen) }));
@@ -51,18 +52,22 @@ export function drawChart(data, look) {
   drawing.append(...candidateTicks(steps, x, bottom));
 
   const candidateAt = (position) => Math.min(Math.max(Math.round(x.inverse(position)), 1), steps);
-  return { drawing, candidateAt };
+  return { drawing, candidateAt, placeOf: x };
 }
 
 /** Divide the height between a field for the curve that decides and, below it, one for the others if there are any. */
 function layOutFields(data, bottom) {
   const styles = curveStyles(data);
+  const { measured = [], wanted = null, shares = [] } = data;
   const curves = Object.entries(data.curves).map(([name, scores], place) => ({
     scores,
     style: styles[place],
     bound: data.bounds[name],
+    isShare: shares.includes(name),
   }));
   const [deciding, ...parts] = curves;
+  deciding.start = measured.filter(({ index }) => index === 0).map(({ value }) => value);
+  deciding.marks = [...measured.map(({ value }) => value), ...(wanted === null ? [] : [wanted])];
   const split = parts.length ? TOP + UPPER_SHARE * (bottom - TOP - GAP) : bottom;
   const fields = [{ curves: [deciding], top: TOP, bottom: split }];
   if (parts.length) fields.push({ curves: parts, top: split + GAP, bottom });
@@ -85,7 +90,7 @@ function drawField({ curves, ticks, top, bottom, y }, { left, right }, x, { step
     ]),
     svg("rect", { class: "chosen-band", x: x(chosen) - half, y: top, width: 2 * half, height }),
     line("optimum", x(optimum * steps), top, x(optimum * steps), bottom),
-    ...(hovered ? [line("hovered", x(hovered), top, x(hovered), bottom)] : []),
+    ...(hovered !== null ? [line("hovered", x(hovered), top, x(hovered), bottom)] : []),
     ...curves.map((curve) => drawCurve(curve, x, y)),
   ];
 }
@@ -98,7 +103,7 @@ function scale(low, high, from, to) {
 }
 
 function scoreScale({ curves, top, bottom }) {
-  const values = curves.flatMap(({ scores }) => scores);
+  const values = curves.flatMap(({ scores, marks = [] }) => [...scores, ...marks]);
   const low = Math.min(...values);
   const high = Math.max(...values);
   const span = Math.max(high - low, 2e-5); // smaller differences are drawn flat
@@ -110,6 +115,8 @@ function scoreScale({ curves, top, bottom }) {
 /** Choose round scores to write next to a field, each with its height; none that its curves cannot have. */
 function scoreTicks({ curves, y, top, bottom }) {
   const bound = Math.max(...curves.map((curve) => curve.bound));
+  const isShare = curves.every((curve) => curve.isShare);
+  const write = (score, decimals) => (isShare ? percent(score, decimals - 2) : score.toFixed(decimals));
   const step = roundStep((y.high - y.low) / Math.max(1, Math.floor((bottom - top) / 26)));
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const ticks = [];
@@ -117,7 +124,7 @@ function scoreTicks({ curves, y, top, bottom }) {
     const score = count * step;
     const isCut = y(score) < top + 4;
     const isPossible = Math.abs(score) <= bound + step / 1000; // products of decimals are not exact
-    if (!isCut && isPossible) ticks.push({ text: score.toFixed(decimals), height: y(score) });
+    if (!isCut && isPossible) ticks.push({ text: write(score, decimals), height: y(score) });
   }
   return ticks;
 }
@@ -136,8 +143,29 @@ function roundStep(least) {
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least * (1 - 1e-9));
 }
 
-function drawCurve({ scores, style }, x, y) {
-  const points = scores.map((score, at) => `${x(at + 1).toFixed(2)},${y(score).toFixed(2)}`).join(" ");
+/** Mark where the curve was measured, with a leader to each picture above, and the value that was looked for. */
+function drawMeasured({ steps, measured = [], wanted = null }, { curves, top, y }, x) {
+  const [{ style }] = curves;
+  return [
+    ...(wanted === null ? [] : [line("wanted", x(0), y(wanted), x(steps), y(wanted))]),
+    ...measured
+      .filter(({ picture }) => picture)
+      .map(({ index, value }) => line("leader", x(index), top - TOP, x(index), y(value))),
+    ...measured.map(({ index, value }) =>
+      svg("circle", { class: `measured ${style}`, r: 3.5, cx: x(index), cy: y(value) }),
+    ),
+  ];
+}
+
+/** Write a share as a percentage. */
+export function percent(share, decimals = 0) {
+  return `${(100 * share).toFixed(Math.max(0, decimals))}%`.replace(/^-(0%)$/, "$1");
+}
+
+function drawCurve({ scores, start = [], style }, x, y) {
+  const first = 1 - start.length;
+  const place = (score, at) => `${x(first + at).toFixed(2)},${y(score).toFixed(2)}`;
+  const points = [...start, ...scores].map(place).join(" ");
   return svg("polyline", { class: `curve ${style}`, points });
 }
 

@@ -3,8 +3,9 @@
 import { app } from "../../scripts/app.js";
 import { chain } from "./chain.js";
 import { addToNode, followMode, make } from "./dom.js";
+import { DraftPictures, draftsOf, ROW_HEIGHT } from "./draft_pictures.js";
 import { fit } from "./node_height.js";
-import { curveStyles, drawChart } from "./score_chart.js";
+import { curveStyles, drawChart, percent } from "./score_chart.js";
 
 const NAME = "richspace-scores";
 const PICTURE = "$$canvas-image-preview"; // the name of the picture's widget in the classic renderer
@@ -18,7 +19,7 @@ export class ScoreView {
     this.node = node;
     this.panels = [];
     this.element = make("div", "richspace-view richspace-scores");
-    const getMinHeight = () => (this.panels.length ? this.panels.length * PANEL_HEIGHT : HINT_HEIGHT);
+    const getMinHeight = () => (this.panels.length ? this.panels.reduce((sum, { height }) => sum + height, 0) : HINT_HEIGHT);
     addToNode(node, NAME, this.element, { getMinHeight });
     forwardToCanvas(this.element);
     for (const widget of node.widgets)
@@ -96,7 +97,7 @@ class Panel {
   constructor(view, data, stage) {
     this.view = view;
     this.data = data;
-    this.hovered = 0;
+    this.hovered = null;
 
     this.choice = make("span", "richspace-choice");
     this.automatic = make("button", "richspace-automatic", "automatic");
@@ -105,19 +106,30 @@ class Panel {
     this.notes = make("div", "richspace-notes");
     this.chart = make("div", "richspace-chart");
     this.element = make("section", "richspace-panel");
+    this.drafts = draftsOf(data).length ? new DraftPictures(data, this.draftActions) : null;
+    if (this.drafts) this.element.classList.add("richspace-has-drafts");
     this.element.append(
       row("richspace-head", this.choice, make("span", "richspace-stage", stage), this.automatic),
       this.notes,
       legend(data),
+      ...(this.drafts ? [this.drafts.element] : []),
       this.chart,
       row("richspace-prompts", prompt("B", data), prompt("A", data)),
     );
 
     this.chart.addEventListener("pointermove", (event) => this.hover(this.candidateAt(event)));
-    this.chart.addEventListener("pointerleave", () => this.hover(0));
+    this.chart.addEventListener("pointerleave", () => this.hover(null));
     this.chart.addEventListener("click", (event) => this.toggle(this.candidateAt(event)));
     this.chart.addEventListener("keydown", (event) => this.press(event));
     new ResizeObserver(() => this.draw()).observe(this.chart);
+  }
+
+  get height() {
+    return PANEL_HEIGHT + (this.drafts ? ROW_HEIGHT : 0);
+  }
+
+  get draftActions() {
+    return { hover: (index) => this.hover(index), take: (index) => this.toggle(index) };
   }
 
   get hasOtherSteps() {
@@ -169,19 +181,29 @@ class Panel {
 
   draw() {
     const { clientWidth: width, clientHeight: height } = this.chart;
-    const score = Object.values(this.data.curves)[0][this.hovered - 1];
-    this.choice.textContent = this.words(this.hovered || this.next);
-    this.choice.title = this.hovered ? "" : this.choice.textContent;
-    if (this.hovered) this.choice.textContent += ` · ${score.toFixed(4)}`;
-    this.choice.classList.toggle("richspace-hovered", Boolean(this.hovered));
+    const isHovered = this.hovered !== null;
+    this.choice.textContent = this.words(isHovered ? this.hovered : this.next);
+    this.choice.title = isHovered ? "" : this.choice.textContent;
+    if (isHovered) this.choice.textContent += ` · ${this.score(this.hovered)}`;
+    this.choice.classList.toggle("richspace-hovered", isHovered);
     if (width < 80 || height < 40) return;
-    const { drawing, candidateAt } = drawChart(this.data, { width, height, chosen: this.next, hovered: this.hovered });
+    const look = { width, height, chosen: this.next, hovered: this.hovered };
+    const { drawing, candidateAt, placeOf } = drawChart(this.data, look);
     this.positionToCandidate = candidateAt;
     this.chart.replaceChildren(drawing);
+    this.drafts?.arrange(placeOf, width, look);
   }
 
   words(index) {
-    return this.data.choices[index - 1];
+    return index ? this.data.choices[index - 1] : `0 of ${this.data.steps}: exactly B`;
+  }
+
+  /** Write a candidate's value of the curve that decides. */
+  score(index) {
+    const { curves, measured = [], shares = [] } = this.data;
+    const [[name, values]] = Object.entries(curves);
+    const value = index ? values[index - 1] : measured[0].value;
+    return shares.includes(name) ? `${percent(value)} seen` : value.toFixed(4);
   }
 
   hover(index) {
@@ -214,7 +236,7 @@ class Panel {
 
   candidateAt({ clientX }) {
     const box = this.chart.getBoundingClientRect(); // the canvas may be zoomed
-    return this.positionToCandidate?.(((clientX - box.left) / box.width) * this.chart.clientWidth) ?? 0;
+    return this.positionToCandidate?.(((clientX - box.left) / box.width) * this.chart.clientWidth) ?? null;
   }
 }
 
@@ -235,9 +257,13 @@ function forwardToCanvas(element) {
 }
 
 function legend(data) {
-  const { curves, optimum, guide } = data;
+  const { curves, optimum, guide, wanted = null, shares = [] } = data;
   const styles = curveStyles(data);
   const entries = Object.keys(curves).map((name, place) => [styles[place], name]);
+  if (wanted !== null) {
+    const isShare = shares.includes(Object.keys(curves)[0]);
+    entries.push(["wanted", `wanted ${isShare ? percent(wanted) : wanted}`]);
+  }
   entries.push(["optimum", `optimum ${(100 * optimum).toFixed(1)}% A`]);
   const side = guide < 0 ? " (beyond B)" : guide > 1 ? " (beyond A)" : "";
   if (guide !== null) entries.push(["guide", `guide${side}`]);

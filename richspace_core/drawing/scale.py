@@ -22,7 +22,7 @@ class ValueScale:
     labels: tuple[str, ...]
 
     @classmethod
-    def fit(cls, values: Tensor, bound: float) -> ValueScale:
+    def fit(cls, values: Tensor, bound: float, *, percent: bool = False) -> ValueScale:
         """Return a scale that shows how `values` differ, without ticks beyond `bound`, the largest absolute value."""
         low, high = float(values.min()), float(values.max())
         # Differences that seven digits cannot show stay flat; a single value has no differences.
@@ -33,7 +33,8 @@ class ValueScale:
         step = min((right - left for left, right in itertools.pairwise(inside)), default=high - low)
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
         ticks = tuple(round(tick, decimals) + 0.0 for tick in inside)  # + 0.0: no negative zero
-        return cls(low, high, ticks, tuple(f"{tick:.{decimals}f}".replace("-", "\N{MINUS SIGN}") for tick in ticks))
+        form = f".{max(0, decimals - 2)}%" if percent else f".{decimals}f"
+        return cls(low, high, ticks, tuple(f"{tick:{form}}".replace("-", "\N{MINUS SIGN}") for tick in ticks))
 
 
 def candidate_ticks(steps: int) -> list[int]:

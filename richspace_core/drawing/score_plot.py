@@ -19,6 +19,7 @@ from torch import Tensor
 from ..errors import RichSpaceError
 from ..finder.choice import Choice, Curve
 from . import theme
+from .draft_row import DraftRow
 from .lettering import Lettering
 from .raster import figure_to_tensor
 from .scale import ValueScale, candidate_ticks
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
+_WANTED: dict[str, Any] = {"color": theme.MUTED, "linewidth": 2.5, "linestyle": (0, (1, 1.6)), "marker": ""}
 _OPTIMUM: dict[str, Any] = {"color": theme.TEXT, "linewidth": 2, "linestyle": (0, (4, 3)), "marker": ""}
 
 #: All lengths are in 1/768 of the picture's width, which the resolution makes equal to one point.
@@ -42,7 +44,8 @@ def plot_scores(choices: Sequence[Choice], *, width: int = 768, height: int = 44
     """Draw the curves of one finder, or of each stage of a chain from top to bottom.
 
     Each panel shows the curve that decides and, below it, the other curves, with the candidate taken, the optimum
-    between candidates, and the guide's foot if there is a guide.
+    between candidates, and the guide's foot if there is a guide. Where the finder measured only some candidates, dots
+    mark them, a line marks the value that it looked for, and their pictures stand in a row above the curve.
 
     Args:
         choices: One choice for each finder, at least one.
@@ -111,7 +114,8 @@ class _Panel:
     def draw(self, stage: str) -> None:
         ceiling = self._draw_header(stage)
         floor = self._draw_names() + 2 * _LINE + 4
-        fields = self._add_fields(floor, ceiling)
+        row = DraftRow(self.area, self.choice, (_UNITS, self.height))
+        fields = self._add_fields(floor, ceiling - row.fit(floor, ceiling))
         for axes in fields:
             self._draw_marks(axes)
         deciding, *parts = self.choice.curves
@@ -119,6 +123,8 @@ class _Panel:
         for number, curve in enumerate(parts):
             color, style = theme.curve_look(number)
             self._draw_curve(fields[-1], curve, color, style=style)
+        self._draw_measured(fields[0], deciding, parts)
+        row.draw(fields[0], ceiling, _MARGIN)
         self._draw_candidates(fields[0], deciding)
         self._draw_ticks(fields[-1])
         self._draw_guide(fields[-1])
@@ -150,10 +156,13 @@ class _Panel:
         """Add a field for the curve that decides and, if there are other curves, one for them below it."""
         deciding, *parts = self.choice.curves
         lower = round(_LOWER_SHARE * (ceiling - floor - _GAP)) if parts else -_GAP
-        scales = [ValueScale.fit(deciding.values, deciding.bound)]
+        shown = [each.value for each in self.choice.measured] + [self.choice.wanted] * (self.choice.wanted is not None)
+        values = torch.cat([deciding.values, deciding.values.new_tensor(shown)])
+        scales = [ValueScale.fit(values, deciding.bound, percent=deciding.is_share)]
         spans = [(floor + lower + _GAP, ceiling)]
         if parts:
-            scales.append(ValueScale.fit(torch.cat([one.values for one in parts]), max(one.bound for one in parts)))
+            bound, percent = max(one.bound for one in parts), all(one.is_share for one in parts)
+            scales.append(ValueScale.fit(torch.cat([one.values for one in parts]), bound, percent=percent))
             spans.append((floor, floor + lower))
         left = _MARGIN + 10 + max(self.lettering.width(label) for scale in scales for label in scale.labels)
         width = _UNITS - _MARGIN - left
@@ -188,8 +197,21 @@ class _Panel:
         marker = "o" if self.choice.steps == 1 else ""  # one point is no line
         looks: dict[str, Any] = {"color": color, "linewidth": width, "linestyle": style}
         looks |= {"marker": marker, "markersize": 9, "solid_capstyle": "round"}
-        index = range(1, self.choice.steps + 1)
-        axes.plot(index, curve.values.tolist(), **looks, label=curve.name, gid=curve.name, zorder=4)
+        # A curve that was measured at B begins there.
+        start = [each.value for each in self.choice.measured if each.index == 0 and curve is self.choice.curves[0]]
+        index = range(1 - len(start), self.choice.steps + 1)
+        axes.plot(index, start + curve.values.tolist(), **looks, label=curve.name, gid=curve.name, zorder=4)
+
+    def _draw_measured(self, axes: Axes, curve: Curve, parts: list[Curve]) -> None:
+        """Mark the places at which the curve was measured, and the value that the finder looked for."""
+        wanted, color = self.choice.wanted, theme.TEXT if parts else theme.CURVES[0]
+        if wanted is not None:
+            label = f"wanted {wanted:.0%}" if curve.is_share else f"wanted {wanted:g}"
+            axes.axhline(wanted, **_WANTED, zorder=3, label=label, gid="wanted")
+        if self.choice.measured:
+            dots: dict[str, Any] = {"marker": "o", "markersize": 13, "color": color, "markeredgewidth": 0}
+            places = [each.index for each in self.choice.measured], [each.value for each in self.choice.measured]
+            axes.plot(*places, **dots, linestyle="none", clip_on=False, zorder=5, gid="measured")
 
     def _draw_candidates(self, axes: Axes, curve: Curve) -> None:
         """Mark the candidate taken on the curve that decides, and the finder's own if it is another one."""

@@ -124,7 +124,7 @@ class Balance:
             index=self.index if index is None else index,
             best=self.index,
             optimum=self.continuous_weight,
-            curves=(Curve(SHARE_SEEN, self.curve),),
+            curves=(Curve(SHARE_SEEN, self.curve, is_share=True),),
             measured=tuple(Measurement(each.index, each.share_seen, shown.get(each.index)) for each in self._by_index),
             wanted=self.share,
             remarks=(*remarks, *own),

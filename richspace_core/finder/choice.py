@@ -25,12 +25,14 @@ class Curve:
         values: float64 ``[steps]`` on the CPU; entry 0 belongs to candidate 1.
         bound: Largest absolute value that the curve can have. An axis shows no numbers beyond it.
         derived: True if the curve follows from the others, so that it is not saved with them.
+        is_share: True if the values are shares of A that are seen in the candidates. They are written as percentages.
     """
 
     name: str
     values: Tensor
     bound: float = 1.0
     derived: bool = False
+    is_share: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +139,7 @@ class Choice:
             choices: Each candidate in words, ``14 of 30: 47% A, 53% B``; entry 0 belongs to candidate 1.
             curves: Values of each curve by its name; the curve that decides comes first.
             bounds: Largest absolute value that each curve can have, by its name.
+            shares: Names of the curves whose values are shares of A seen, to be written as percentages.
             optimum: Share of A, in [0, 1], that the finder would take without steps.
             guide: Share of A at the guide, below 0 beyond B and above 1 beyond A; null without a guide.
             measured: Candidates at which the first curve was measured, 0..k, each with its value, without pictures.
@@ -151,6 +154,7 @@ class Choice:
             "choices": [self.describe(index) for index in range(1, self.steps + 1)],
             "curves": {curve.name: curve.values.tolist() for curve in self.curves},
             "bounds": {curve.name: curve.bound for curve in self.curves},
+            "shares": [curve.name for curve in self.curves if curve.is_share],
             "optimum": self.optimum,
             "guide": self.guide,
             "measured": [{"index": each.index, "value": each.value} for each in self.measured],
