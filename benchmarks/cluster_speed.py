@@ -71,7 +71,7 @@ def main() -> None:
     pace = rows[0][3]
     print_table(
         f"{len(jobs)} clips",
-        ("", "workers", "seconds in total", "seconds per clip", "ratio to this process"),
+        ("where", "workers", "total seconds", "seconds per clip", "ratio"),
         [(name, str(count), f"{total:.1f}", f"{clip:.3f}", f"{clip / pace:.2f}") for name, count, total, clip in rows],
     )
     print(f"\nOverhead of Ray with one worker: {1000 * (rows[1][3] - pace):+.0f} ms per clip")

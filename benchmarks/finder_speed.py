@@ -65,7 +65,7 @@ def main(device: str = "cpu", rounds: int = 8) -> None:
         "finding",
         "literal loop / finding",
         "finding / one read",
-        "and mixing",
+        "finding and mixing",
         "literal loop / both",
         "peak / one embedding",
         "float64 loop agrees",

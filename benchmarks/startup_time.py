@@ -40,7 +40,7 @@ def main() -> None:
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - runs this file
             runs.append(json.loads(output.splitlines()[-1]))
     pack, host = (min(run[key] for run in runs) for key in ("pack", "host"))
-    header = ("", "seconds", "share of ComfyUI's imports")
+    header = ("what", "seconds", "share of ComfyUI's imports")
     rows = [("ComfyUI's imports", f"{host:.2f}", ""), ("this pack", f"{pack:.3f}", f"{pack / host:.1%}")]
     print_table(f"Start of ComfyUI, shortest of {ROUNDS}", header, rows)
 
