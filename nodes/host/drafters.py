@@ -15,11 +15,11 @@ from torch import Tensor
 
 from ...richspace_core import RichSpaceError, SamplingError, TextEmbedding
 from ...richspace_core.cogvideox.config import VideoSize
+from ...richspace_core.cogvideox.drafts import SCHEDULE, sample_draft
 from ...richspace_core.cogvideox.latent_preview import false_color_preview
-from ...richspace_core.cogvideox.sampling import SamplingSettings, require_fits, sample_latents
+from ...richspace_core.cogvideox.sampling import SamplingSettings, require_fits
 from .conditioning import Conditioning, Prompt, make_conditioning, read_prompt
 from .drafts import Draw, OnStep, without_note
-from .memory import to_host
 from .models import CogVideoXModel
 from .prompt_settings import require_plain
 
@@ -37,7 +37,7 @@ class DraftSettings:
     """Settings of drafts with any model.
 
     Args:
-        steps: Denoising steps of a draft.
+        steps: Denoising steps of a draft, of the short schedule that drafts have (`SCHEDULE`) or of as many.
         seed: Seed of the noise, the same for all drafts.
         cfg: Scale of classifier-free guidance.
         scheduler: Name of the scheduler: one of ComfyUI's, or one that this pack's sampler offers.
@@ -47,20 +47,6 @@ class DraftSettings:
     seed: int
     cfg: float
     scheduler: Any
-
-    def of_first_prediction(self, scheduler: str) -> DraftSettings:
-        """Return the settings of drafts of a single step: the model's first prediction.
-
-        All drafts start from the same noise, so what the model predicts without the prompt is the same in each of them,
-        and guidance stretches them all alike: the share seen does not depend on it. Without guidance a draft costs half
-        as much. Nor does it depend on the sampler and the scheduler, some of which cannot make a single step.
-        """
-        return replace(self, cfg=1.0, scheduler=scheduler)
-
-    @property
-    def uses_negative(self) -> bool:
-        """Whether the negative prompt plays a part."""
-        return self.cfg != 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +83,9 @@ class HostDrafter:
         """
         empty, remark = _empty_latent(model, latent)
         if settings.steps == 1:
-            sampler, settings = "euler", settings.of_first_prediction("simple")
+            # The share seen in a first prediction depends neither on guidance (`sample_draft` says why) nor on the
+            # sampler and the scheduler, some of which cannot make a single step.
+            sampler, settings = "euler", replace(settings, cfg=1.0, scheduler="simple")
         return cls(model, negative, empty, settings, sampler), remark
 
     @property
@@ -114,34 +102,40 @@ class HostDrafter:
     @property
     def settings(self) -> tuple[object, ...]:
         """Everything that a draft depends on, apart from the prompt."""
-        guided = self.negative if self.sampling.uses_negative else []
+        guided = self.negative if self.sampling.cfg != 1 else []
         negative = [(values, without_note(extras)) for values, extras in guided]
         return negative, list(self.latent.shape), self.sampler, *astuple(self.sampling)
 
     def sample(self, prompt: Prompt, on_step: OnStep) -> Tensor:
         """Sample the latents of a prompt's draft."""
+        settings = self.sampling
+        schedule = 1 if settings.steps == 1 else max(SCHEDULE, settings.steps)
+        predicted: list[Tensor] = []
 
         def callback(step: int, denoised: Tensor, _noisy: Tensor, _steps: int) -> None:
+            predicted[:] = [denoised]
             on_step(step + 1, denoised)
 
-        settings = self.sampling
         callback.draws_preview = True  # type: ignore[attr-defined] # read in native/frames.py
         samples = comfy.sample.sample(
             self.model,
             comfy.sample.prepare_noise(self.latent, settings.seed),
-            settings.steps,
+            schedule,
             settings.cfg,
             self.sampler,
             settings.scheduler,
             make_conditioning(prompt),
             self.negative,
             self.latent,
+            last_step=settings.steps,
             callback=callback,
             disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
             seed=settings.seed,
         )
-        scaled: Tensor = self.model.model.process_latent_in(samples)
-        return scaled.cpu()
+        if settings.steps < schedule and predicted:
+            return predicted[0].float().cpu()
+        finished: Tensor = self.model.model.process_latent_in(samples)
+        return finished.float().cpu()
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,8 +169,6 @@ class CogVideoXDrafter:
         """
         prompt = read_prompt("negative", negative, if_several=_ONE_PROMPT)
         require_readable(model, negative=prompt)
-        if settings.steps == 1:
-            settings = settings.of_first_prediction(settings.scheduler)
         try:
             video = model.folder.video_size(**asdict(size))
             sampling = SamplingSettings(video, settings.steps, settings.cfg, scheduler=settings.scheduler)
@@ -198,13 +190,14 @@ class CogVideoXDrafter:
     @property
     def settings(self) -> tuple[object, ...]:
         """Everything that a draft depends on, apart from the prompt."""
-        negative = self.negative.values if self.sampling.guidance_scale > 1 else None
-        return negative, repr(self.sampling), self.seed
+        if self.steps == 1:  # without guidance
+            return repr(replace(self.sampling, guidance_scale=1.0)), self.seed
+        return self.negative.values, repr(self.sampling), self.seed
 
     def sample(self, prompt: Prompt, on_step: OnStep) -> Tensor:
         """Sample the latents of a prompt's draft."""
         needed = self.model.folder.sampling_memory(self.sampling.size, self.model.transformer.dtype)
-        latents = sample_latents(
+        return sample_draft(
             self.model.folder,
             self.model.transformer.loaded(memory_required=needed),
             prompt.embedding,
@@ -213,7 +206,6 @@ class CogVideoXDrafter:
             seed=self.seed,
             on_step=lambda done, _steps, latents: on_step(done, latents),
         )
-        return to_host(latents).cpu()
 
 
 def require_readable(model: CogVideoXModel, **prompts: Prompt) -> None:

@@ -1,4 +1,4 @@
-"""Drafts of a CogVideoX: videos of few denoising steps, from which a finder can tell what a candidate shows.
+"""Drafts of a CogVideoX: what it predicts a video to become, from which a finder can tell what a candidate shows.
 
 Nothing here depends on a finder. The drafts have the form that `find_balance` takes.
 """
@@ -6,13 +6,58 @@ Nothing here depends on a finder. The drafts have the form that `find_balance` t
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from ..embedding import TextEmbedding
 from .folder import CogVideoXFolder
-from .sampling import SamplingSettings, sample_latents
+from .sampling import SamplingSettings, StepCallback, sample_latents
+
+SCHEDULE = 8
+"""Steps in the schedule of a draft. A draft of fewer steps ends after them; one of more is a video of that many."""
+
+
+def sample_draft(
+    folder: CogVideoXFolder,
+    transformer: torch.nn.Module,
+    positive: TextEmbedding,
+    negative: TextEmbedding,
+    settings: SamplingSettings,
+    *,
+    seed: int,
+    on_step: StepCallback | None = None,
+) -> Tensor:
+    """Sample a draft: the clean video that the model predicts after some steps of a short schedule.
+
+    With one step, a draft is the model's first prediction. All drafts start from the same noise, so what the model
+    predicts then without the prompt is the same in each of them, and guidance stretches them all alike: the share that
+    a finder sees does not depend on it. Without guidance, a draft costs half as much.
+
+    Args:
+        folder: Folder of the model, whose noise schedule is used.
+        transformer: Denoiser of the model, on the device to run on.
+        positive: Embedding of what to draw.
+        negative: Embedding of what to avoid; a draft of one step does not use it.
+        settings: Size, guidance, scheduler, and the number of steps to take.
+        seed: Any integer; taken modulo 2^64.
+        on_step: Called after each step. An exception that it raises ends the sampling.
+
+    Returns:
+        Latents, float32 ``[1, c, f, h, w]`` on the CPU.
+
+    Raises:
+        SamplingError: As `sample_latents`.
+        EmbeddingError: If an embedding holds NaN or infinity.
+    """
+    watch = _Watch(settings.steps, on_step)
+    guidance = 1.0 if settings.steps == 1 else settings.guidance_scale
+    schedule = replace(settings, steps=max(SCHEDULE, settings.steps), guidance_scale=guidance)
+    try:
+        return sample_latents(folder, transformer, positive, negative, schedule, seed=seed, on_step=watch).cpu()
+    except _EnoughError:
+        return watch.predicted.float().cpu()
 
 
 def make_drafter(
@@ -31,16 +76,34 @@ def make_drafter(
         transformer: Denoiser of the model, on the device to run on.
         candidate: Function that returns the embedding of a candidate by its index.
         negative: Embedding of what to avoid.
-        settings: Size, steps, guidance and scheduler of a draft. With one step, a draft is the model's first
-            prediction of the clean video.
+        settings: Size, guidance and scheduler of a draft, and the number of its steps; see `sample_draft`.
         seed: Any integer; taken modulo 2^64.
 
     Returns:
         A function of a candidate's index. It returns the draft's latents, float32 ``[1, c, f, h, w]`` on the CPU, and
-        raises the errors of `sample_latents`.
+        raises the errors of `sample_draft`.
     """
 
     def draft(index: int) -> Tensor:
-        return sample_latents(folder, transformer, candidate(index), negative, settings, seed=seed).cpu()
+        return sample_draft(folder, transformer, candidate(index), negative, settings, seed=seed)
 
     return draft
+
+
+class _EnoughError(Exception):
+    """The steps of a draft are taken; ends the pipeline's own loop."""
+
+
+class _Watch:
+    """Callback that ends a sampling after some of its steps and keeps what it predicts there."""
+
+    def __init__(self, steps: int, on_step: StepCallback | None) -> None:
+        self.predicted = torch.empty(0)
+        self._steps, self._on_step = steps, on_step
+
+    def __call__(self, done: int, steps: int, predicted: Tensor) -> None:
+        if self._on_step is not None:
+            self._on_step(done, self._steps, predicted)
+        if done == self._steps < steps:
+            self.predicted = predicted
+            raise _EnoughError

@@ -40,7 +40,7 @@ def renderer():
 
 @pytest.fixture(scope="module")
 def negative(encoder):
-    return encoder.encode("")
+    return encoder.encode("").embedding
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def mixed(a, b, index):
 
 
 def test_the_balance_and_every_share_are_those_of_a_literal_search(encoder, renderer, negative, sample):
-    a, b = (encoder.encode(text) for text in TEXTS[:2])
+    a, b = (encoder.encode(text).embedding for text in TEXTS[:2])
     index, share, draft_a, draft_b = literal_search(sample, a.values, b.values, 1 / 2)
     clip = renderer.render(make_job("balance", None, (a, b), negative))
     assert clip.indices == (index,)
@@ -109,7 +109,7 @@ def test_the_balance_and_every_share_are_those_of_a_literal_search(encoder, rend
     latents = decode_latents_file(clip.files[LATENTS], "")[0].transpose(0, 1) * renderer.folder.scaling_factor
     torch.testing.assert_close(latents, sample(mixed(a.values, b.values, index), 3).float(), rtol=1e-3, atol=1e-3)
 
-    guide = encoder.encode("a red and blue circle")
+    guide = encoder.encode("a red and blue circle").embedding
     direct = renderer.render(make_job("direct", guide, (a, b), negative))
     expected = literal_share(sample(guide.values, DRAFT_STEPS), draft_a, draft_b)
     assert direct.scores["share seen"] == pytest.approx(expected, abs=1e-4)
@@ -117,7 +117,7 @@ def test_the_balance_and_every_share_are_those_of_a_literal_search(encoder, rend
 
 
 def test_a_third_prompt_is_mixed_with_the_balance_of_the_first_two(encoder, renderer, negative, sample):
-    a, b, c = prompts = [encoder.encode(text) for text in TEXTS]
+    a, b, c = prompts = [encoder.encode(text).embedding for text in TEXTS]
     first, *_ = literal_search(sample, a.values, b.values, 1 / 2)
     so_far = mixed(a.values, b.values, first)
     second, share, draft_a, draft_b = literal_search(sample, so_far, c.values, 2 / 3)
@@ -131,7 +131,7 @@ def test_a_third_prompt_is_mixed_with_the_balance_of_the_first_two(encoder, rend
 
 
 def test_the_arms_of_a_mixture_share_one_search(encoder, renderer, negative):
-    prompts = [encoder.encode(text) for text in TEXTS[:2]]
+    prompts = [encoder.encode(text).embedding for text in TEXTS[:2]]
     steps = []
     hook = renderer.transformer.register_forward_pre_hook(lambda *_: steps.append(1))
     renderer.render(make_job("optimum", prompts[0], prompts, negative, "shared"))
@@ -145,21 +145,21 @@ def test_the_arms_of_a_mixture_share_one_search(encoder, renderer, negative):
 
 
 def test_a_clip_without_prompts_has_no_share(encoder, renderer, negative):
-    clip = renderer.render(make_job("direct", encoder.encode(TEXTS[0]), (), negative))
+    clip = renderer.render(make_job("direct", encoder.encode(TEXTS[0]).embedding, (), negative))
     assert set(clip.scores) == {"temporal flickering"}
     with pytest.raises(RichSpaceError, match=r"^a mixture, balance, seed 5: expected an embedding, or prompts"):
         renderer.render(make_job("balance", None, (), negative))
 
 
 def test_prompts_with_the_same_drafts_name_the_mixture(encoder, renderer, negative):
-    prompt = encoder.encode(TEXTS[0])
+    prompt = encoder.encode(TEXTS[0]).embedding
     with pytest.raises(RichSpaceError, match=r"^Same, seed 5, Balance, stage 1, A, B: expected prompts whose drafts"):
         renderer.render(make_job("balance", None, (prompt, prompt), negative, "Same"))
 
 
 def test_four_prompts_are_mixed_to_equal_shares(encoder):
     """With drafts that show exactly what is mixed, each prompt has a quarter."""
-    prompts = [replace(encoder.encode("a red circle"), values=torch.eye(4)[[row]], token_count=1) for row in range(4)]
+    prompts = [replace(encoder.encode("a red circle").embedding, values=torch.eye(4)[[row]], token_count=1) for row in range(4)]
 
     def make_drafter(candidate):
         return lambda index: candidate(index).values

@@ -2,32 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from pipeline_oracle import direct, host_layout, settings_of
 
 from richspace_core import SamplingError, TextEmbedding
-from richspace_core.cogvideox.drafts import make_drafter
+from richspace_core.cogvideox.drafts import SCHEDULE, make_drafter
+from richspace_core.cogvideox.sampling import sample_latents
+from richspace_core.finder.balance import share_seen
 
 # diffusers 0.42 wants `dtype`, which 0.35, the oldest that the pack takes, does not know.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch_dtype` is deprecated:FutureWarning")
 
 
-@pytest.mark.parametrize("steps", [1, 2])
-def test_a_draft_is_a_video_of_few_steps(steps, model):
+def drafter(model, *, steps, **settings):
+    """Return the function that makes drafts: of the empty prompt (0) and of the prompt (1)."""
     candidates = [model.negative, model.positive]
-    draft = make_drafter(
-        model.folder,
-        model.transformer,
-        candidates.__getitem__,
-        model.negative,
-        settings_of(model, steps=steps),
-        seed=3,
-    )
-    expected = host_layout(direct(model, steps=steps, seed=3))
-    assert torch.equal(draft(1), expected)
+    wanted = settings_of(model, steps=steps, **settings)
+    return make_drafter(model.folder, model.transformer, candidates.__getitem__, model.negative, wanted, seed=3)
+
+
+def test_a_draft_of_the_whole_schedule_is_its_video(model):
+    draft = drafter(model, steps=SCHEDULE + 1)
+    assert torch.equal(draft(1), host_layout(direct(model, steps=SCHEDULE + 1, seed=3)))
     assert torch.equal(draft(1), draft(1))  # the same noise every time
     assert not torch.equal(draft(0), draft(1))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_a_draft_ends_after_its_steps(model, steps):
+    seen = []
+    guidance = {} if steps > 1 else {"guidance_scale": 1.0}  # the first prediction does without
+    sample_latents(
+        model.folder,
+        model.transformer,
+        model.positive,
+        model.negative,
+        settings_of(model, steps=SCHEDULE, **guidance),
+        seed=3,
+        on_step=lambda *step: seen.append(step),
+    )
+    _, _, predicted = seen[steps - 1]
+    assert torch.equal(drafter(model, steps=steps)(1), predicted)
+
+
+def test_guidance_is_no_matter_in_the_first_prediction(model):
+    """The share of A seen in a guided first prediction is that of the unguided one."""
+    a, b = model.positive, model.negative
+    middle = TextEmbedding((a.values + b.values) / 2, a.token_count)
+
+    def video(positive, cfg):
+        settings = replace(settings_of(model, steps=1), guidance_scale=cfg)
+        return sample_latents(model.folder, model.transformer, positive, b, settings, seed=3)
+
+    seen = [share_seen(*(video(each, cfg) for each in (middle, a, b))) for cfg in (1.0, 4.0, 9.0)]
+    assert seen == pytest.approx([seen[0]] * 3, abs=1e-4)
 
 
 def test_a_candidate_that_the_model_cannot_read_is_an_error(model):
