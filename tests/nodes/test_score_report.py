@@ -40,5 +40,5 @@ def test_a_draft_becomes_a_small_picture(report, found, size, shown, form):
 
 
 def test_the_picture_of_the_curves_grows_by_the_drafts(report, found):
-    assert draw_scores([CHOICE.choice()]).shape == (1, 448, 768, 3)
-    assert draw_scores([CHOICE.choice(pictures={0: torch.rand(8, 8, 3)})]).shape == (1, 560, 768, 3)
+    assert report.draw_scores([found.choice()]).shape == (1, 448, 768, 3)
+    assert report.draw_scores([found.choice(pictures={0: torch.rand(8, 8, 3)})]).shape == (1, 560, 768, 3)

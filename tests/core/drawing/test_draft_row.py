@@ -55,7 +55,7 @@ def test_pictures_are_in_order_and_apart(between, size, height):
     field = marks(figure, "measured")[0].axes.get_window_extent()
     assert field.y1 < min(box.y0 for box in boxes)
     for box in boxes:
-        assert box.width / box.height == pytest.approx(size[1] / size[0])
+        assert box.width / box.height == pytest.approx(size[1] / size[0], rel=0.01)  # half a pixel in the figure's size
 
 
 def test_measured_places_and_the_wanted_share():
