@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 from ..finder.choice import Choice, Measurement
 from . import theme
 
@@ -31,7 +33,7 @@ class DraftRow:
         self._area = area
         self._choice = choice
         self._size = size
-        self._drafts = [each for each in choice.measured if each.picture is not None]
+        self._drafts = [(each, each.picture) for each in choice.measured if each.picture is not None]
         self._height = 0.0
 
     def fit(self, floor: float, ceiling: float) -> float:
@@ -47,16 +49,16 @@ class DraftRow:
         box, (width, _) = axes.get_position(), self._size
         low, high = axes.get_xlim()
         across = (box.x1 - box.x0) * width / (high - low)
-        places = [box.x0 * width + (each.index - low) * across for each in self._drafts]
-        ratio = max(draft.shape[1] / draft.shape[0] for each in self._drafts if (draft := each.picture) is not None)
+        places = [box.x0 * width + (each.index - low) * across for each, _ in self._drafts]
+        ratio = max(picture.shape[1] / picture.shape[0] for _, picture in self._drafts)
         room = width - 2 * margin
         pictures = min((self._height - _LEADER) * ratio, room / len(places) - _GAP)
         centers = spread(places, pictures + _GAP, margin + pictures / 2, width - margin - pictures / 2)
         top = ceiling - (self._height - _LEADER - pictures / ratio) / 2
         bottom = top - pictures / ratio
-        for draft, place, center in zip(self._drafts, places, centers, strict=True):
+        for (draft, picture), place, center in zip(self._drafts, places, centers, strict=True):
             self._draw_leader(axes, draft, place, (center, bottom))
-            self._draw_picture(draft, (center - pictures / 2, bottom, pictures, pictures / ratio))
+            self._draw_picture(draft.index, picture, (center - pictures / 2, bottom, pictures, pictures / ratio))
 
     def _draw_leader(self, axes: Axes, draft: Measurement, place: float, start: tuple[float, float]) -> None:
         from matplotlib.lines import Line2D
@@ -67,20 +69,19 @@ class DraftRow:
         self._area.add_artist(Line2D(x, y, **looks, transform=self._area.transSubfigure, gid="leader"))
         axes.plot([draft.index] * 2, [draft.value, axes.get_ylim()[1]], **looks, zorder=3, gid="leader in field")
 
-    def _draw_picture(self, draft: Measurement, box: tuple[float, float, float, float]) -> None:
+    def _draw_picture(self, index: int, picture: Tensor, box: tuple[float, float, float, float]) -> None:
         from matplotlib.patches import Rectangle
 
         width, height = self._size
         relative = box[0] / width, box[1] / height, box[2] / width, box[3] / height
         axes = self._area.add_axes(relative, gid="draft")
         axes.set_axis_off()
-        assert draft.picture is not None
         # Every latent element stays a square of its own, as on the page.
-        axes.imshow(draft.picture.numpy(), interpolation="nearest", aspect="auto", gid=f"draft {draft.index}")
-        is_taken = draft.index == self._choice.index
+        axes.imshow(picture.numpy(), interpolation="nearest", aspect="auto", gid=f"draft {index}")
+        is_taken = index == self._choice.index
         edge: dict[str, Any] = {"color": theme.CHOSEN if is_taken else theme.GRID, "linewidth": 5 if is_taken else 2}
         axes.add_patch(Rectangle((0, 0), 1, 1, transform=axes.transAxes, fill=False, clip_on=False, **edge))
-        letter = {0: "B", self._choice.steps: "A"}.get(draft.index)
+        letter = {0: "B", self._choice.steps: "A"}.get(index)
         if letter:
             ground: dict[str, Any] = {"facecolor": theme.GROUND, "edgecolor": "none", "alpha": 0.8, "pad": 3}
             plain: dict[str, Any] = {"usetex": False, "parse_math": False, "transform": axes.transAxes, "bbox": ground}
