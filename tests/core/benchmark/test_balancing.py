@@ -17,7 +17,7 @@ from richspace_core.benchmark.text_encoder import load_text_encoder
 from richspace_core.cogvideox.config import VideoSize
 from richspace_core.cogvideox.sampling import SamplingSettings, make_pipeline
 
-SEED, CANDIDATES, DRAFT_STEPS = 5, 12, 2
+SEED, CANDIDATES, DRAFT_STEPS = 5, 12, 8
 SETTINGS = RenderSettings(
     DEMO_MODEL,
     SamplingSettings(VideoSize(64, 64, 9), steps=3, guidance_scale=4.0),
