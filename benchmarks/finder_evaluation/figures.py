@@ -30,7 +30,7 @@ from .pairs import (
     import_demo_script,
     world,
 )
-from .searches import Found, Search
+from .searches import FIRST_STEP, LONG, SECOND_STEP, Found, Search
 
 measuring = import_demo_script("measure")
 RENDERS = 3  # clips for the prototype of each feature in a pair
@@ -40,10 +40,16 @@ ONE, BOTH, CENTER, DIRECT = "finder, one guide", "finder, both word orders", "mi
 CONTROLS = ("A's prompt alone", "B's prompt alone")
 HALF, ARC = "averaged predictions, half each", "slerp, half each"
 RANDOM, ANY = "random candidate, expected", "any of the candidates"
-QUICK, PRECISE = Search(CANDIDATES, 1, 3), Search(CANDIDATES, 8, 3)  # the searches that are compared with the rest
+#: The searches that are compared with the rest.
+QUICK, SECOND, PRECISE = (
+    Search(CANDIDATES, FIRST_STEP, 3),
+    Search(CANDIDATES, SECOND_STEP, 3, crossing=True),
+    Search(CANDIDATES, LONG, 3),
+)
 COMPARED = (
     *((ONE, DIRECT), (BOTH, DIRECT), (ONE, CENTER), (BOTH, CENTER), (BOTH, ONE)),
-    *((QUICK.arm, CENTER), (PRECISE.arm, CENTER), (QUICK.arm, BOTH), (PRECISE.arm, QUICK.arm), (HALF, QUICK.arm)),
+    *((QUICK.arm, CENTER), (SECOND.arm, CENTER), (PRECISE.arm, CENTER), (QUICK.arm, BOTH)),
+    *((SECOND.arm, QUICK.arm), (PRECISE.arm, QUICK.arm), (HALF, QUICK.arm)),
 )
 
 Figures: TypeAlias = dict[str, Any]

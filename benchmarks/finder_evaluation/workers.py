@@ -29,7 +29,7 @@ from richspace_core.cogvideox.t5 import encode_prompts
 
 from .mixing import AveragedPredictions, mix
 from .pairs import AVERAGED, STEPS, world
-from .searches import Found, Search, SearchJob, SearchPairs, run_searches
+from .searches import Draft, Found, Search, SearchJob, SearchPairs, run_searches
 
 SETTINGS = SamplingSettings(VideoSize(0, 0, 0), steps=20, guidance_scale=4.0)
 _ROUNDS = 5  # of each timing
@@ -60,6 +60,14 @@ class DrawJob:
 DrawClips: TypeAlias = Callable[[Sequence[DrawJob]], Iterable[tuple[DrawJob, world.Clip]]]
 #: Encodes and decodes clips with the autoencoder, in order.
 ReconstructClips: TypeAlias = Callable[[Sequence[world.Clip]], Iterable[world.Clip]]
+
+
+class _PredictedError(Exception):
+    """Ends a sampling that has predicted what was wanted."""
+
+    def __init__(self, clean: torch.Tensor) -> None:
+        super().__init__("The prediction was made.")
+        self.clean = clean
 
 
 class LoadedModel:
@@ -117,12 +125,29 @@ class LoadedModel:
         """Run all searches of a pair."""
         a, b = _embed(job.a, job.token_count), _embed(job.b, job.token_count)
 
-        def make_draft(way: str, index: int, steps: int) -> torch.Tensor:
+        def make_draft(way: str, index: int, draft: Draft) -> torch.Tensor:
             if way == AVERAGED and 0 < index < STEPS:
-                return self.sample(a, job.seed, steps=steps, other=b, weight=index / STEPS)
-            return self.sample(mix(way, a, b, index), job.seed, steps=steps)
+                return self.sample(a, job.seed, steps=draft.schedule, other=b, weight=index / STEPS)
+            embedding = mix(way, a, b, index)
+            if draft.steps < draft.schedule:
+                return self.predict(embedding, job.seed, draft)
+            return self.sample(embedding, job.seed, steps=draft.schedule)
 
         return run_searches(make_draft)
+
+    def predict(self, embedding: TextEmbedding, seed: int, draft: Draft) -> torch.Tensor:
+        """Return the clean latents that the denoiser predicts in the draft's last step, in the denoiser's own scale."""
+
+        def on_step(done: int, _of: int, clean: torch.Tensor) -> None:
+            if done == draft.steps:
+                raise _PredictedError(clean)
+
+        settings = replace(SETTINGS, steps=draft.schedule)
+        try:
+            sample_latents(self.folder, self.transformer, embedding, self.empty, settings, seed=seed, on_step=on_step)
+        except _PredictedError as stop:
+            return stop.clean
+        raise ValueError(f"A schedule of {draft.schedule} steps has no step {draft.steps}.")
 
     def reconstruct(self, clip: world.Clip) -> world.Clip:
         """Encode and decode a clip. The result is the best that this model can show of it."""

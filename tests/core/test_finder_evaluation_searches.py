@@ -22,7 +22,7 @@ with pytest.MonkeyPatch.context() as patch:
     )
 
 A, B = "a large plain red circle moves right", "a large plain red square moves right"
-FIRST_STEP, DRAFTS = (searches.Search(pairs.CANDIDATES, steps, 3) for steps in (1, 8))
+FIRST_STEP, DRAFTS = (searches.Search(pairs.CANDIDATES, draft, 3) for draft in (searches.FIRST_STEP, searches.LONG))
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +109,8 @@ class TestSearches:
     def test_a_draft_is_made_once_for_all_numbers_of_looks(self):
         made = []
 
-        def make_draft(way, index, steps):
-            made.append((way, index, steps))
+        def make_draft(way, index, draft):
+            made.append((way, index, draft))
             return torch.tensor([(index / pairs.STEPS) ** 3, 1.0])
 
         found = searches.run_searches(make_draft)
@@ -121,17 +121,32 @@ class TestSearches:
         def draft(index):
             return torch.tensor([(index / pairs.STEPS) ** 3, 1.0])
 
-        found = searches.run_searches(lambda _way, index, _steps: draft(index))
+        found = searches.run_searches(lambda _way, index, _draft: draft(index))
         for search in searches.SEARCHES:
             balance = find_balance(draft, steps=pairs.STEPS, looks=search.looks)
-            assert found[search].index == balance.index
+            crossing = round(30 * balance.continuous_weight)
+            assert found[search].index == (crossing if search.crossing else balance.index)
             looks = len(balance.looks) - 2
             own = 1.5 if search.way == pairs.AVERAGED else 1
-            assert found[search].cost == search.draft_steps * (2 + own * looks)
+            assert found[search].cost == search.draft.steps * (2 + own * looks)
 
     def test_names_are_unique(self):
         assert len({search.arm for search in searches.SEARCHES}) == len(searches.SEARCHES)
-        assert searches.Search(pairs.CANDIDATES, 8, 1).arm == "Balance: 8-step drafts, 1 look"
+        assert searches.Search(pairs.CANDIDATES, searches.LONG, 1).arm == "Balance: 8-step drafts, 1 look"
+        crossing = searches.Search(pairs.CANDIDATES, searches.SECOND_STEP, 3, crossing=True)
+        assert crossing.arm == "Balance: step 2 of 8, 3 looks, crossing"
+
+    def test_the_crossing_can_be_a_candidate_that_was_not_drafted(self):
+        drawn = []
+
+        def draft(index):
+            drawn.append(index)
+            return torch.tensor([(index / pairs.STEPS) ** 2, 1.0])
+
+        balance = find_balance(draft, steps=pairs.STEPS, looks=2)
+        search = searches.Search(pairs.CANDIDATES, searches.FIRST_STEP, 2, crossing=True)
+        assert search.choose(balance) == 21  # the square root of 1/2 is 21.2 / 30
+        assert 21 not in drawn
 
     def test_drafts_are_the_models_own_clips(self, model):
         """A draft of one step is the model's first prediction, from the noise of the clips."""
@@ -145,6 +160,29 @@ class TestSearches:
         assert found[FIRST_STEP].index == find_balance(draft, steps=pairs.STEPS, looks=3).index
         assert found[FIRST_STEP].cost in (3, 4, 5)
         assert all(0 < one.index < pairs.STEPS for one in found.values())
+
+    def test_a_prediction_is_what_the_denoiser_returns_in_that_step(self, model):
+        """The only step of a schedule ends at its prediction; a later one starts from what the earlier left."""
+        a = model.encode(A)
+        first = model.predict(a, 3, searches.Draft(1, 8))
+        assert torch.allclose(first / model.folder.scaling_factor, model.sample(a, 3, steps=1), atol=1e-4)
+        scheduler = model.folder.make_scheduler("auto")
+        scheduler.set_timesteps(8)
+        noisy = torch.randn(1, 3, 8, 16, 16, generator=torch.Generator().manual_seed(3))
+        prompts = torch.stack([model.empty.values, a.values])
+        with torch.inference_mode():
+            for time in scheduler.timesteps[:2]:
+                unguided, guided = model.transformer(
+                    noisy.expand(2, -1, -1, -1, -1), prompts, time.expand(2), return_dict=False
+                )[0].chunk(2)
+                step = scheduler.step(unguided + 4 * (guided - unguided), time, noisy, return_dict=False)
+                noisy, clean = step
+        second = model.predict(a, 3, searches.SECOND_STEP)
+        assert torch.allclose(second, clean.permute(0, 2, 1, 3, 4), atol=1e-3)
+
+    def test_a_step_that_the_schedule_does_not_have_is_an_error(self, model):
+        with pytest.raises(ValueError, match="8 steps has no step 9"):
+            model.predict(model.encode(A), 3, searches.Draft(9, 8))
 
 
 def record(both):
