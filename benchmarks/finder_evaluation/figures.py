@@ -41,15 +41,16 @@ CONTROLS = ("A's prompt alone", "B's prompt alone")
 HALF, ARC = "averaged predictions, half each", "slerp, half each"
 RANDOM, ANY = "random candidate, expected", "any of the candidates"
 #: The searches that are compared with the rest.
-QUICK, SECOND, PRECISE = (
+QUICK, SECOND, PRECISE, CHECKED = (
     Search(CANDIDATES, FIRST_STEP, 3),
     Search(CANDIDATES, SECOND_STEP, 3, crossing=True),
     Search(CANDIDATES, LONG, 3),
+    Search(CANDIDATES, LONG, 3, checked=True),
 )
 COMPARED = (
     *((ONE, DIRECT), (BOTH, DIRECT), (ONE, CENTER), (BOTH, CENTER), (BOTH, ONE)),
-    *((QUICK.arm, CENTER), (SECOND.arm, CENTER), (PRECISE.arm, CENTER), (QUICK.arm, BOTH)),
-    *((SECOND.arm, QUICK.arm), (PRECISE.arm, QUICK.arm), (HALF, QUICK.arm)),
+    *((QUICK.arm, CENTER), (SECOND.arm, CENTER), (PRECISE.arm, CENTER), (CHECKED.arm, CENTER), (QUICK.arm, BOTH)),
+    *((SECOND.arm, QUICK.arm), (PRECISE.arm, QUICK.arm), (CHECKED.arm, QUICK.arm), (HALF, QUICK.arm)),
 )
 
 Figures: TypeAlias = dict[str, Any]

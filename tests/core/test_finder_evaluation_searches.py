@@ -148,6 +148,20 @@ class TestSearches:
         assert search.choose(balance) == 21  # the square root of 1/2 is 21.2 / 30
         assert 21 not in drawn
 
+    @pytest.mark.parametrize(("layout", "expected", "cost"), [(0.0, 15, 8 + 8 + 8), (3.0, 21, 8 + 8 + 3)])
+    def test_checked_drafts_are_used_only_if_they_differ_as_first_predictions_do(self, layout, expected, cost):
+        """Drafts whose A and B also differ in the layout, which first predictions leave out, are not used."""
+
+        def draft(_way, index, kind):
+            share = index / pairs.STEPS
+            if kind == searches.FIRST_STEP:
+                return torch.tensor([share**2, 0.0, 0.0])
+            return torch.tensor([share, layout * share, 0.0])
+
+        found = searches.run_searches(draft)[searches.Search(pairs.CANDIDATES, searches.LONG, 3, checked=True)]
+        assert found.index == expected
+        assert found.cost == cost
+
     def test_drafts_are_the_models_own_clips(self, model):
         """A draft of one step is the model's first prediction, from the noise of the clips."""
         a, b = model.encode(A), model.encode(B)
