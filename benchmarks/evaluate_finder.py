@@ -5,12 +5,15 @@ Run: python benchmarks/evaluate_finder.py [--quick] [--seed N] [--model FOLDER] 
 It reports four things:
 
 - how often the clip of a single prompt is correct;
-- how often a mixture of two features that the model never saw together shows both: for the finder's candidate, the
-  middle one, a random one, and the guide prompt itself;
-- how far the finder's index is from the best one;
+- how often a mixture of two features that the model never saw together shows both: for the candidates of the paper's
+  finder and of the balance finder, the middle one, a random one, other ways to mix, and the guide prompt itself;
+- how far each finder's index is from the best one, and what it costs;
 - the time and memory of one clip.
 
-A full run draws about 1,800 clips and takes about 16 minutes on two cores.
+Mixtures are drawn from two kinds of prompts: complete ones, which state every feature of the scene, and open ones,
+which name only the object and the two features.
+
+A full run draws about 2,800 clips and takes about 20 minutes on two cores.
 """
 
 from __future__ import annotations
@@ -19,15 +22,33 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from finder_evaluation import figures
 from finder_evaluation.figures import ChosenIndices, Figures, PairRecords
-from finder_evaluation.pairs import GUIDE, ONLY_B, STEPS, Pair, Source, make_clip_seed, sample_pairs, sample_scenes
-from finder_evaluation.report import Strip, format_markdown, write_report
+from finder_evaluation.mixing import mix
+from finder_evaluation.pairs import (
+    AVERAGED,
+    CANDIDATES,
+    GUIDE,
+    ONLY_B,
+    STEPS,
+    Mixed,
+    Pair,
+    Source,
+    leave_open,
+    make_clip_seed,
+    sample_pairs,
+    sample_scenes,
+)
+from finder_evaluation.reach import summarize_reach
+from finder_evaluation.report import COMPLETE, OPEN, Strip, format_markdown, write_report
+from finder_evaluation.searches import SearchJob, SearchPairs
 from finder_evaluation.workers import (
+    SETTINGS,
     DrawClips,
     DrawJob,
     ReconstructClips,
@@ -35,9 +56,10 @@ from finder_evaluation.workers import (
     measure_cost,
     start_workers,
 )
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from richspace_core import TextEmbedding, find_optimal, interpolate
+from richspace_core import TextEmbedding, find_optimal
 
 MODEL = Path(__file__).resolve().parents[1] / "demo_model"
 _SINGLE_PROMPTS = 900  # repetition number of the single prompts, so that none shares its noise with a pair
@@ -51,14 +73,14 @@ class Workload:
         scenes: Number of single prompts.
         every_pair: Use every n-th pair.
         every_candidate: Draw every n-th candidate of a sweep.
-        repetitions: Number of seeds for each arm. The sweep uses the first one.
+        repetitions: Number of seeds for each arm. The sweep and the searches use the first one.
         strips: Number of pairs of each kind to save as pictures.
     """
 
     scenes: int = 240
     every_pair: int = 1
     every_candidate: int = 1
-    repetitions: int = 3
+    repetitions: int = 1
     strips: int = 2
 
 
@@ -67,14 +89,14 @@ QUICK = Workload(scenes=12, every_pair=12, every_candidate=6, repetitions=1, str
 
 @dataclass(frozen=True, eq=False)
 class EncodedPair:
-    """A pair with its embeddings and the finder's indices.
+    """A pair with its embeddings and the finders' indices.
 
     Args:
         pair: The two features.
         a: Embedding of prompt A.
         b: Embedding of prompt B.
         guide: Embedding of the guide that names A first.
-        choice: The indices that the finder chose.
+        choice: The indices that the finders chose.
     """
 
     pair: Pair
@@ -85,17 +107,30 @@ class EncodedPair:
 
     @classmethod
     def encode(cls, pair: Pair, encode: Callable[[str], TextEmbedding]) -> EncodedPair:
-        """Encode a pair's prompts and run the finder with each guide and with both."""
+        """Encode a pair's prompts and run the paper's finder with each guide and with both."""
         a, b, guide, swapped = (encode(text) for text in (*pair.prompts, *pair.guides))
         found = [find_optimal(a, b, one, steps=STEPS).index for one in (guide, swapped, [guide, swapped])]
         return cls(pair, a, b, guide, ChosenIndices(*found))
 
     def make_embedding(self, source: Source) -> TextEmbedding:
-        """Return the embedding of a source; a candidate is interpolated."""
-        if not isinstance(source, int):
+        """Return the embedding of a source; a candidate is interpolated. Predictions for B are averaged with A's."""
+        if isinstance(source, str):
             return {GUIDE: self.guide, ONLY_B: self.b}[source]
-        values = interpolate(self.a.values, self.b.values, index=source, steps=STEPS)
-        return TextEmbedding(values, max(self.a.token_count, self.b.token_count))
+        if isinstance(source, Mixed):
+            return self.a if source.way == AVERAGED else mix(source.way, self.a, self.b, source.index)
+        return mix(CANDIDATES, self.a, self.b, source)
+
+    def make_search_job(self, seed: int) -> SearchJob:
+        """Make the job of the balance finder's searches."""
+        token_count = max(self.a.token_count, self.b.token_count)
+        return SearchJob(_to_numpy(self.a), _to_numpy(self.b), token_count, seed)
+
+    def make_draw_job(self, key: tuple, source: Source, seed: int) -> DrawJob:
+        """Make the job of a source's clip."""
+        job = make_job(key, self.make_embedding(source), seed)
+        if not isinstance(source, Mixed) or source.way != AVERAGED:
+            return job
+        return replace(job, other=_to_numpy(self.b), weight=source.index / STEPS)
 
     def list_sources(self, workload: Workload, repetition: int) -> list[Source]:
         """List the sources to draw in a repetition: those of the arms, and in the first repetition also the sweep."""
@@ -116,9 +151,7 @@ def make_single_jobs(scenes: Sequence[Any], seed: int, encode: Callable[[str], T
 def make_pair_jobs(pairs: Sequence[EncodedPair], seed: int, workload: Workload) -> list[DrawJob]:
     """Make the jobs of all pairs."""
     return [
-        make_job(
-            ("pair", number, source, repetition), pair.make_embedding(source), make_clip_seed(seed, number, repetition)
-        )
+        pair.make_draw_job(("pair", number, source, repetition), source, make_clip_seed(seed, number, repetition))
         for number, pair in enumerate(pairs)
         for repetition in range(workload.repetitions)
         for source in pair.list_sources(workload, repetition)
@@ -126,7 +159,24 @@ def make_pair_jobs(pairs: Sequence[EncodedPair], seed: int, workload: Workload) 
 
 
 def make_job(key: tuple, embedding: TextEmbedding, seed: int) -> DrawJob:
-    return DrawJob(key, embedding.values.float().numpy(), embedding.token_count, seed)
+    return DrawJob(key, _to_numpy(embedding), embedding.token_count, seed)
+
+
+def _to_numpy(embedding: TextEmbedding) -> NDArray[np.float32]:
+    return embedding.values.float().numpy()
+
+
+def encode_pairs(
+    workload: Workload, seed: int, encode: Callable[[str], TextEmbedding], search: SearchPairs
+) -> list[EncodedPair]:
+    """Encode all pairs with complete prompts, then the same with open ones, and run both finders."""
+    sampled = sample_pairs(seed)[:: workload.every_pair]
+    encoded = [EncodedPair.encode(pair, encode) for pair in (*sampled, *leave_open(sampled))]
+    jobs = [pair.make_search_job(make_clip_seed(seed, number)) for number, pair in enumerate(encoded)]
+    return [
+        replace(pair, choice=replace(pair.choice, searches=found))
+        for pair, found in zip(encoded, search(jobs), strict=True)
+    ]
 
 
 def evaluate(
@@ -135,6 +185,7 @@ def evaluate(
     encode: Callable[[str], TextEmbedding],
     draw: DrawClips,
     reconstruct: ReconstructClips,
+    search: SearchPairs,
 ) -> tuple[Figures, list[Strip]]:
     """Draw and measure all clips and compute the figures.
 
@@ -144,12 +195,13 @@ def evaluate(
         encode: Encodes a prompt.
         draw: Draws clips, in order.
         reconstruct: Encodes and decodes clips with the model's autoencoder, in order.
+        search: Runs the balance finder's searches, in order.
 
     Returns:
         The figures, and strips of candidates.
     """
     scenes = sample_scenes(workload.scenes, seed)
-    pairs = [EncodedPair.encode(pair, encode) for pair in sample_pairs(seed)[:: workload.every_pair]]
+    pairs = encode_pairs(workload, seed, encode, search)
     jobs = make_single_jobs(scenes, seed, encode) + make_pair_jobs(pairs, seed, workload)
     singles: list[dict[str, bool]] = []
     records: list[PairRecords] = [{} for _ in pairs]
@@ -170,11 +222,21 @@ def evaluate(
 def summarize(
     encoded: Sequence[EncodedPair], singles: Sequence[dict[str, bool]], records: list[PairRecords]
 ) -> Figures:
+    """Compute the figures of the single prompts, and of the mixtures of each kind of prompts."""
+    found: Figures = {"singles": figures.summarize_singles(singles)}
+    for prompts, is_open in ((COMPLETE, False), (OPEN, True)):
+        chosen = [number for number, each in enumerate(encoded) if each.pair.is_open == is_open]
+        found[prompts] = summarize_pairs([encoded[number] for number in chosen], [records[number] for number in chosen])
+    return found
+
+
+def summarize_pairs(encoded: Sequence[EncodedPair], records: list[PairRecords]) -> Figures:
+    """Compute the figures of the mixtures of some pairs."""
     pairs = [each.pair for each in encoded]
     choices = [each.choice for each in encoded]
     return {
-        "singles": figures.summarize_singles(singles),
         "mixtures": figures.summarize_mixtures(pairs, records, choices),
+        "reach": summarize_reach(pairs, records, choices, SETTINGS.steps),
         "differences": figures.compare_arms(records, choices),
         "kept": figures.summarize_kept(records, choices),
         "sweeps": figures.summarize_sweeps(pairs, records, choices),
@@ -184,9 +246,20 @@ def summarize(
 
 
 def select_strips(strips: Sequence[Strip], count: int) -> list[Strip]:
-    """Return the first strips of each kind of pair."""
-    kinds = dict.fromkeys(strip.pair.kind for strip in strips)
-    return [strip for kind in kinds for strip in [one for one in strips if one.pair.kind == kind][:count]]
+    """Return the first strips of each kind of pair and of prompts."""
+    groups: dict[tuple[bool, str], list[Strip]] = {}
+    for strip in strips:
+        groups.setdefault((strip.pair.is_open, strip.pair.kind), []).append(strip)
+    return [strip for group in groups.values() for strip in group[:count]]
+
+
+def add_search_bar(search: SearchPairs) -> SearchPairs:
+    """Wrap a function that searches, to show a progress bar."""
+
+    def search_with_progress(jobs: Sequence[SearchJob]) -> Iterable[Any]:
+        return tqdm(search(jobs), total=len(jobs), desc="searches", unit="pair")
+
+    return search_with_progress
 
 
 def add_progress_bar(draw: DrawClips) -> DrawClips:
@@ -218,8 +291,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("Measuring the time and memory of one clip on one core ...", flush=True)
     cost = measure_cost(path)
     workload = QUICK if options.quick else Workload()
-    with start_workers(path, options.workers) as (draw, reconstruct):
-        found, strips = evaluate(workload, options.seed, load_model(path).encode, add_progress_bar(draw), reconstruct)
+    with start_workers(path, options.workers) as (draw, reconstruct, search):
+        show = add_progress_bar(draw), reconstruct, add_search_bar(search)
+        found, strips = evaluate(workload, options.seed, load_model(path).encode, *show)
     found = {"model": path.name, "seed": options.seed, "quick": options.quick, "cost": cost} | found
     print(format_markdown(found))
     if options.out:

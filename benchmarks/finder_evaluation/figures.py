@@ -8,13 +8,29 @@ records. To add a measure of a clip, such as subject consistency, add a field to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from .estimates import IntervalEstimate, estimate_mean, estimate_share, find_nearest_to_middle, find_turning_point
-from .pairs import GUIDE, KINDS, MIDDLE, ONLY_A, ONLY_B, STEPS, Pair, Source, import_demo_script, world
+from .pairs import (
+    AVERAGED,
+    CANDIDATES,
+    GUIDE,
+    KINDS,
+    MIDDLE,
+    ONLY_A,
+    ONLY_B,
+    SLERP,
+    STEPS,
+    Mixed,
+    Pair,
+    Source,
+    import_demo_script,
+    world,
+)
+from .searches import FIRST_STEP, LONG, SECOND_STEP, Found, Search
 
 measuring = import_demo_script("measure")
 RENDERS = 3  # clips for the prototype of each feature in a pair
@@ -22,31 +38,47 @@ _PROTOTYPES = 2  # random number stream; `pairs` uses 0 and 1
 
 ONE, BOTH, CENTER, DIRECT = "finder, one guide", "finder, both word orders", "middle candidate", "guide prompt itself"
 CONTROLS = ("A's prompt alone", "B's prompt alone")
+HALF, ARC = "averaged predictions, half each", "slerp, half each"
 RANDOM, ANY = "random candidate, expected", "any of the candidates"
-COMPARED = ((ONE, DIRECT), (BOTH, DIRECT), (ONE, CENTER), (BOTH, CENTER), (BOTH, ONE))
+#: The searches that are compared with the rest.
+QUICK, SECOND, PRECISE, CHECKED = (
+    Search(CANDIDATES, FIRST_STEP, 3),
+    Search(CANDIDATES, SECOND_STEP, 3, crossing=True),
+    Search(CANDIDATES, LONG, 3),
+    Search(CANDIDATES, LONG, 3, checked=True),
+)
+COMPARED = (
+    *((ONE, DIRECT), (BOTH, DIRECT), (ONE, CENTER), (BOTH, CENTER), (BOTH, ONE)),
+    *((QUICK.arm, CENTER), (SECOND.arm, CENTER), (PRECISE.arm, CENTER), (CHECKED.arm, CENTER), (QUICK.arm, BOTH)),
+    *((SECOND.arm, QUICK.arm), (PRECISE.arm, QUICK.arm), (CHECKED.arm, QUICK.arm), (HALF, QUICK.arm)),
+)
 
 Figures: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ChosenIndices:
-    """The indices that the finder chose for a pair.
+    """The indices that the finders chose for a pair.
 
     Args:
-        a_first: The index with the guide that names A first.
-        b_first: The index with the guide that names B first.
-        both: The index with both guides.
+        a_first: The index of the paper's finder with the guide that names A first.
+        b_first: Its index with the guide that names B first.
+        both: Its index with both guides.
+        searches: What the balance finder found, by the way to search.
     """
 
     a_first: int
     b_first: int
     both: int
+    searches: Mapping[Search, Found] = field(default_factory=dict)
 
     @property
     def arms(self) -> dict[str, Source]:
         """The source of each arm's clips."""
-        drawn: tuple[Source, ...] = (self.a_first, self.both, MIDDLE, GUIDE, ONLY_A, ONLY_B)
-        return dict(zip((ONE, BOTH, CENTER, DIRECT, *CONTROLS), drawn, strict=True))
+        found = {search.arm: search.make_source(found.index) for search, found in self.searches.items()}
+        drawn: tuple[Source, ...] = (MIDDLE, GUIDE, Mixed(AVERAGED, MIDDLE), Mixed(SLERP, MIDDLE), ONLY_A, ONLY_B)
+        rest = dict(zip((CENTER, DIRECT, HALF, ARC, *CONTROLS), drawn, strict=True))
+        return {ONE: self.a_first, BOTH: self.both, **found, **rest}
 
 
 @dataclass(frozen=True)
@@ -57,7 +89,7 @@ class PairRecord:
         t: The coordinate from A (0) to B (1), or None if it could not be measured.
         off: The distance from the line through A and B, or None if it could not be measured.
         both: True if both features are present.
-        kept: For each other kind of feature, true if the clip shows the scene's.
+        kept: For each other kind of feature that the prompts state, true if the clip shows the scene's.
     """
 
     t: float | None
@@ -102,7 +134,7 @@ def measure_pair(clip: np.ndarray, pair: Pair, prototypes: Any) -> PairRecord:
     measurement = measuring.measure_clip(clip)
     coordinate = prototypes.locate(measurement, pair.kind, pair.a, pair.b)
     names = measuring.make_prototypes().name_features(measurement)
-    kept = {kind: names[kind] == getattr(pair.scene, kind) for kind in measuring.KINDS if kind != pair.kind}
+    kept = {kind: names[kind] == getattr(pair.scene, kind) for kind in pair.stated}
     if coordinate is None:
         return PairRecord(None, None, False, kept)
     return PairRecord(coordinate.t, coordinate.distance, coordinate.has_both, kept)
@@ -120,9 +152,9 @@ def summarize_mixtures(
     """Estimate each arm's share of clips with both features, by kind of pair, in total, and with the rest kept."""
     rows: Figures = {}
     for arm in choices[0].arms:
-        clips = [_select_clips(found, choice.arms[arm]) for found, choice in zip(records, choices, strict=True)]
+        clips = [select_clips(found, choice.arms[arm]) for found, choice in zip(records, choices, strict=True)]
         rows[arm] = _estimate_columns(pairs, clips, estimate_share)
-    swept = [list(_select_sweep(found).values()) for found in records]
+    swept = [list(select_sweep(found).values()) for found in records]
     rows[RANDOM] = _estimate_columns(pairs, swept, lambda groups: estimate_mean([np.mean(group) for group in groups]))
     rows[ANY] = _estimate_columns(pairs, swept, lambda groups: estimate_share([[any(group)] for group in groups]))
     del rows[ANY]["rest kept"]  # always true, because one candidate equals A
@@ -153,10 +185,11 @@ def summarize_kept(records: Sequence[PairRecords], choices: Sequence[ChosenIndic
     """
     rows: Figures = {}
     for arm in choices[0].arms:
-        clips = [_select_clips(found, choice.arms[arm]) for found, choice in zip(records, choices, strict=True)]
+        clips = [select_clips(found, choice.arms[arm]) for found, choice in zip(records, choices, strict=True)]
+        stated = [kind for kind in measuring.KINDS if any(kind in group[0].kept for group in clips)]
         rows[arm] = {
             kind: estimate_share([[clip.kept[kind] for clip in group] for group in clips if kind in group[0].kept])
-            for kind in measuring.KINDS
+            for kind in stated
         }
     return rows
 
@@ -167,7 +200,7 @@ def compare_arms(records: Sequence[PairRecords], choices: Sequence[ChosenIndices
     def compute_shares(arm: str) -> np.ndarray:
         return np.array(
             [
-                np.mean([clip.both for clip in _select_clips(found, choice.arms[arm])])
+                np.mean([clip.both for clip in select_clips(found, choice.arms[arm])])
                 for found, choice in zip(records, choices, strict=True)
             ]
         )
@@ -195,6 +228,11 @@ def summarize_sweeps(
     ways = {
         ONE: [[choice.a_first] for choice in usable],
         BOTH: [[choice.both] for choice in usable],
+        **{
+            search.arm: [[choice.searches[search].index] for choice in usable]
+            for search in choices[0].searches
+            if search.way == CANDIDATES
+        },
         f"always {MIDDLE}": [[MIDDLE] for _ in usable],
         "random, expected": [range(1, STEPS + 1) for _ in usable],
     }
@@ -206,7 +244,7 @@ def summarize_sweeps(
 
 def find_best_indices(found: PairRecords) -> tuple[float | None, float | None]:
     """Find a sweep's turning point and its index nearest to 0.5; both are None if too few clips could be measured."""
-    sweep = _select_sweep(found)
+    sweep = select_sweep(found)
     measured = {index: record.t for index, record in sweep.items() if record.t is not None}
     if 3 * len(measured) < 2 * len(sweep):
         return None, None
@@ -232,7 +270,8 @@ def list_clips(
         {
             "pair": pair.name,
             "prompts": [*pair.prompts, *pair.guides],
-            "finder": asdict(choice),
+            "finder": {"a_first": choice.a_first, "b_first": choice.b_first, "both": choice.both},
+            "balance": {search.arm: asdict(found) for search, found in choice.searches.items()},
             "best": dict(zip(("turning point", "nearest to 0.5"), find_best_indices(found), strict=True)),
             "clips": [
                 {"source": source, "repetition": number, **asdict(record)} for (source, number), record in found.items()
@@ -242,11 +281,12 @@ def list_clips(
     ]
 
 
-def _select_clips(found: PairRecords, wanted: Source) -> list[PairRecord]:
+def select_clips(found: PairRecords, wanted: Source) -> list[PairRecord]:
+    """Return the clips of a source, one for each repetition."""
     return [record for (source, _), record in found.items() if source == wanted]
 
 
-def _select_sweep(found: PairRecords) -> dict[int, PairRecord]:
+def select_sweep(found: PairRecords) -> dict[int, PairRecord]:
     """Return the candidates of the first repetition, in ascending order."""
     drawn = {source: record for (source, number), record in found.items() if isinstance(source, int) and number == 0}
     return {index: drawn[index] for index in sorted(drawn)}

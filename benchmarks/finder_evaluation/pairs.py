@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import itertools
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,11 +23,28 @@ STEPS = 30  # candidates of a pair, as in the paper
 MIDDLE = STEPS // 2
 KINDS = ("hue", "shape", "pattern")  # of pairs
 SCENES_PER_PAIR = 2  # for shapes and patterns
+STATED = (*KINDS, "motion")  # the features of a complete prompt that can be measured in a clip
 HUE_GAPS = (60, 90, 120, 150)  # degrees between two hues
 _SINGLES, _PAIRS = range(2)  # random number streams
 
-#: The embedding that a pair's clip is sampled from: a candidate's index, or the name of a prompt.
-Source: TypeAlias = int | str
+CANDIDATES, AVERAGED, SLERP = "candidates", "averaged predictions", "slerp"  # ways to mix two prompts
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A mixture that is none of the paper's candidates.
+
+    Args:
+        way: `AVERAGED` (the denoiser predicts for both prompts in every step) or `SLERP` (of each row).
+        index: The share of A is index / STEPS.
+    """
+
+    way: str
+    index: int
+
+
+#: What a pair's clip is sampled from: a candidate's index, the name of a prompt, or another mixture.
+Source: TypeAlias = int | str | Mixed
 GUIDE, ONLY_B = "guide", "b"
 ONLY_A = STEPS  # the last candidate equals A
 
@@ -40,12 +58,14 @@ class Pair:
         a: The first feature.
         b: The second feature.
         scene: The scene with A.
+        is_open: Let the prompts name only the object and the two features, and leave the rest of the scene open.
     """
 
     kind: str
     a: str
     b: str
-    scene: object
+    scene: Any
+    is_open: bool = False
 
     @property
     def scenes(self) -> tuple:
@@ -65,10 +85,20 @@ class Pair:
     @property
     def name(self) -> str:
         """A short name for files and headings."""
-        return f"{self.kind} {self.a} + {self.b}"
+        return f"{'open ' * self.is_open}{self.kind} {self.a} + {self.b}"
+
+    @property
+    def stated(self) -> tuple[str, ...]:
+        """The features that both prompts state, apart from the two to mix."""
+        named = ("shape",) if self.is_open else STATED
+        return tuple(kind for kind in named if kind != self.kind)
 
     def _describe(self, words: str) -> str:
-        return self.scene.replace(**{self.kind: words}).prompt
+        if not self.is_open:
+            prompt: str = self.scene.replace(**{self.kind: words}).prompt
+            return prompt
+        noun = words if self.kind == "shape" else f"{words} {self.scene.shape}"
+        return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def sample_scenes(count: int, seed: int) -> list:
@@ -89,6 +119,11 @@ def sample_pairs(seed: int) -> list[Pair]:
             orders = [(a, b), (b, a)] if number % 2 == 0 else [(b, a), (a, b)]
             features += [(kind, *orders[scene % 2]) for scene in range(SCENES_PER_PAIR)]
     return [Pair(kind, a, b, world.Scene.sample(random).replace(**{kind: a})) for kind, a, b in features]
+
+
+def leave_open(pairs: Iterable[Pair]) -> list[Pair]:
+    """Return the same pairs with open prompts, which name only the object and the two features: "a red circle"."""
+    return [replace(pair, is_open=True) for pair in pairs]
 
 
 def _sample_hue_pairs(random: np.random.Generator) -> list[tuple[str, str]]:

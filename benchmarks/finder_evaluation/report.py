@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from richspace_core.markdown import markdown_table
 
 from .estimates import IntervalEstimate
-from .figures import ANY, CONTROLS, RANDOM, ChosenIndices, Figures
+from .figures import ANY, CONTROLS, QUICK, RANDOM, ChosenIndices, Figures
 from .pairs import GUIDE, KINDS, MIDDLE, ONLY_B, Pair, Source
 
 _SCALE, _GAP, _LINE = 2, 4, 14  # enlargement of a frame, pixels between frames, height of a text line in pixels
@@ -41,6 +41,8 @@ class Strip:
         swept = sorted((source for source in self.frames if isinstance(source, int)), reverse=True)
         spread = {swept[round(position)] for position in np.linspace(0, len(swept) - 1, min(_SHOWN, len(swept)))}
         marks = {"one guide": self.choice.a_first, "both orders": self.choice.both, "middle": MIDDLE}
+        if QUICK in self.choice.searches:
+            marks["Balance"] = self.choice.searches[QUICK].index
         titles: dict[Source, tuple[str, str]] = {
             index: (str(index), ", ".join(mark for mark, marked in marks.items() if marked == index))
             for index in sorted({*spread, *marks.values()}, reverse=True)
@@ -60,6 +62,11 @@ class Strip:
         return picture
 
 
+COMPLETE, OPEN = "complete", "open"  # keys of the figures for each kind of prompts
+_TITLES = {
+    COMPLETE: "Complete prompts, which state every feature of the scene",
+    OPEN: "Open prompts, which name only the object and the two features",
+}
 _REST = ("all", "all, rest kept", "rest kept")
 _INTERVALS = (
     "The ranges are 95% intervals: Wilson's for the effective number of independent clips, or bootstrapped over the "
@@ -71,25 +78,44 @@ _ARMS = (
 )
 
 
+_COSTS = (
+    "*Candidates from it* is the distance from the nearest candidate with both features. The cost is in denoiser steps "
+    "with guidance, on top of those of the clip itself. A search pays for the drafts of A and B too."
+)
+
+
 def format_markdown(found: Figures) -> str:
     """Format all figures as Markdown tables."""
-    differences = _format_rows(found["differences"], "{:+.0%}")
     parts = [
-        f"# Finder on the demo model: {found['model']}, seed {found['seed']}",
+        f"# Finders on the demo model: {found['model']}, seed {found['seed']}",
         *(["A quick run: there are too few clips for reliable figures."] if found["quick"] else []),
         _INTERVALS,
         _format_table("Single prompts: share of correct clips", ["", "share"], _format_rows(found["singles"])),
-        _format_mixtures(found["mixtures"]),
-        _ARMS,
-        _format_table("Differences over the same pairs", ["", "share with both features"], differences),
-        _format_kept(found["kept"]),
-        _format_sweeps(found["sweeps"]),
-        _format_table(
-            "Average index of the finder", ["guide", "index of 30"], _format_rows(found["indices"], "{:.1f}")
-        ),
+        *(part for prompts in (COMPLETE, OPEN) for part in _format_prompts(prompts, found[prompts])),
         _format_cost(found["cost"]),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _format_prompts(prompts: str, found: Figures) -> list[str]:
+    """Format the figures of the mixtures of one kind of prompts."""
+    return [
+        f"# {_TITLES[prompts]}",
+        _format_mixtures(found["mixtures"]),
+        _ARMS,
+        _format_reach(found["reach"]),
+        _COSTS,
+        _format_table(
+            "Differences over the same pairs",
+            ["", "share with both features"],
+            _format_rows(found["differences"], "{:+.0%}"),
+        ),
+        _format_kept(found["kept"]),
+        _format_sweeps(found["sweeps"]),
+        _format_table(
+            "Average index of the paper's finder", ["guide", "index of 30"], _format_rows(found["indices"], "{:.1f}")
+        ),
+    ]
 
 
 def _format_mixtures(mixtures: Figures) -> str:
@@ -99,6 +125,24 @@ def _format_mixtures(mixtures: Figures) -> str:
         for arm, columns in mixtures.items()
     ]
     return _format_table("Mixtures: share of clips with both features", ["drawn from", *names], rows)
+
+
+def _format_reach(reach: Figures) -> str:
+    count = ", ".join(f"{number} of {kind}" for kind, number in reach["pairs"].items())
+    title = f"Pairs that have a candidate with both features ({sum(reach['pairs'].values())} of {reach['of']}: {count})"
+    if not reach["arms"]:
+        return f"## {title}\n\nThere is nothing to find."
+    kinds = list(next(iter(reach["arms"].values()))["shares"])
+    rows = [
+        [
+            arm,
+            *(row["shares"][kind].format() for kind in kinds),
+            "" if row["distance"] is None else row["distance"].format("{:.1f}"),
+            f"{row['cost']['mean']:.1f}, {row['cost']['largest']:.0f}",
+        ]
+        for arm, row in reach["arms"].items()
+    ]
+    return _format_table(title, ["drawn from", *kinds, "candidates from it", "cost: mean, largest"], rows)
 
 
 def _format_kept(kept: Figures) -> str:

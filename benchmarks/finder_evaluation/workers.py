@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,7 +27,9 @@ from richspace_core.cogvideox.folder import CogVideoXFolder
 from richspace_core.cogvideox.sampling import SamplingSettings, sample_latents
 from richspace_core.cogvideox.t5 import encode_prompts
 
-from .pairs import world
+from .mixing import AveragedPredictions, mix
+from .pairs import AVERAGED, STEPS, world
+from .searches import Draft, Found, Search, SearchJob, SearchPairs, run_searches
 
 SETTINGS = SamplingSettings(VideoSize(0, 0, 0), steps=20, guidance_scale=4.0)
 _ROUNDS = 5  # of each timing
@@ -42,18 +44,30 @@ class DrawJob:
         embedding: float32 ``[n, d]``.
         token_count: Number of rows that belong to the prompt.
         seed: Seed of the noise.
+        other: Embedding of prompt B, to average its predictions with those for `embedding`.
+        weight: The share of the predictions for `embedding`.
     """
 
     key: Hashable
     embedding: NDArray[np.float32]
     token_count: int
     seed: int
+    other: NDArray[np.float32] | None = None
+    weight: float = 1.0
 
 
 #: Draws clips, in order.
 DrawClips: TypeAlias = Callable[[Sequence[DrawJob]], Iterable[tuple[DrawJob, world.Clip]]]
 #: Encodes and decodes clips with the autoencoder, in order.
 ReconstructClips: TypeAlias = Callable[[Sequence[world.Clip]], Iterable[world.Clip]]
+
+
+class _PredictedError(Exception):
+    """Ends a sampling that has predicted what was wanted."""
+
+    def __init__(self, clean: torch.Tensor) -> None:
+        super().__init__("The prediction was made.")
+        self.clean = clean
 
 
 class LoadedModel:
@@ -79,13 +93,61 @@ class LoadedModel:
         (encoded,) = encode_prompts([prompt], self.tokenizer, self.text_encoder, max_length=self.folder.text_length)
         return encoded.embedding
 
-    def sample(self, embedding: TextEmbedding, seed: int) -> torch.Tensor:
-        """Sample the latents of one clip."""
-        return sample_latents(self.folder, self.transformer, embedding, self.empty, SETTINGS, seed=seed)
+    def sample(
+        self,
+        embedding: TextEmbedding,
+        seed: int,
+        *,
+        steps: int = SETTINGS.steps,
+        other: TextEmbedding | None = None,
+        weight: float = 1.0,
+    ) -> torch.Tensor:
+        """Sample the latents of one clip.
 
-    def draw(self, embedding: TextEmbedding, seed: int) -> world.Clip:
+        Args:
+            embedding: What to draw.
+            seed: Seed of the noise.
+            steps: Number of denoising steps.
+            other: Another embedding to predict for in every step, or None.
+            weight: The share of the predictions for `embedding`, if there is another.
+        """
+        denoiser = self.transformer if other is None else AveragedPredictions(self.transformer, other, weight)
+        settings = replace(SETTINGS, steps=steps)
+        return sample_latents(self.folder, denoiser, embedding, self.empty, settings, seed=seed)
+
+    def draw(self, job: DrawJob) -> world.Clip:
         """Sample and decode one clip, ``[t, h, w, 3]``."""
-        return decode_latents(self.vae, self.sample(embedding, seed)).numpy()
+        embedding = _embed(job.embedding, job.token_count)
+        other = None if job.other is None else _embed(job.other, job.token_count)
+        return decode_latents(self.vae, self.sample(embedding, job.seed, other=other, weight=job.weight)).numpy()
+
+    def search(self, job: SearchJob) -> dict[Search, Found]:
+        """Run all searches of a pair."""
+        a, b = _embed(job.a, job.token_count), _embed(job.b, job.token_count)
+
+        def make_draft(way: str, index: int, draft: Draft) -> torch.Tensor:
+            if way == AVERAGED and 0 < index < STEPS:
+                return self.sample(a, job.seed, steps=draft.schedule, other=b, weight=index / STEPS)
+            embedding = mix(way, a, b, index)
+            if draft.steps < draft.schedule:
+                return self.predict(embedding, job.seed, draft)
+            return self.sample(embedding, job.seed, steps=draft.schedule)
+
+        return run_searches(make_draft)
+
+    def predict(self, embedding: TextEmbedding, seed: int, draft: Draft) -> torch.Tensor:
+        """Return the clean latents that the denoiser predicts in the draft's last step, in the denoiser's own scale."""
+
+        def on_step(done: int, _of: int, clean: torch.Tensor) -> None:
+            if done == draft.steps:
+                raise _PredictedError(clean)
+
+        settings = replace(SETTINGS, steps=draft.schedule)
+        try:
+            sample_latents(self.folder, self.transformer, embedding, self.empty, settings, seed=seed, on_step=on_step)
+        except _PredictedError as stop:
+            return stop.clean
+        raise ValueError(f"A schedule of {draft.schedule} steps has no step {draft.steps}.")
 
     def reconstruct(self, clip: world.Clip) -> world.Clip:
         """Encode and decode a clip. The result is the best that this model can show of it."""
@@ -101,9 +163,18 @@ def load_model(path: Path) -> LoadedModel:
     return LoadedModel(path)
 
 
+def _embed(rows: NDArray[np.float32], token_count: int) -> TextEmbedding:
+    return TextEmbedding(torch.from_numpy(rows), token_count)
+
+
 def draw_clip(path: Path, job: DrawJob) -> world.Clip:
     """Draw one clip in this process."""
-    return load_model(path).draw(TextEmbedding(torch.from_numpy(job.embedding), job.token_count), job.seed)
+    return load_model(path).draw(job)
+
+
+def search_pair(path: Path, job: SearchJob) -> dict[Search, Found]:
+    """Run all searches of one pair in this process."""
+    return load_model(path).search(job)
 
 
 def reconstruct_clip(path: Path, clip: world.Clip) -> world.Clip:
@@ -112,8 +183,8 @@ def reconstruct_clip(path: Path, clip: world.Clip) -> world.Clip:
 
 
 @contextmanager
-def start_workers(path: Path, count: int) -> Iterator[tuple[DrawClips, ReconstructClips]]:
-    """Start processes that draw and reconstruct clips until the context ends."""
+def start_workers(path: Path, count: int) -> Iterator[tuple[DrawClips, ReconstructClips, SearchPairs]]:
+    """Start processes that draw and reconstruct clips, and search, until the context ends."""
     with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
 
         def draw(jobs: Sequence[DrawJob]) -> Iterator[tuple[DrawJob, world.Clip]]:
@@ -122,8 +193,11 @@ def start_workers(path: Path, count: int) -> Iterator[tuple[DrawClips, Reconstru
         def reconstruct(clips: Sequence[world.Clip]) -> Iterator[world.Clip]:
             return pool.map(partial(reconstruct_clip, path), clips, chunksize=2)
 
+        def search(jobs: Sequence[SearchJob]) -> Iterator[dict[Search, Found]]:
+            return pool.map(partial(search_pair, path), jobs)
+
         try:
-            yield draw, reconstruct
+            yield draw, reconstruct, search
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

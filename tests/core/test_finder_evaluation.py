@@ -19,8 +19,9 @@ world = import_demo_script("world")
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT / "benchmarks")
     evaluation = importlib.import_module("evaluate_finder")
-    estimates, figures, pairs, report = (
-        importlib.import_module(f"finder_evaluation.{name}") for name in ("estimates", "figures", "pairs", "report")
+    estimates, figures, mixing, pairs, reach, report, searches = (
+        importlib.import_module(f"finder_evaluation.{name}")
+        for name in ("estimates", "figures", "mixing", "pairs", "reach", "report", "searches")
     )
 
 FEW = evaluation.Workload(scenes=6, every_pair=12, every_candidate=5, repetitions=2, strips=1)
@@ -140,7 +141,8 @@ def encode(text):
 
 def oracle(jobs, *, guide_mixes=False):
     """Draw what the job asks for: A and B as they are, and for the candidates in `MIXED` the average of both clips."""
-    scenes, drawn = pairs.sample_scenes(FEW.scenes, 0), pairs.sample_pairs(0)[:: FEW.every_pair]
+    scenes, complete = pairs.sample_scenes(FEW.scenes, 0), pairs.sample_pairs(0)[:: FEW.every_pair]
+    drawn = [*complete, *pairs.leave_open(complete)]
     for job in jobs:
         kind, number, *rest = job.key
         if kind == "single":
@@ -151,9 +153,16 @@ def oracle(jobs, *, guide_mixes=False):
             world.render(pair.scene.replace(**{pair.kind: feature}), np.random.default_rng(job.seed))
             for feature in (pair.a, pair.b)
         )
-        mixed = guide_mixes if source == pairs.GUIDE else source in MIXED
+        index = source.index if isinstance(source, pairs.Mixed) else source
+        mixed = guide_mixes if source == pairs.GUIDE else index in MIXED
         is_a = isinstance(source, int) and source >= MIXED.stop
         yield job, (a + b) / 2 if mixed else a if is_a else b
+
+
+def search(jobs):
+    """Run the searches with drafts in which the share of A is what the embedding has."""
+    for _ in jobs:
+        yield searches.run_searches(lambda _way, index, _steps: torch.tensor([index / pairs.STEPS, 1.0]))
 
 
 def dulled(clip):
@@ -167,7 +176,7 @@ def blank(jobs):
 
 @pytest.fixture(scope="module")
 def run():
-    return evaluation.evaluate(FEW, 0, encode, oracle, list)
+    return evaluation.evaluate(FEW, 0, encode, oracle, list, search)
 
 
 class TestOracle:
@@ -177,21 +186,24 @@ class TestOracle:
         )
 
     def test_pure_clips_count_as_no_mixture_and_mixed_ones_do(self, run):
-        shares = {arm: columns["all"].value for arm, columns in run[0]["mixtures"].items()}
+        shares = {arm: columns["all"].value for arm, columns in run[0]["complete"]["mixtures"].items()}
         assert shares[figures.CENTER] == shares[figures.ANY] == 1
         assert shares[figures.CONTROLS[0]] == shares[figures.CONTROLS[1]] == shares[figures.DIRECT] == 0
         assert 0 < shares[figures.RANDOM] < 1
 
     def test_the_rest_is_kept(self, run):
-        for arm, columns in run[0]["mixtures"].items():
+        for arm, columns in run[0]["complete"]["mixtures"].items():
             assert columns["all, rest kept"].value == pytest.approx(columns["all"].value)
             assert arm == figures.ANY or columns["rest kept"].value == 1
-        assert all(one.value == 1 for row in run[0]["kept"].values() for one in row.values())
+        assert all(one.value == 1 for row in run[0]["complete"]["kept"].values() for one in row.values())
 
     def test_a_mixture_that_the_guide_prompt_draws_is_to_its_credit(self):
-        found, _ = evaluation.evaluate(FEWEST, 0, encode, lambda jobs: oracle(jobs, guide_mixes=True), list)
-        assert found["mixtures"][figures.DIRECT]["all"].value == 1
-        assert all(found["differences"][f"{arm} - {figures.DIRECT}"].value <= 0 for arm in (figures.ONE, figures.BOTH))
+        found, _ = evaluation.evaluate(FEWEST, 0, encode, lambda jobs: oracle(jobs, guide_mixes=True), list, search)
+        assert found["complete"]["mixtures"][figures.DIRECT]["all"].value == 1
+        assert all(
+            found["complete"]["differences"][f"{arm} - {figures.DIRECT}"].value <= 0
+            for arm in (figures.ONE, figures.BOTH)
+        )
 
     def test_what_the_autoencoder_does_to_a_feature_makes_no_mixture_of_it(self):
         """A blur over half a period removes a third of the stripes' contrast: on the world's own line, a mixture."""
@@ -200,7 +212,7 @@ class TestOracle:
             return ((job, dulled(clip)) for job, clip in oracle(jobs))
 
         found, unaware = (
-            evaluation.evaluate(FEWEST, 0, encode, draw, reconstruct)[0]["mixtures"]
+            evaluation.evaluate(FEWEST, 0, encode, draw, reconstruct, search)[0]["complete"]["mixtures"]
             for reconstruct in (lambda clips: map(dulled, clips), list)
         )
         assert {found[arm]["pattern"].value for arm in figures.CONTROLS} == {0}
@@ -208,11 +220,11 @@ class TestOracle:
         assert {unaware[arm]["pattern"].value for arm in figures.CONTROLS} == {0, 1}
 
     def test_the_best_index_is_the_middle_of_the_mixtures(self, run):
-        assert run[0]["sweeps"]["pairs"] == dict.fromkeys(pairs.KINDS, 1)
-        assert run[0]["sweeps"]["best"]["turning point"].value == pytest.approx(
+        assert run[0]["complete"]["sweeps"]["pairs"] == dict.fromkeys(pairs.KINDS, 1)
+        assert run[0]["complete"]["sweeps"]["best"]["turning point"].value == pytest.approx(
             15.5, abs=2
         )  # only a few candidates are drawn
-        assert run[0]["sweeps"]["errors"][f"always {pairs.MIDDLE}"]["turning point"].value < 2.5
+        assert run[0]["complete"]["sweeps"]["errors"][f"always {pairs.MIDDLE}"]["turning point"].value < 2.5
 
     def test_each_clip_is_drawn_once_with_its_pairs_noise(self):
         asked = []
@@ -221,7 +233,7 @@ class TestOracle:
             asked.extend(jobs)
             return blank(jobs)
 
-        evaluation.evaluate(FEW, 0, encode, draw, list)
+        evaluation.evaluate(FEW, 0, encode, draw, list, search)
         keys = [job.key for job in asked]
         assert len(set(keys)) == len(keys)
         seeds = {job.key[:2] + job.key[3:]: job.seed for job in asked}
@@ -233,18 +245,18 @@ class TestOracle:
         report.write_report(tmp_path / "out", found, run[1])
         written = json.loads((tmp_path / "out" / "figures.json").read_text())
         assert written["singles"]["hue"]["value"] == 1
-        assert written["pairs"][0]["clips"][0]["both"] in (True, False)
+        assert written["complete"]["pairs"][0]["clips"][0]["both"] in (True, False)
         text = (tmp_path / "out" / "figures.md").read_text()
         assert "nan" not in text
         tables = [line.count("|") for line in text.splitlines() if line.startswith("|")]
         assert all(count > 2 for count in tables)
-        assert len(list((tmp_path / "out").glob("*.png"))) == len(pairs.KINDS)
+        assert len(list((tmp_path / "out").glob("*.png"))) == 2 * len(pairs.KINDS)
 
 
 def test_clips_where_nothing_is_seen_count_as_failures():
-    found, strips = evaluation.evaluate(FEW, 0, encode, blank, list)
+    found, strips = evaluation.evaluate(FEW, 0, encode, blank, list, search)
     assert found["singles"]["all four"].value == 0
-    assert found["mixtures"][figures.BOTH]["all"].value == 0
-    assert found["sweeps"]["errors"] == {}
+    assert found["complete"]["mixtures"][figures.BOTH]["all"].value == 0
+    assert found["complete"]["sweeps"]["errors"] == {}
     assert "No pair's sweep" in report.format_markdown({"model": "", "seed": 0, "quick": False, "cost": COST} | found)
     assert strips[0].draw().width > 64
