@@ -54,6 +54,7 @@ def random_prompts(width, **extras):
 
 def make_sdxl(networks):
     import comfy.sd
+
     import nodes
 
     model, clip, _vae, _vision = comfy.sd.load_state_dict_guess_config(networks.sdxl_checkpoint())
