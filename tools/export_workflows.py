@@ -40,7 +40,9 @@ LITTLE_PROMPTS = (
 )
 
 COGVIDEOX_LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
-FLOW = ("A, B and a guide:\nCLIP Text Encode", "RichSpace\nOptimal Interpolation", "KSampler, as always")
+FINDERS = ("RichSpaceOptimalInterpolate", "RichSpaceBalance", "RichSpaceCogVideoXBalance")
+CHAINS = ("RichSpaceCogVideoXChainedBalance",)
+FLOW = ("A and B:\nCLIP Text Encode", "RichSpace Balance", "KSampler, as always")
 FLOW_CAPTION = "needs the model's own files; the bundled\ndemo model cannot run it"
 
 
@@ -97,22 +99,25 @@ def title_of(file: Path) -> str:
 
 
 def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) -> None:
-    """Run a workflow on the demo model and draw the scores of its last finder with its video or picture."""
+    """Run a workflow on the demo model and draw how its mixture was found, with its video or picture."""
     if not any(node["class_type"] in COGVIDEOX_LOADERS for node in prompt.values()):
         picture = draw_flow(title_of(file), FLOW, FLOW_CAPTION)
         picture.save(file.with_suffix(".jpg"), quality=88, optimize=True)
         return
     prompt = on_the_demo_model(prompt)
     entry = server.run(prompt)
-    finders = [name for name, node in prompt.items() if node["class_type"] == "RichSpaceOptimalInterpolate"]
-    (plot,) = output_files({"outputs": {"last": entry["outputs"][finders[-1]]}})
+    kinds = {name: node["class_type"] for name, node in prompt.items() if node["class_type"] in (*FINDERS, *CHAINS)}
+    finders = [*kinds]
+    # Balance makes the video where there is one; otherwise the last finder does.
+    shown = next((name for name, kind in kinds.items() if kind.endswith("Balance")), finders[-1])
+    (plot,) = output_files({"outputs": {"finder": entry["outputs"][shown]}})
     results = [
-        shown
+        file
         for name, output in entry["outputs"].items()
         if name not in finders
-        for shown in output_files({"outputs": {name: output}})
+        for file in output_files({"outputs": {name: output}})
     ]
-    result = max(results, key=lambda shown: (shown["filename"].endswith(".mp4"), shown["type"] == "output"))
+    result = max(results, key=lambda file: (file["filename"].endswith(".mp4"), file["type"] == "output"))
     content = server.view(result)
     frames = read_frames(content) if result["filename"].endswith(".mp4") else [Image.open(io.BytesIO(content))]
     picture = draw_thumbnail(title_of(file), Image.open(io.BytesIO(server.view(plot))), frames)

@@ -10,12 +10,10 @@ import pytest
 from comfyui.prompts import DEMO, SMALL_VIDEO, change, node, video_prompt
 from comfyui.server import output_files
 from environment.checkout import ROOT
-from export_workflows import COGVIDEOX_LOADERS, on_the_demo_model
+from export_workflows import CHAINS, COGVIDEOX_LOADERS, FINDERS, on_the_demo_model
 from host_frames import pictures_of, run_for_frames
 
 WORKFLOWS = sorted(file.stem for file in (ROOT / "workflows").glob("*.json"))
-FINDERS = ("RichSpaceOptimalInterpolate", "RichSpaceBalance", "RichSpaceCogVideoXBalance")
-CHAINS = ("RichSpaceCogVideoXChainedBalance",)
 RESULT_PICTURES = ("SaveImage", "RichSpaceContactSheet", "RichSpaceCompare")
 BALANCES = (*FINDERS[1:], *CHAINS)
 SAMPLERS = ("RichSpaceCogVideoXSample", "KSampler")

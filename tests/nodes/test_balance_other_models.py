@@ -1,4 +1,4 @@
-"""Balance with other models of ComfyUI: pictures, flow models and pooled outputs, in its own classes, tiny and random."""
+"""Balance with other models of ComfyUI, of its own classes and random: pictures, flow models, pooled outputs."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -37,7 +37,7 @@ def random_weights(network: torch.nn.Module) -> Weights:
             return weight
         if key.endswith("gamma") or weight.ndim == 1:
             return torch.full(weight.shape, 0.0 if key.endswith("bias") else 1.0)
-        return torch.randn(weight.shape, generator=generator) / weight[0].numel() ** 0.5
+        return torch.randn(weight.shape, generator=generator).div(weight[0].numel() ** 0.5)
 
     return {key: randomize(key, weight) for key, weight in network.state_dict().items()}
 
