@@ -30,14 +30,10 @@ if TYPE_CHECKING:
 WORKFLOWS = ROOT / "workflows"
 DEMO = "bundled demo"
 STEPS = 20  # as in the demo's workflow
-# Prompts for the demo model, which knows few words, in place of a workflow's own: A, B, their guide, C, its guide.
-LITTLE_PROMPTS = (
-    "a red circle moves right",
-    "a blue square moves right",
-    "a red and blue circle moves right",
-    "a yellow star moves right",
-    "a red and yellow circle moves right",
-)
+# Prompts for the demo model, which knows few words, in place of a workflow's own: A, B and C, and the guides.
+LITTLE_PROMPTS = ("a red circle moves right", "a blue square moves right", "a yellow star moves right")
+LITTLE_GUIDES = ("a red and blue circle moves right", "a red and yellow circle moves right")
+GUIDE = "Guide"  # how the titles of guides begin
 
 COGVIDEOX_LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
 FINDERS = ("RichSpaceOptimalInterpolate", "RichSpaceBalance", "RichSpaceCogVideoXBalance")
@@ -80,8 +76,7 @@ def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -
         "RichSpaceCogVideoXSample": few,
         "KSampler": few,
     }
-    texts = dict.fromkeys(node["inputs"].get("text") for node in prompt.values())
-    known = dict(zip(filter(None, texts), LITTLE_PROMPTS, strict=False)) | {"": ""}
+    known = _little_texts(prompt) | {"": ""}
     changed = {}
     for name, node in prompt.items():
         inputs = node["inputs"] | changes.get(node["class_type"], {})
@@ -89,6 +84,16 @@ def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -
             inputs["text"] = known[inputs["text"]]
         changed[name] = node | {"inputs": inputs}
     return changed
+
+
+def _little_texts(prompt: Mapping[str, Any]) -> dict[str, str]:
+    """Return texts from the demo model's vocabulary by the texts of a workflow that they replace."""
+    texts: dict[bool, dict[str, None]] = {False: {}, True: {}}
+    for node in prompt.values():
+        if text := node["inputs"].get("text"):
+            texts[node["_meta"]["title"].startswith(GUIDE)][text] = None
+    prompts = zip(texts[False], LITTLE_PROMPTS, strict=False)
+    return dict(prompts) | dict(zip(texts[True], LITTLE_GUIDES, strict=False))
 
 
 def title_of(file: Path) -> str:
