@@ -27,7 +27,7 @@ FINDERS = (
 RESULT_PICTURES = ("RichSpaceCompare", "RichSpaceContactSheet", "SaveImage")
 # Settings that make each of them quick.
 QUICK = {
-    **dict.fromkeys(("Sample the video", "Sample the videos", "Sample the picture"), {"steps": 2}),
+    **{title: {"steps": 2} for title in ("Sample the video", "Sample the videos", "Sample the picture")},
     "Size and length": {"width": 48, "height": 32, "length": 9},
     "Size of the picture": {"width": 64, "height": 64},
 }
