@@ -77,7 +77,7 @@ def describe_results(prompt: Mapping[str, Any], entry: Mapping[str, Any], server
 def describe_balance(prompt: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
     """Describe what each Balance node chose and what it cost, a line for each stage; empty without such a node.
 
-    The node says this itself, in two lines: ``15 of 30: 50% A, 50% B`` and ``4 drafts of 1 step: 51% of A seen``.
+    The node says this itself, in two lines: ``15 of 30: 50% A, 50% B`` and ``4 drafts of 2 steps: 51% of A seen``.
     """
     lines = []
     for node_id, output in entry["outputs"].items():

@@ -120,14 +120,6 @@ class TestBothNodes:
         assert picked.result[1] == 3
         assert picked.result[3][0].best == found.result[1]
 
-    @pytest.mark.parametrize(
-        ("sampler", "scheduler"), [("uni_pc", "simple"), ("dpm_fast", "ddim_uniform"), ("euler", "kl_optimal")]
-    )
-    def test_the_first_prediction_is_no_matter_of_the_sampler(self, balance, sampler, scheduler):
-        balance("native", draft_steps=1)
-        same = balance("native", draft_steps=1, sampler_name=sampler, scheduler=scheduler)
-        assert "(all from an earlier run)" in same.ui["text"][0]
-
     def test_first_look(self, balance):
         assert 9 in looks_of(balance("own", looks=1, first_look=9))
 
