@@ -21,6 +21,7 @@ NAME = "Mix three prompts"
 FILE = ROOT / "subgraphs" / f"{NAME}.json"
 PROMPTS_FROM = ROOT / "workflows" / "three_prompt_chained_mix.json"
 ENCODER = "text encoder"
+_TITLES = ("A: ", "B: ", "Guide for A + B", "C: ", "Guide for (A + B) + C")  # how the workflow's nodes are called
 TEXTS = ("prompt 1", "prompt 2", "guide for 1 + 2", "prompt 3", "guide for all three")
 OUTPUTS = ("mixture", "scores of 1 + 2", "scores of all three")
 DESCRIPTION = (
@@ -101,8 +102,9 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def default_texts() -> dict[str, str]:
     """Return the prompts and guides of the workflow, by their names in the blueprint."""
     nodes = json.loads(PROMPTS_FROM.read_text(encoding="utf-8"))["nodes"]
-    texts = [node["widgets_values"][0] for node in nodes if node["type"] == _ENCODE]
-    return dict(zip(TEXTS, filter(None, texts), strict=True))
+    texts = {node["title"]: node["widgets_values"][0] for node in nodes if node["type"] == _ENCODE}
+    found = [text for start in _TITLES for title, text in texts.items() if title.startswith(start)]
+    return dict(zip(TEXTS, found, strict=True))
 
 
 def make_blueprint(frontend: Frontend) -> dict[str, Any]:

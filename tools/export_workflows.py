@@ -30,17 +30,15 @@ if TYPE_CHECKING:
 WORKFLOWS = ROOT / "workflows"
 DEMO = "bundled demo"
 STEPS = 20  # as in the demo's workflow
-# Prompts for the demo model, which knows few words, in place of a workflow's own: A, B, their guide, C, its guide.
-LITTLE_PROMPTS = (
-    "a red circle moves right",
-    "a blue square moves right",
-    "a red and blue circle moves right",
-    "a yellow star moves right",
-    "a red and yellow circle moves right",
-)
+# Prompts for the demo model, which knows few words, in place of a workflow's own: A, B and C, and the guides.
+LITTLE_PROMPTS = ("a red circle moves right", "a blue square moves right", "a yellow star moves right")
+LITTLE_GUIDES = ("a red and blue circle moves right", "a red and yellow circle moves right")
+GUIDE = "Guide"  # how the titles of guides begin
 
 COGVIDEOX_LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
-FLOW = ("A, B and a guide:\nCLIP Text Encode", "RichSpace\nOptimal Interpolation", "KSampler, as always")
+FINDERS = ("RichSpaceOptimalInterpolate", "RichSpaceBalance", "RichSpaceCogVideoXBalance")
+CHAINS = ("RichSpaceCogVideoXChainedBalance",)
+FLOW = ("A and B:\nCLIP Text Encode", "RichSpace Balance", "KSampler, as always")
 FLOW_CAPTION = "needs the model's own files; the bundled\ndemo model cannot run it"
 
 
@@ -78,8 +76,7 @@ def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -
         "RichSpaceCogVideoXSample": few,
         "KSampler": few,
     }
-    texts = dict.fromkeys(node["inputs"].get("text") for node in prompt.values())
-    known = dict(zip(filter(None, texts), LITTLE_PROMPTS, strict=False)) | {"": ""}
+    known = _little_texts(prompt) | {"": ""}
     changed = {}
     for name, node in prompt.items():
         inputs = node["inputs"] | changes.get(node["class_type"], {})
@@ -87,6 +84,16 @@ def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -
             inputs["text"] = known[inputs["text"]]
         changed[name] = node | {"inputs": inputs}
     return changed
+
+
+def _little_texts(prompt: Mapping[str, Any]) -> dict[str, str]:
+    """Return texts from the demo model's vocabulary by the texts of a workflow that they replace."""
+    texts: dict[bool, dict[str, None]] = {False: {}, True: {}}
+    for node in prompt.values():
+        if text := node["inputs"].get("text"):
+            texts[node["_meta"]["title"].startswith(GUIDE)][text] = None
+    prompts = zip(texts[False], LITTLE_PROMPTS, strict=False)
+    return dict(prompts) | dict(zip(texts[True], LITTLE_GUIDES, strict=False))
 
 
 def title_of(file: Path) -> str:
@@ -97,22 +104,25 @@ def title_of(file: Path) -> str:
 
 
 def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) -> None:
-    """Run a workflow on the demo model and draw the scores of its last finder with its video or picture."""
+    """Run a workflow on the demo model and draw how its mixture was found, with its video or picture."""
     if not any(node["class_type"] in COGVIDEOX_LOADERS for node in prompt.values()):
         picture = draw_flow(title_of(file), FLOW, FLOW_CAPTION)
         picture.save(file.with_suffix(".jpg"), quality=88, optimize=True)
         return
     prompt = on_the_demo_model(prompt)
     entry = server.run(prompt)
-    finders = [name for name, node in prompt.items() if node["class_type"] == "RichSpaceOptimalInterpolate"]
-    (plot,) = output_files({"outputs": {"last": entry["outputs"][finders[-1]]}})
+    kinds = {name: node["class_type"] for name, node in prompt.items() if node["class_type"] in (*FINDERS, *CHAINS)}
+    finders = [*kinds]
+    # Balance makes the video where there is one; otherwise the last finder does.
+    shown = next((name for name, kind in kinds.items() if kind.endswith("Balance")), finders[-1])
+    (plot,) = output_files({"outputs": {"finder": entry["outputs"][shown]}})
     results = [
-        shown
+        file
         for name, output in entry["outputs"].items()
         if name not in finders
-        for shown in output_files({"outputs": {name: output}})
+        for file in output_files({"outputs": {name: output}})
     ]
-    result = max(results, key=lambda shown: (shown["filename"].endswith(".mp4"), shown["type"] == "output"))
+    result = max(results, key=lambda file: (file["filename"].endswith(".mp4"), file["type"] == "output"))
     content = server.view(result)
     frames = read_frames(content) if result["filename"].endswith(".mp4") else [Image.open(io.BytesIO(content))]
     picture = draw_thumbnail(title_of(file), Image.open(io.BytesIO(server.view(plot))), frames)

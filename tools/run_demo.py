@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from comfyui.events import Event
 
 WORKFLOWS = ROOT / "workflows" / "api"
-SHOWN = {"Comparing the mixture with its prompts": "demo_comparison", "Mixing three prompts": "demo_three_prompt_mix"}
+SHOWN = {
+    "Comparing Balance with its prompts, the paper's finder and the middle": "demo_comparison",
+    "Mixing three prompts": "demo_three_prompt_mix",
+}
 RESULTS = ARTIFACTS / "demo"
 MODEL_CARD = ROOT / "demo_model" / "README.md"
 BAR_WIDTH = 24
@@ -71,6 +74,22 @@ def describe_results(prompt: Mapping[str, Any], entry: Mapping[str, Any], server
     return "\n".join(lines)
 
 
+def describe_balance(prompt: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
+    """Describe what each Balance node chose and what it cost, a line for each stage; empty without such a node.
+
+    The node says this itself, in two lines: ``15 of 30: 50% A, 50% B`` and ``4 drafts of 2 steps: 51% of A seen``.
+    """
+    lines = []
+    for node_id, output in entry["outputs"].items():
+        if not prompt[node_id]["class_type"].endswith("Balance"):
+            continue
+        for stage, text in enumerate(output["text"], start=1):
+            chosen, cost, *_ = text.splitlines()
+            where = f" in stage {stage}" if len(output["text"]) > 1 else ""
+            lines.append(f"Balance chose candidate {chosen}{where}. It looked at {cost}.")
+    return "\n".join(lines)
+
+
 def about_the_model(card: str) -> str:
     """Return the first paragraph below the title of a model card, as plain text."""
     body = card.partition("\n# ")[2].partition("\n\n")[2]
@@ -85,7 +104,7 @@ def run_workflow(server: ComfyServer, what: str, name: str) -> str:
         show_progress(what, prompt, events.until_done(prompt_id, timeout=1800))
     entry = server.wait(prompt_id)
     raise_for_status(prompt, entry)
-    return describe_results(prompt, entry, server)
+    return "\n".join(filter(None, (describe_balance(prompt, entry), describe_results(prompt, entry, server))))
 
 
 def demo() -> None:

@@ -5,7 +5,7 @@ from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS, PACK_FOLDER, ROOT
 from playwright.sync_api import expect
 
-DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"
+DEMO = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
 FINDER = "Circle + square"
 ADD = """([type, inputs]) => {
     const node = LiteGraph.createNode(type);

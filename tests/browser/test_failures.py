@@ -5,7 +5,7 @@ from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS, ROOT
 from playwright.sync_api import expect
 
-DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"
+DEMO = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
 FINDER = "Circle + square"
 PROMPTS = ["A: circle", "B: square", "Guide: the mixture in words", FINDER]
 MESSAGE = "B: expected a prompt with words"

@@ -5,7 +5,8 @@ import re
 import pytest
 from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS, ROOT
-from help_pictures import Scene, photograph, scenes
+from help_pictures import photograph
+from help_scenes import Scene, scenes
 from playwright.sync_api import expect
 from surface import read_surface
 

@@ -6,7 +6,7 @@ from comfyui.frontend import SETTLED_MS, Frontend
 from environment.checkout import ARTIFACTS, ROOT
 from playwright.sync_api import expect
 
-DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"
+DEMO = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
 FINDER, GUIDE = "Circle + square", "Guide: the mixture in words"
 KNOWN, UNKNOWN = "a large plain red and blue square moves right", "a large plain purple zeppelin moves right"
 TOO_LONG = " and ".join(["a large plain red circle moves right"] * 9)

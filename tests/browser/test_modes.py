@@ -5,7 +5,7 @@ from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS, ROOT
 from playwright.sync_api import expect
 
-DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"
+DEMO = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
 FINDER, GUIDE, SECOND_GUIDE = "Circle + square", "Guide: the mixture in words", "Guide: in another order"
 SELECT = """titles => app.canvas.selectItems(app.graph.nodes.filter(node => titles.includes(node.title)))"""
 # The encode node of a second guide, connected to the finder's growing list.

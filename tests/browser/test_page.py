@@ -7,7 +7,8 @@ from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS, PACK_FOLDER, ROOT
 from thumbnails import SIDE
 
-DEMO = ROOT / "workflows" / "demo_three_prompt_mix.json"
+DEMO = ROOT / "tests" / "data" / "workflows" / "finder_three_prompts.json"
+TEMPLATES = ROOT / "workflows"
 CHAIN = """() => {
     const find = title => app.graph.nodes.find(node => node.title === title);
     const chain = LiteGraph.createNode("RichSpaceChainedFinder");
@@ -124,7 +125,7 @@ def test_the_templates_dialog_shows_every_workflow(open_page, usual_errors):
         templates = frontend.open_templates(PACK_FOLDER)
         frontend.screenshot(ARTIFACTS / "browser" / "templates.png")
         # In place of a missing picture, the frontend shows its own, in another size.
-        assert templates == {file.stem: SIDE for file in DEMO.parent.glob("*.json")}
+        assert templates == {file.stem: SIDE for file in TEMPLATES.glob("*.json")}
         assert frontend.errors - usual_errors == set()
 
 
@@ -132,7 +133,7 @@ def test_a_template_opens_large_enough_to_be_read_and_beside_the_minimap(open_pa
     """The classic renderer draws no texts below a certain scale, and the minimap covers a corner of the window."""
     with open_page() as frontend:
         frontend.page.evaluate("app.extensionManager.setting.set('Comfy.Minimap.Visible', true)")
-        for file in DEMO.parent.glob("*.json"):
+        for file in TEMPLATES.glob("*.json"):
             frontend.open_template(PACK_FOLDER, file.stem)
             assert not frontend.page.evaluate("app.canvas.low_quality"), file.stem
             frontend.page.get_by_test_id("minimap-container").wait_for(timeout=SETTLED_MS)

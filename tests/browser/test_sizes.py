@@ -6,7 +6,7 @@ import pytest
 from comfyui.frontend import SETTLED_MS
 from environment.checkout import ROOT
 
-DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"
+DEMO = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
 NATIVE = ROOT / "workflows" / "demo_native_mix.json"
 SAMPLER, LATENT = "Sample the video", "Size of the video"
 # The position of a number's arrow, or of its middle, on the screen in the classic renderer.

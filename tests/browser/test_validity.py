@@ -5,7 +5,7 @@ from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS, ROOT
 from playwright.sync_api import expect
 
-DEMO = ROOT / "workflows" / "demo_two_prompt_mix.json"
+DEMO = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
 FINDER, PROMPT, GUIDE = "Circle + square", "B: square", "Guide: the mixture in words"
 STAR = "a large plain green star moves right"
 SELECT = "titles => app.canvas.selectItems(app.graph.nodes.filter(node => titles.includes(node.title)))"

@@ -17,10 +17,20 @@ from PIL import Image
 
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 RENDERERS = ("classic", "nodes-2")
-FINDER = "RichSpaceOptimalInterpolate"
-RESULT_PICTURES = ("RichSpaceCompare", "RichSpaceContactSheet")  # the result is a picture instead of a video
+FINDERS = (
+    "RichSpaceOptimalInterpolate",
+    "RichSpaceBalance",
+    "RichSpaceCogVideoXBalance",
+    "RichSpaceCogVideoXChainedBalance",
+)
+# The result is a picture instead of a video.
+RESULT_PICTURES = ("RichSpaceCompare", "RichSpaceContactSheet", "SaveImage")
 # Settings that make each of them quick.
-QUICK = {"Sample the video": {"steps": 2}, "Size and length": {"width": 48, "height": 32, "length": 9}}
+QUICK = {
+    **{title: {"steps": 2} for title in ("Sample the video", "Sample the videos", "Sample the picture")},
+    "Size and length": {"width": 48, "height": 32, "length": 9},
+    "Size of the picture": {"width": 64, "height": 64},
+}
 _CUT_SCORES = """() => [...document.querySelectorAll('.richspace-chart')].flatMap(chart => {
     const {left, right} = chart.getBoundingClientRect();
     return [...chart.querySelectorAll('text')].filter(text => {
@@ -155,7 +165,7 @@ def test_the_video_appears(visit):
 
 
 def test_the_curves_are_seen_in_the_finders(visit):
-    finders = [node for node in visit.ran.nodes if node["type"] == FINDER]
+    finders = [node for node in visit.ran.nodes if node["type"] in FINDERS]
     assert finders
     for node in finders:
         curves, title = (
@@ -172,10 +182,10 @@ def test_every_number_beside_the_curves_is_read_whole(visit):
 
 def test_the_verdicts_are_read_on_the_finders(visit):
     for node in visit.ran.nodes:
-        if node["type"] == FINDER:
-            (verdict,) = visit.entry["outputs"][node["id"]]["text"]
-            assert " of 30: " in verdict
-            for line in verdict.splitlines():
+        if node["type"] in FINDERS:
+            verdicts = visit.entry["outputs"][node["id"]]["text"]
+            assert all(" of 30: " in verdict for verdict in verdicts)
+            for line in "\n".join(verdicts).splitlines():
                 assert visit.frontend.page.get_by_text(line, exact=True).first.is_visible()
 
 

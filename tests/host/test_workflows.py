@@ -10,17 +10,23 @@ import pytest
 from comfyui.prompts import DEMO, SMALL_VIDEO, change, node, video_prompt
 from comfyui.server import output_files
 from environment.checkout import ROOT
-from export_workflows import COGVIDEOX_LOADERS, on_the_demo_model
+from export_workflows import CHAINS, COGVIDEOX_LOADERS, FINDERS, on_the_demo_model
 from host_frames import pictures_of, run_for_frames
 
 WORKFLOWS = sorted(file.stem for file in (ROOT / "workflows").glob("*.json"))
 RESULT_PICTURES = ("SaveImage", "RichSpaceContactSheet", "RichSpaceCompare")
+BALANCES = (*FINDERS[1:], *CHAINS)
 SAMPLERS = ("RichSpaceCogVideoXSample", "KSampler")
+SETTINGS = ("seed", "cfg", "sampler_name", "scheduler", "width", "height", "frames")
 STEPS = 3
 # Frames, height and width of the videos that a workflow makes of the model's own size.
 OWN_VIDEO = {DEMO: (9, 64, 64), "CogVideoX-2b": (9, 32, 48)}
 # For a workflow whose size stands in a node of the host's.
-SIZE_NODE, SMALL_SIZE = "EmptyHunyuanLatentVideo", {"length": 9, "height": 32, "width": 48}
+SMALL_SIZES = {
+    "EmptyHunyuanLatentVideo": {"length": 9, "height": 32, "width": 48},
+    "EmptyLatentImage": {"height": 64, "width": 64},
+}
+SMALL_PICTURE = tuple(SMALL_SIZES["EmptyLatentImage"].values())
 
 
 def read_workflow(name):
@@ -50,15 +56,16 @@ def made_quickly(prompt):
     """A workflow with few steps, and small where it says a size itself."""
     for name in nodes_of(prompt, *SAMPLERS):
         prompt = change(prompt, name, steps=STEPS)
-    for name in nodes_of(prompt, SIZE_NODE):
-        prompt = change(prompt, name, **SMALL_SIZE)
+    for kind, size in SMALL_SIZES.items():
+        for name in nodes_of(prompt, kind):
+            prompt = change(prompt, name, **size)
     return prompt
 
 
 def shape_of(prompt):
     """Frames, height and width of the videos that `made_quickly` makes of a workflow."""
     models = [prompt[loader]["inputs"]["model"] for loader in nodes_of(prompt, *COGVIDEOX_LOADERS)]
-    return OWN_VIDEO[models[0]] if models else tuple(SMALL_SIZE.values())
+    return OWN_VIDEO[models[0]] if models else tuple(SMALL_SIZES["EmptyHunyuanLatentVideo"].values())
 
 
 def frames_a_second(prompt):
@@ -78,6 +85,10 @@ def assert_is_a_plot(picture):
     height, width, _ = picture.shape
     assert width >= 512
     assert height >= 256
+    assert_is_a_picture(picture)
+
+
+def assert_is_a_picture(picture):
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 100
 
 
@@ -90,18 +101,44 @@ def test_a_workflow_makes_its_video(server, name):
     assert len(videos) == len(nodes_of(prompt, "SaveVideo"))
     for video, fps in zip(videos, frames_a_second(prompt), strict=True):
         assert_is_a_video(video, shape_of(prompt), fps)
-    finders = nodes_of(prompt, "RichSpaceOptimalInterpolate")
+    finders, chains = nodes_of(prompt, *FINDERS), nodes_of(prompt, *CHAINS)
     pictures = pictures_of(server, entry)
     sheets = [name for kind in RESULT_PICTURES for name in nodes_of(prompt, kind)]
-    assert len(pictures) == len(finders) + len(sheets)  # in every finder, and where one is the result
+    assert len(pictures) == len(finders) + len(chains) + len(sheets)  # in every finder, and where one is the result
     for picture in pictures:
-        assert_is_a_plot(picture)
-    for finder in finders:
-        (verdict,) = entry["outputs"][finder]["text"]
-        assert " of 30: " in verdict
+        if picture.shape[:2] == SMALL_PICTURE:
+            assert_is_a_picture(picture)
+        else:
+            assert_is_a_plot(picture)
+    for finder in finders + chains:
+        verdicts = entry["outputs"][finder]["text"]
+        assert len(verdicts) == (2 if finder in chains else 1)
+        for verdict in verdicts:
+            assert " of 30: " in verdict
 
 
-@pytest.mark.parametrize("name", [name for name in WORKFLOWS if not name.startswith(("demo", "wan"))])
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_shows_the_mixture_that_balance_finds(name):
+    """And its drafts have the settings of the sampler that makes the video."""
+    prompt = read_workflow(name)
+    mixtures = [prompt[node]["inputs"]["positive"][0] for node in nodes_of(prompt, *SAMPLERS)]
+    balances = nodes_of(prompt, *BALANCES)
+    if name == "demo_candidate_strip":
+        assert not balances
+        return
+    (balance,) = balances
+    sources = [link[0] for name in nodes_of(prompt, "CreateList") for link in prompt[name]["inputs"].values()]
+    assert balance in mixtures + sources
+    (sampler,) = nodes_of(prompt, *SAMPLERS)
+    drafts, video = prompt[balance]["inputs"], prompt[sampler]["inputs"]
+    shared = {*SETTINGS, "model", "negative"} & drafts.keys() & video.keys()
+    assert len(shared) >= 5
+    assert {key: drafts[key] for key in shared} == {key: video[key] for key in shared}
+    if "latent" in drafts:
+        assert drafts["latent"] == video["latent_image"]
+
+
+@pytest.mark.parametrize("name", [name for name in WORKFLOWS if not name.startswith(("demo", "wan", "sdxl"))])
 def test_a_workflow_for_another_cogvideox_runs_on_the_demo(server, name):
     """As for its picture in the templates dialog."""
     prompt = read_workflow(name)

@@ -159,7 +159,9 @@ def test_prompts_with_the_same_drafts_name_the_mixture(encoder, renderer, negati
 
 def test_four_prompts_are_mixed_to_equal_shares(encoder):
     """With drafts that show exactly what is mixed, each prompt has a quarter."""
-    prompts = [replace(encoder.encode("a red circle").embedding, values=torch.eye(4)[[row]], token_count=1) for row in range(4)]
+    prompts = [
+        replace(encoder.encode("a red circle").embedding, values=torch.eye(4)[[row]], token_count=1) for row in range(4)
+    ]
 
     def make_drafter(candidate):
         return lambda index: candidate(index).values

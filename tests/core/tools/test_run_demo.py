@@ -32,6 +32,23 @@ class TestDemo:
         ]
         assert ended == ["done"]
 
+    def test_what_balance_chose_and_what_it_cost(self):
+        prompt = {"3": {"class_type": "RichSpaceCogVideoXBalance"}, "4": {"class_type": "RichSpaceT5Encode"}}
+        said = {
+            "3": {"text": ["15 of 30: 50% A, 50% B\n4 drafts of 1 step: 51% of A seen"]},
+            "4": {"text": ["8 of 64"]},
+        }
+        assert run_demo.describe_balance(prompt, {"outputs": said}) == (
+            "Balance chose candidate 15 of 30: 50% A, 50% B. It looked at 4 drafts of 1 step: 51% of A seen."
+        )
+        stages = {
+            "3": {"text": [*said["3"]["text"], "21 of 30: 70% A, 30% B\n3 drafts of 1 step: 66% of A seen\nnote"]}
+        }
+        first, second = run_demo.describe_balance(prompt, {"outputs": stages}).splitlines()
+        assert first.startswith("Balance chose candidate 15 of 30: 50% A, 50% B in stage 1. It looked at 4 drafts")
+        assert second.endswith("in stage 2. It looked at 3 drafts of 1 step: 66% of A seen.")
+        assert run_demo.describe_balance({"4": prompt["4"]}, {"outputs": {"4": said["4"]}}) == ""
+
     def test_what_the_model_card_says_first(self):
         card = "---\nlicense: x\n---\n\n# Title\n\nIt has **random\nweights**.\n\n## More\n\ntext"
         assert run_demo.about_the_model(card) == "It has random weights."

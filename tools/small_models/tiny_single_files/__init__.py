@@ -1,8 +1,8 @@
 """A folder for custom_nodes, without nodes, that lets ComfyUI's own loaders load tiny random files.
 
-ComfyUI's classes make Wan's video model and VAE here, whose loaders read every size from the file. The loader of text
-encoders knows T5 and UMT5 only in their full size. Here it recognizes a tiny file by its few layers and learns its
-sizes; everything after that is the loader's own code.
+ComfyUI's classes make Wan's video model and VAE here, whose loaders read every size from the file, and a checkpoint of
+SDXL, whose loader is told of one more size. The loader of text encoders knows T5 and UMT5 only in their full size. Here
+it recognizes a tiny file by its few layers and learns its sizes; everything after that is the loader's own code.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import comfy.ops
 import comfy.sd
 import comfy.utils
 import folder_paths
 import torch
-from comfy.ldm.wan.model import WanModel
-from comfy.ldm.wan.vae import WanVAE
 from comfy.text_encoders.sd3_clip import t5_xxl_detect
+
+from . import networks
 
 NODE_CLASS_MAPPINGS: dict[str, Any] = {}
 
@@ -25,17 +24,8 @@ _FEED_FORWARD = "encoder.block.0.layer.1.DenseReluDense.wi_1.weight"
 _LAST_OF_THE_PUBLISHED = "encoder.block.23.layer.0.layer_norm.weight"
 
 
-def _save(network: torch.nn.Module, kind: str, name: str) -> None:
-    """Give a network random weights that keep activations near unit size, and save it in ComfyUI's folder."""
-    generator = torch.Generator().manual_seed(0)
-    weights = {}
-    for key, weight in network.state_dict().items():
-        if key.endswith(("gamma", "norm_q.weight", "norm_k.weight", "norm3.weight")):
-            weights[key] = torch.ones(weight.shape)
-        elif weight.ndim < 2:
-            weights[key] = torch.zeros(weight.shape)
-        else:
-            weights[key] = torch.randn(weight.shape, generator=generator) / weight[0].numel() ** 0.5
+def _save(weights: dict[str, torch.Tensor], kind: str, name: str) -> None:
+    """Save weights in ComfyUI's folder."""
     folder = Path(folder_paths.get_folder_paths(kind)[0])
     folder.mkdir(parents=True, exist_ok=True)
     comfy.utils.save_torch_file(weights, str(folder / name))
@@ -82,9 +72,6 @@ comfy.sd.detect_te_model, comfy.sd.t5xxl_detect = _detect_tiny, _detect_tiny_for
 comfy.sd.load_text_encoder_state_dicts = _load_tiny
 
 with torch.no_grad():
-    _save(
-        WanModel(dim=128, ffn_dim=64, num_heads=1, num_layers=1, operations=comfy.ops.disable_weight_init),
-        "diffusion_models",
-        "wan2.1_t2v_1.3B_fp16.safetensors",
-    )
-    _save(WanVAE(dim=8, z_dim=16, temperal_downsample=[False, True, True]), "vae", "wan_2.1_vae.safetensors")
+    _save(networks.wan(), "diffusion_models", "wan2.1_t2v_1.3B_fp16.safetensors")
+    _save(networks.wan_vae(), "vae", "wan_2.1_vae.safetensors")
+    _save(networks.sdxl_checkpoint(), "checkpoints", "sd_xl_base_1.0.safetensors")
