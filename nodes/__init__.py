@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import cogvideox, embedding_files, encode, evaluate, find, lora, mix, native_cogvideox, view
+from . import cogvideox, embedding_files, encode, evaluate, find, lora, mix, morph, native_cogvideox, view
 from .host import vision
 from .host.api import ComfyExtension, io
 from .host.replacements import register_replacements
@@ -19,5 +19,5 @@ class RichSpaceExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Return the nodes, in the order of their topics."""
-        topics = (encode, find, mix, cogvideox, native_cogvideox, lora, view, evaluate, embedding_files)
+        topics = (encode, find, mix, morph, cogvideox, native_cogvideox, lora, view, evaluate, embedding_files)
         return [node for topic in topics for node in topic.NODES]
