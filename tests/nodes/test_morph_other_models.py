@@ -27,7 +27,7 @@ def wan(host):  # noqa: ARG001 - ComfyUI's modules must be importable first
 def make_family(name):
     generator = torch.Generator().manual_seed(3)
     pooled = {"pooled_output": torch.randn(1, 24, generator=generator)}
-    mask = {"attention_mask": torch.ones(1, 8)} if name in ("Mochi", "LTX-Video") else {}
+    mask = {"attention_mask": torch.ones(1, 8, dtype=torch.int64)} if name in ("Mochi", "LTX-Video") else {}
     prompts = [conditioning(torch.randn(8, WIDTH, generator=generator), **pooled, **mask) for _ in range(3)]
     latent = {"samples": torch.zeros(1, VIDEO_MODELS[name][2], LATENTS, SIDE, SIDE)}
     return name, tiny_model(name), latent, prompts
