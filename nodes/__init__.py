@@ -12,6 +12,7 @@ from . import (
     find,
     lora,
     mix,
+    morph,
     native_cogvideox,
     view,
 )
@@ -37,6 +38,7 @@ class RichSpaceExtension(ComfyExtension):
             balance,
             balance_chain,
             mix,
+            morph,
             cogvideox,
             native_cogvideox,
             lora,

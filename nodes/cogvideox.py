@@ -12,11 +12,12 @@ from .host.input_names import name_inputs_as_shown
 from .host.models import CogVideoXModel
 from .host.prompt_settings import require_plain
 from .host.video import decode_videos, sample_videos
+from .host.weighted_prompts import read_weighted_prompts
 from .inputs import loader_inputs, sampler_inputs, size_inputs
 
 _ONE_PROMPT = (
-    "This sampler takes one prompt. Mix prompts with RichSpace Interpolate, or use RichSpace Load CogVideoX (native) "
-    "with KSampler, which takes several."
+    "This sampler takes one prompt or one morph. Mix prompts with RichSpace Interpolate, or use RichSpace Load "
+    "CogVideoX (native) with KSampler, which takes several."
 )
 
 
@@ -72,7 +73,7 @@ class RichSpaceCogVideoXSample(io.ComfyNode):
             inputs=[
                 CogVideoX.Input("model", tooltip="From RichSpace Load CogVideoX."),
                 io.Conditioning.Input(
-                    "positive", tooltip="What the video should show: a prompt or a mixture of prompts."
+                    "positive", tooltip="What the video should show: a prompt, a mixture of prompts, or a morph."
                 ),
                 io.Conditioning.Input("negative", tooltip="What the video should avoid; usually an empty prompt."),
                 *size_inputs(),
@@ -101,14 +102,11 @@ class RichSpaceCogVideoXSample(io.ComfyNode):
         """Check every input, then load the transformer and sample."""
         size = model.folder.video_size(width=width, height=height, frames=frames)
         settings = SamplingSettings(size, steps, cfg, dynamic_cfg, scheduler)
-        prompts = {
-            name: read_prompt(name, conditioning, if_several=_ONE_PROMPT)
-            for name, conditioning in {"positive": positive, "negative": negative}.items()
-        }
-        require_plain(**prompts)
-        embeddings = {name: prompt.embedding for name, prompt in prompts.items()}
-        require_fits(model.folder, **embeddings)
-        videos = sample_videos(model, embeddings, settings, range(seed, seed + batch_size))
+        prompts = read_weighted_prompts(positive, model.folder, size, if_several=_ONE_PROMPT)
+        unwanted = read_prompt("negative", negative, if_several=_ONE_PROMPT)
+        require_plain(negative=unwanted)
+        require_fits(model.folder, negative=unwanted.embedding)
+        videos = sample_videos(model, prompts, unwanted.embedding, settings, range(seed, seed + batch_size))
         return io.NodeOutput({"samples": videos})
 
 

@@ -1,5 +1,6 @@
-/** Views of a RichSpace node: a report in words, and the curves of a node that scores candidates. */
+/** Views of a RichSpace node: a report in words, the curves of a node that scores candidates, and the curve of a morph. */
 
+import { hasCurve, MorphView } from "./morph_view.js";
 import { ReportView } from "./report_view.js";
 import { ScoreView } from "./score_view.js";
 
@@ -7,9 +8,11 @@ const SCORES = "RICHSPACE_SCORES"; // nodes/host/api.py
 
 export class NodeViews {
   /** @param {object} nodeData the node's definition, as ComfyUI sends it to the page */
-  constructor(node, { output = [], output_node, has_intermediate_output }) {
+  constructor(node, nodeData) {
+    const { output = [], output_node, has_intermediate_output } = nodeData;
     this.report = new ReportView(node);
     this.all = output.includes(SCORES) ? [new ScoreView(node), this.report] : [this.report];
+    if (hasCurve(nodeData)) this.all.unshift(new MorphView(node));
     this.isSaved = Boolean(output_node || has_intermediate_output);
   }
 

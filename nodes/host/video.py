@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...richspace_core import TextEmbedding
+from ...richspace_core.cogvideox.blending import WeightedEmbedding
 from ...richspace_core.cogvideox.decoding import GroupCallback, decode_latents
 from ...richspace_core.cogvideox.latent_preview import false_color_preview
 from ...richspace_core.cogvideox.sampling import SamplingSettings, sample_latents
@@ -17,7 +18,11 @@ from .models import CogVideoXModel
 
 
 def sample_videos(
-    model: CogVideoXModel, prompts: dict[str, TextEmbedding], settings: SamplingSettings, seeds: Sequence[int]
+    model: CogVideoXModel,
+    positive: TextEmbedding | Sequence[WeightedEmbedding],
+    negative: TextEmbedding,
+    settings: SamplingSettings,
+    seeds: Sequence[int],
 ) -> Tensor:
     """Sample one video for each seed: ``[len(seeds), c, f, h, w]``."""
     needed = model.folder.sampling_memory(settings.size, model.transformer.dtype)
@@ -31,7 +36,9 @@ def sample_videos(
         progress.step_done(len(videos) * steps + done, lambda: draw(latents))
 
     for seed in seeds:
-        video = sample_latents(model.folder, transformer, **prompts, settings=settings, seed=seed, on_step=on_step)
+        video = sample_latents(
+            model.folder, transformer, positive, negative, settings=settings, seed=seed, on_step=on_step
+        )
         videos.append(video)
     return to_host(torch.cat(videos))
 

@@ -1,5 +1,6 @@
 """ComfyUI's own CogVideoX, corrected so that it computes what the published model computes."""
 
+from .frames import require_masks_fit
 from .keys import host_keys, published_key
 from .loading import load_file, load_folder
 from .lora import apply_lora
@@ -20,4 +21,5 @@ __all__ = [
     "load_folder",
     "published_key",
     "recognize",
+    "require_masks_fit",
 ]

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from comfy.context_windows import ContextSchedule, IndexListContextHandler
+from comfy.context_windows import ContextHandlerABC, ContextSchedule, IndexListContextHandler
 from comfy.model_management import intermediate_device
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
+from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.config import CogVideoXConfig
 from ...richspace_core.cogvideox.latent_preview import LatentColors, false_color_preview
 from ..host.memory import Progress
+from .morphs import fit_masks, windows_with_masks
 from .stages import Leftover, Run
 
 _KEY = "richspace"
@@ -68,7 +70,8 @@ class CorrectedSampling:
         """Sample whole patches; if noise is left in the latents, attach what the next sampler needs."""
         surplus = -latents.shape[_FRAMES] % self.config.patch_frames
         run = Run(noise, seed, Leftover.of(latents))
-        self._prepare(sample.class_obj.model_options, run)
+        has_masks = fit_masks(sample.class_obj.conds, latents.shape[_FRAMES], surplus)
+        self._prepare(sample.class_obj.model_options, run, has_masks)
         shown = _with_preview(callback, self.colors, surplus) if callback is not None else None
         if surplus:
             noise = _in_front(run.front_noise(surplus), noise)
@@ -95,12 +98,31 @@ class CorrectedSampling:
             cache.prepare_timesteps(guider.inner_model.model_sampling)
         return sample(guider, sigmas, extra_args, *args, **kwargs)
 
-    def _prepare(self, model_options: dict[str, Any], run: Run) -> None:
-        """Change ComfyUI's options for this sampling."""
+    def _prepare(self, model_options: dict[str, Any], run: Run, has_masks: bool) -> None:
+        """Change ComfyUI's options for this sampling; `has_masks` says whether prompts have masks over time."""
         run.share(model_options)
         handler = model_options.get("context_handler")
-        if self.config.patch_frames > 1 and isinstance(handler, IndexListContextHandler) and handler.dim == _FRAMES:
-            model_options["context_handler"] = windows_of_patches(handler, self.config.patch_frames)
+        if not isinstance(handler, IndexListContextHandler) or handler.dim != _FRAMES:
+            return
+        if self.config.patch_frames > 1:
+            handler = windows_of_patches(handler, self.config.patch_frames)
+        model_options["context_handler"] = windows_with_masks(handler) if has_masks else handler
+
+
+def require_masks_fit(model: Any) -> None:
+    """Raise an error if masks over time cannot be used with ComfyUI's MODEL, or with a model of this pack's sampler.
+
+    Raises:
+        ModelFolderError: If it has context windows, and this pack does not cut the masks to them.
+    """
+    windows = getattr(model, "model_options", {}).get("context_handler")
+    if isinstance(windows, ContextHandlerABC) and CorrectedSampling.of(model) is None:
+        raise ModelFolderError(
+            "model",
+            expected="a model without context windows",
+            got=f"a {type(model.model).__name__} with them",
+            hint="ComfyUI does not cut masks over time to a window. RichSpace does so for its CogVideoX (native) only.",
+        )
 
 
 def windows_of_patches(handler: IndexListContextHandler, patch_frames: int) -> IndexListContextHandler:

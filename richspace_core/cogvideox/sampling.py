@@ -7,7 +7,7 @@ References:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..embedding import TextEmbedding, require_finite
 from ..errors import SamplingError
+from .blending import Blend, WeightedEmbedding
 from .config import SchedulerName, VideoSize
 from .folder import CogVideoXFolder
 from .guidance import DynamicGuidance, cosine_guidance
@@ -85,7 +86,7 @@ def require_fits(folder: CogVideoXFolder, **prompts: TextEmbedding) -> None:
 def sample_latents(
     folder: CogVideoXFolder,
     transformer: torch.nn.Module,
-    positive: TextEmbedding,
+    positive: TextEmbedding | Sequence[WeightedEmbedding],
     negative: TextEmbedding,
     settings: SamplingSettings,
     *,
@@ -100,7 +101,8 @@ def sample_latents(
     Args:
         folder: Folder of the model, whose noise schedule is used.
         transformer: Denoiser of the model, on the device to run on.
-        positive: Embedding of what to draw, as long and as wide as the model reads.
+        positive: Embedding of what to draw, as long and as wide as the model reads; or several, each with its weight in
+            every latent frame. A step takes one prediction for each.
         negative: Embedding of what to avoid, same shape; usually that of the empty prompt.
         settings: Size, steps, guidance and scheduler.
         seed: Any integer; taken modulo 2^64.
@@ -117,13 +119,16 @@ def sample_latents(
     Reference:
         RichSpace, Algorithm 3, lines 19-25.
     """
-    require_fits(folder, positive=positive, negative=negative)
+    prompts = _as_weighted(positive)
+    for prompt in prompts:
+        require_fits(folder, positive=prompt.embedding, negative=negative)
     size = folder.video_size(**asdict(settings.size))
     weights = next(transformer.parameters())
     pipeline = make_pipeline(folder, transformer, settings.scheduler)
-    with torch.inference_mode(), _DenoisedView(pipeline, on_step, settings) as view:
+    # The blend comes first, so that the view sees the average.
+    with torch.inference_mode(), Blend(transformer, prompts), _DenoisedView(pipeline, on_step, settings) as view:
         latents: Tensor = pipeline(
-            prompt_embeds=positive.values[None].to(weights.device, weights.dtype),
+            prompt_embeds=prompts[0].embedding.values[None].to(weights.device, weights.dtype),
             negative_prompt_embeds=negative.values[None].to(weights.device, weights.dtype),
             generator=torch.Generator("cpu").manual_seed(seed % _MAX_SEED),
             max_sequence_length=folder.text_length,
@@ -134,6 +139,14 @@ def sample_latents(
     latents = to_comfyui_layout(latents, folder, size.frames).float()
     require_finite_video(latents, weights.dtype)
     return latents
+
+
+def _as_weighted(positive: TextEmbedding | Sequence[WeightedEmbedding]) -> Sequence[WeightedEmbedding]:
+    if isinstance(positive, TextEmbedding):
+        return [WeightedEmbedding(positive, torch.ones(1))]
+    if not positive:
+        raise SamplingError("positive", expected="at least one prompt", got="none")
+    return positive
 
 
 def _size_arguments(size: VideoSize) -> dict[str, int]:

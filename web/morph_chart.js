@@ -1,0 +1,126 @@
+/** Chart of a morph as SVG: the curve over time, its keyframes, and the moments of the latent frames. */
+
+import { heightAt, heightOf, placeOf } from "./morph_curve.js";
+import { formatMixture, formatTime, LETTERS } from "./morph_text.js";
+
+const LEFT = 20; // room for the prompts' letters
+const RIGHT = 12;
+const TOP = 12;
+const BOTTOM = 20; // room for the times
+const POINTS = 24; // of the curve between two keyframes
+const RADIUS = 6;
+const TICK = 44; // pixels between two times
+
+/**
+ * Draw a chart.
+ *
+ * @param {object[]} keyframes as parseKeyframes of morph_text.js returns them
+ * @param {{width: number, height: number, prompts: number, last: number, isSmooth: boolean, middles: number[],
+ *   showsFrames: boolean, names: string[]}} look size in pixels, number of prompts and of the last frame, times of the
+ *   latent frames, and texts of the prompts
+ * @returns {{drawing: SVGElement, placeAt: function(number): number, heightAtY: function(number): number}} the chart,
+ *   and functions from a distance from its left or upper edge to a time and to a height of morph_curve.js
+ */
+export function drawMorph(keyframes, look) {
+  const { width, height, prompts, last } = look;
+  const right = width - RIGHT;
+  const bottom = height - BOTTOM;
+  const x = (place) => LEFT + place * (right - LEFT);
+  const y = (share) => TOP + share * (bottom - TOP);
+  const drawing = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
+  drawing.append(svg("rect", { class: "field", x: LEFT, y: TOP, width: right - LEFT, height: bottom - TOP }));
+  drawing.append(...lanes(look, y, right), ...times(look, x, bottom));
+  drawing.append(svg("polyline", { class: "curve first", points: curve(keyframes, look, x, y) }));
+  for (const middle of look.middles) {
+    const place = middle / last;
+    drawing.append(svg("circle", { class: "moment", r: 2.5, cx: x(place), cy: y(heightAt(place, keyframes, look)) }));
+  }
+  drawing.append(...keyframes.map((keyframe, at) => handle(keyframe, at, keyframes, { prompts, last }, x, y)));
+  return {
+    drawing,
+    placeAt: (px) => Math.min(Math.max((px - LEFT) / (right - LEFT), 0), 1),
+    heightAtY: (py) => Math.min(Math.max((py - TOP) / (bottom - TOP), 0), 1),
+  };
+}
+
+function lanes({ prompts, names }, y, right) {
+  return Array.from({ length: prompts }, (_, lane) => {
+    const height = y(lane / (prompts - 1));
+    const letter = label(LETTERS[lane], LEFT - 7, height, "end", "middle");
+    letter.setAttribute("class", "letter");
+    if (names[lane]) letter.append(title(`${LETTERS[lane]}: ${names[lane]}`));
+    return [svg("line", { class: "grid", x1: LEFT, y1: height, x2: right, y2: height }), letter];
+  }).flat();
+}
+
+function times({ width, last, showsFrames }, x, bottom) {
+  const scale = showsFrames ? last : 100;
+  const most = Math.max(1, Math.floor((width - LEFT - RIGHT) / TICK));
+  const step = roundStep(scale / most);
+  const ticks = [];
+  for (let tick = 0; tick < scale; tick += step) if (scale - tick >= 0.6 * step || tick === 0) ticks.push(tick);
+  return [...ticks, scale].map((tick) => {
+    const text = showsFrames ? String(tick) : `${tick}%`;
+    return label(text, x(tick / scale), bottom + 6, tick === scale ? "end" : "middle", "hanging");
+  });
+}
+
+function curve(keyframes, look, x, y) {
+  const stops = [0, ...keyframes.map((keyframe) => placeOf(keyframe, look.last)), 1];
+  const places = stops.slice(1).flatMap((stop, at) => {
+    const from = stops[at];
+    return Array.from({ length: POINTS }, (_, number) => from + ((stop - from) * (number + 1)) / POINTS);
+  });
+  return [0, ...places]
+    .map((place) => `${x(place).toFixed(1)},${y(heightAt(place, keyframes, look)).toFixed(1)}`)
+    .join(" ");
+}
+
+/** Draw a keyframe that the keyboard can reach. */
+function handle(keyframe, at, keyframes, { prompts, last }, x, y) {
+  const height = heightOf(keyframe.shares, prompts);
+  const element = svg("circle", {
+    class: "keyframe",
+    r: RADIUS,
+    cx: x(placeOf(keyframe, last)),
+    cy: y(height),
+    tabindex: 0,
+    role: "slider",
+    "data-keyframe": at,
+    "aria-label": `Keyframe ${at + 1} of ${keyframes.length}`,
+    "aria-valuemin": 0,
+    "aria-valuemax": keyframe.isFrame ? last : 100,
+    "aria-valuenow": keyframe.time,
+    "aria-valuetext": describe(keyframe),
+  });
+  element.append(title(describe(keyframe)));
+  return element;
+}
+
+export function describe(keyframe) {
+  return `${keyframe.isFrame ? "frame " : ""}${formatTime(keyframe)}: ${formatMixture(keyframe.shares)}`;
+}
+
+/** Return the smallest of 1, 2 or 5 times a power of ten that is at least `least` and at least 1. */
+function roundStep(least) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(least, 1)));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least * (1 - 1e-9));
+}
+
+function title(text) {
+  const element = svg("title", {});
+  element.textContent = text;
+  return element;
+}
+
+function label(text, x, y, anchor, baseline) {
+  const element = svg("text", { x, y, "text-anchor": anchor, "dominant-baseline": baseline });
+  element.textContent = text;
+  return element;
+}
+
+function svg(tag, attributes) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
