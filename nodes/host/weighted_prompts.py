@@ -15,9 +15,27 @@ from ...richspace_core.cogvideox.blending import WeightedEmbedding, normalized_w
 from ...richspace_core.cogvideox.config import VideoSize
 from ...richspace_core.cogvideox.folder import CogVideoXFolder
 from ...richspace_core.cogvideox.sampling import require_fits
-from .conditioning import Conditioning, Prompt, read_prompt
+from .conditioning import Conditioning, Prompt, make_conditioning, read_prompt
 from .prompt_settings import require_plain
 from .temporal_masks import MASK, STRENGTH, has_mask_over_time, is_over_time, require_own_masks
+
+_AVERAGED = "richspace_averaged"  # in entries whose predictions are averaged; ComfyUI's samplers average all of them
+
+
+def average_predictions(a: Prompt, b: Prompt, share: float) -> Conditioning:
+    """Return a CONDITIONING with two entries, whose predictions a sampler averages in every step.
+
+    Args:
+        a: First prompt.
+        b: Second prompt.
+        share: Weight of the first prompt's prediction, above 0 and below 1.
+    """
+    parts = ((a, share), (b, 1 - share))
+    return [
+        entry
+        for prompt, weight in parts
+        for entry in make_conditioning(replace(prompt, extras={**prompt.extras, "strength": weight, _AVERAGED: True}))
+    ]
 
 
 def read_weighted_prompts(
@@ -26,7 +44,8 @@ def read_weighted_prompts(
     """Read what a video should show, and check that the model can sample it.
 
     Args:
-        positive: ComfyUI's CONDITIONING: one prompt, or several of which one at least has a mask over time.
+        positive: ComfyUI's CONDITIONING: one prompt, several whose predictions RichSpace Mix Predictions averages, or
+            several of which one at least has a mask over time.
         folder: Folder of the model.
         size: Size of the video.
         if_several: Advice for the error message if it holds several prompts without a mask over time.
@@ -37,7 +56,7 @@ def read_weighted_prompts(
     entries = [entry[1] for entry in positive] if _has_entries(positive) else []
     latents = folder.latent_frames(size.frames)
     require_own_masks("positive", entries, latents)
-    if len(entries) < 2 or not has_mask_over_time(entries):
+    if len(entries) < 2 or not (has_mask_over_time(entries) or all(_AVERAGED in entry for entry in entries)):
         prompt = read_prompt("positive", positive, if_several=if_several)
         require_plain(positive=prompt)
         require_fits(folder, positive=prompt.embedding)
