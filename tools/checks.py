@@ -26,7 +26,7 @@ PACKAGES = ("nodes", "richspace_core")
 # Two processes share the test files, because much of the time is spent waiting for a server or a page.
 TWO_PROCESSES = ("-n", "2", "--dist", "loadfile")
 
-# The others need more: gpu.py an accelerator, cluster_speed.py Ray, evaluate_finder.py a quarter of an hour.
+# The others need more: gpu.py an accelerator, cluster_speed.py Ray, evaluate_finder.py 20 minutes.
 QUICK_BENCHMARKS = ("finder_speed", "sampling_speed", "native_speed", "startup_time")
 
 
