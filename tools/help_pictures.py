@@ -35,7 +35,7 @@ DRAWN_MS = 500
 
 # Nodes that are not shown are next to the others, sources to the left and the rest to the right. They are inside the
 # window, because the frontend draws no curves outside of it, and clear of the frontend's bars.
-_ARRANGE = """async ([prompt, shown]) => {
+_ARRANGE = """async ([prompt, shown, scale]) => {
     app.loadApiJson(prompt, "help");
     await app.refreshComboInNodes(); // a file to load may have been saved just now
     const first = Object.keys(prompt).findIndex(name => name in shown);
@@ -46,7 +46,7 @@ _ARRANGE = """async ([prompt, shown]) => {
         node.setSize(size);
         for (const widget of node.widgets ?? []) if (widget.name === "control_after_generate") widget.value = "fixed";
     }
-    app.canvas.ds.scale = 1;
+    app.canvas.ds.scale = scale;
     app.canvas.ds.offset = [650, 190];
 }"""
 _SHOW_A_MIDDLE_FRAME = """() => Promise.all([...document.querySelectorAll("video")].map(video => {
@@ -59,7 +59,7 @@ def photograph(frontend: Frontend, scene: Scene) -> Image.Image:
     """Run a scene and return the part of the window that shows its nodes."""
     frontend.server.free()  # a node with a cached result would not show its text again
     frontend.open_blank()  # which removes the results of the other scenes
-    frontend.page.evaluate(_ARRANGE, [scene.prompt, dict(scene.shown)])
+    frontend.page.evaluate(_ARRANGE, [scene.prompt, dict(scene.shown), scene.scale])
     frontend.settle()
     raise_for_status(scene.prompt, frontend.run())
     frontend.wait_for_outputs()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 CONVERTED = "cogvideox_2b.safetensors"
 SIZE = "width", "height", "frames"
+HIGH = 0.8  # scale for nodes with several curves
 DRAFT_STEPS, LOOKS = 8, 3  # of Balance: drafts that can be recognized
 
 Box = tuple[int, int, int, int]  # left, top, width and height of a node without its title bar
@@ -36,11 +37,13 @@ class Scene:
         prompt: Graph in API format.
         shown: Box of each node that is shown, by the node's name.
         after: Id of the node whose scene has to run before, because it saves a file that this one loads.
+        scale: Scale of the canvas, for nodes that are too high for the window.
     """
 
     prompt: Prompt
     shown: Mapping[str, Box]
     after: str = ""
+    scale: float = 1
 
 
 def encoded(*names: str) -> Prompt:
@@ -170,10 +173,14 @@ def balancing_scenes() -> dict[str, Scene]:
             pair | {"own": node("RichSpaceCogVideoXBalance", **ab, **own, **search)}, {"own": (0, 0, 440, 860)}
         ),
         "RichSpaceChainedBalance": Scene(
-            three | empty | {"chain": node("RichSpaceChainedBalance", **chain, **host)}, {"chain": (0, 0, 440, 870)}
+            three | empty | {"chain": node("RichSpaceChainedBalance", **chain, **host)},
+            {"chain": (0, 0, 460, 1090)},
+            scale=HIGH,
         ),
         "RichSpaceCogVideoXChainedBalance": Scene(
-            three | {"own": node("RichSpaceCogVideoXChainedBalance", **chain, **own)}, {"own": (0, 0, 440, 870)}
+            three | {"own": node("RichSpaceCogVideoXChainedBalance", **chain, **own)},
+            {"own": (0, 0, 460, 1090)},
+            scale=HIGH,
         ),
     }
 
