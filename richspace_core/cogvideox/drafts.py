@@ -45,7 +45,7 @@ def sample_draft(
         on_step: Called after each step. An exception that it raises ends the sampling.
 
     Returns:
-        Latents, float32 ``[1, c, f, h, w]`` on the CPU.
+        Latents in the denoiser's own scale, float32 ``[1, c, f, h, w]`` on the CPU.
 
     Raises:
         SamplingError: As `sample_latents`.
@@ -55,7 +55,8 @@ def sample_draft(
     guidance = 1.0 if settings.steps == 1 else settings.guidance_scale
     schedule = replace(settings, steps=max(SCHEDULE, settings.steps), guidance_scale=guidance)
     try:
-        return sample_latents(folder, transformer, positive, negative, schedule, seed=seed, on_step=watch).cpu()
+        video = sample_latents(folder, transformer, positive, negative, schedule, seed=seed, on_step=watch)
+        return video.cpu() * folder.scaling_factor
     except _EnoughError:
         return watch.predicted.float().cpu()
 

@@ -26,7 +26,8 @@ def drafter(model, *, steps, **settings):
 
 def test_a_draft_of_the_whole_schedule_is_its_video(model):
     draft = drafter(model, steps=SCHEDULE + 1)
-    assert torch.equal(draft(1), host_layout(direct(model, steps=SCHEDULE + 1, seed=3)))
+    video = host_layout(direct(model, steps=SCHEDULE + 1, seed=3))
+    torch.testing.assert_close(draft(1), video * model.folder.scaling_factor)
     assert torch.equal(draft(1), draft(1))  # the same noise every time
     assert not torch.equal(draft(0), draft(1))
 
