@@ -201,6 +201,11 @@ def mixing_scenes() -> dict[str, Scene]:
     ab = wired(a="a", b="b")
     mixing = mixture()
     return {
+        "RichSpaceMixPredictions": Scene(
+            encoded("a", "b")
+            | {"mix": node("RichSpaceMixPredictions", **ab, share=0.5), "text": node("PreviewAny", source=["mix", 0])},
+            {"a": (0, 0, 240, 200), "b": (0, 250, 240, 200), "mix": (300, 0, 330, 140)},
+        ),
         "RichSpaceInterpolate": Scene(
             encoded("a", "b") | {"mix": node("RichSpaceInterpolate", **ab, index=10, steps=30), "saved": saved("mix")},
             {"a": (0, 0, 240, 200), "b": (0, 250, 240, 200), "mix": (300, 0, 270, 130)},
