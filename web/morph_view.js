@@ -8,7 +8,8 @@ import { heightAt, isInOrder, mixOfTwo, placeOf, sharesAt, timeAt } from "./morp
 import { formatKeyframes, LETTERS, parseKeyframes, PRESETS } from "./morph_text.js";
 
 const NAME = "richspace-morph";
-const HEIGHT = 196;
+const HEIGHT = 236;
+const WIDTH = 330; // of a new node
 const OPTION = "richspace_curve"; // nodes/morph.py
 const FRAMES = ["frames", "length"]; // widgets of nodes that make an empty latent
 const UNKNOWN_LAST = 48; // last frame of an axis in frames as long as nobody knows it
@@ -25,6 +26,7 @@ export class MorphView {
     this.dragged = null; // number of the keyframe that the pointer holds
     this.build();
     addToNode(node, NAME, this.element, { getMinHeight: () => HEIGHT });
+    node.setSize([Math.max(node.size[0], WIDTH), node.computeSize()[1]]);
     for (const widget of node.widgets)
       if (["curve", "interpolation", "frames"].includes(widget.name)) chain(widget, "callback", () => this.refresh());
     chain(node, "onConfigure", () => this.refresh());
