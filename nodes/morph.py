@@ -45,7 +45,7 @@ class RichSpaceMorph(io.ComfyNode):
                 io.String.Output(
                     display_name="captions",
                     is_output_list=True,
-                    tooltip="Mixture of every frame in words, for RichSpace Contact Sheet.",
+                    tooltip="Mixture of every frame in words, such as 72% A + 28% B.",
                 ),
             ],
             has_intermediate_output=True,
