@@ -39,13 +39,13 @@ class RichSpaceMorph(io.ComfyNode):
                 "keyframes",
                 "relay",
             ],
-            inputs=[*_prompt_inputs(), *_curve_inputs(), *_video_inputs()],
+            inputs=[*_prompt_inputs(), *_curve_inputs(), *_optional_inputs()],
             outputs=[
                 io.Conditioning.Output(display_name="morph", tooltip="Connect it to a sampler's positive input."),
                 io.String.Output(
                     display_name="captions",
                     is_output_list=True,
-                    tooltip="Mixture of every frame in words, for RichSpace Contact Sheet.",
+                    tooltip="Mixture of every frame in words, such as 72% A + 28% B.",
                 ),
             ],
             has_intermediate_output=True,
@@ -80,7 +80,6 @@ class RichSpaceMorph(io.ComfyNode):
 
 
 def _prompt_inputs() -> list[io.Input]:
-    further = io.Conditioning.Input("further", tooltip="Another prompt that keyframes can name by its letter.")
     return [
         io.MultiType.Input(
             "model",
@@ -91,13 +90,6 @@ def _prompt_inputs() -> list[io.Input]:
             "a", display_name="A", tooltip="Prompt that keyframes call A. It also gives the settings."
         ),
         io.Conditioning.Input("b", display_name="B", tooltip="Prompt that keyframes call B."),
-        io.Autogrow.Input(
-            "prompts",
-            template=io.Autogrow.TemplateNames(further, names=[*LETTERS[2:]], min=0),
-            display_name="further prompts",
-            optional=True,
-            tooltip="Up to four more prompts, C to F, that keyframes can name. The list grows as you connect them.",
-        ),
     ]
 
 
@@ -119,7 +111,7 @@ def _curve_inputs() -> list[io.Input]:
         io.Combo.Input(
             "quality",
             options=[*QUALITIES],
-            default="exact",
+            default="fast",
             tooltip="Exact mixes the prompts for each moment, with one prediction each. Fast averages the predictions "
             "of the prompts: two for A and B, however long the video is.",
         ),
@@ -132,11 +124,6 @@ def _curve_inputs() -> list[io.Input]:
             tooltip="Largest number of mixtures of exact. Each costs a prediction a step. With few, the video changes "
             "in visible steps.",
         ),
-    ]
-
-
-def _video_inputs() -> list[io.Input]:
-    return [
         io.Int.Input(
             "frames",
             default=0,
@@ -144,6 +131,19 @@ def _video_inputs() -> list[io.Input]:
             max=1025,
             tooltip="Number of frames of the video, if no latent is connected. 0 uses the model's own, for RichSpace "
             "CogVideoX Sample.",
+        ),
+    ]
+
+
+def _optional_inputs() -> list[io.Input]:
+    further = io.Conditioning.Input("further", tooltip="Another prompt that keyframes can name by its letter.")
+    return [
+        io.Autogrow.Input(
+            "prompts",
+            template=io.Autogrow.TemplateNames(further, names=[*LETTERS[2:]], min=0),
+            display_name="further prompts",
+            optional=True,
+            tooltip="Up to four more prompts, C to F, that keyframes can name. The list grows as you connect them.",
         ),
         io.Latent.Input("latent", optional=True, tooltip="Latent that you sample. It tells the number of frames."),
         Scores.Input(

@@ -196,6 +196,15 @@ def sweep() -> dict[str, Any]:
     return node("RichSpaceInterpolationSweep", **wired(a="a", b="b"), steps=30, count=5, candidates="")
 
 
+def morphing() -> Prompt:
+    """Make a graph that changes A into B over the video."""
+    settings = {"interpolation": "linear", "quality": "fast", "most_mixtures": 16, "frames": 17}
+    inputs = {**wired(model="load", a="a", b="b"), "curve": "0%: A, 30%: A, 70%: B", **settings}
+    sampler = change(sampled(), "sample", positive=["morph", 0], frames=17)
+    rest = {name: each for name, each in sampler.items() if name not in ("load", "a", "b", "guide", "mix")}
+    return encoded("a", "b") | {"morph": node("RichSpaceMorph", **inputs)} | rest
+
+
 def mixing_scenes() -> dict[str, Scene]:
     """Return the scenes of mixing by hand, and of what is saved and drawn of a mixture."""
     ab = wired(a="a", b="b")
@@ -210,6 +219,7 @@ def mixing_scenes() -> dict[str, Scene]:
             encoded("a", "b") | {"mix": node("RichSpaceInterpolate", **ab, index=10, steps=30), "saved": saved("mix")},
             {"a": (0, 0, 240, 200), "b": (0, 250, 240, 200), "mix": (300, 0, 270, 130)},
         ),
+        "RichSpaceMorph": Scene(morphing(), {"morph": (0, 0, 420, 650)}),
         "RichSpaceInterpolationSweep": Scene(
             encoded("a", "b") | {"sweep": sweep(), "saved": saved("sweep")}, {"sweep": (0, 0, 400, 230)}
         ),

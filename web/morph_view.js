@@ -8,7 +8,8 @@ import { heightAt, isInOrder, mixOfTwo, placeOf, sharesAt, timeAt } from "./morp
 import { formatKeyframes, LETTERS, parseKeyframes, PRESETS } from "./morph_text.js";
 
 const NAME = "richspace-morph";
-const HEIGHT = 196;
+const HEIGHT = 236;
+const WIDTH = 330; // of a new node
 const OPTION = "richspace_curve"; // nodes/morph.py
 const FRAMES = ["frames", "length"]; // widgets of nodes that make an empty latent
 const UNKNOWN_LAST = 48; // last frame of an axis in frames as long as nobody knows it
@@ -23,8 +24,10 @@ export class MorphView {
     this.node = node;
     this.run = null; // what the last run said about the video
     this.dragged = null; // number of the keyframe that the pointer holds
+    this.lanes = 2; // number of prompts when the pointer took it, so that none vanishes under it
     this.build();
     addToNode(node, NAME, this.element, { getMinHeight: () => HEIGHT });
+    node.setSize([Math.max(node.size[0], WIDTH), node.computeSize()[1]]);
     for (const widget of node.widgets)
       if (["curve", "interpolation", "frames"].includes(widget.name)) chain(widget, "callback", () => this.refresh());
     chain(node, "onConfigure", () => this.refresh());
@@ -101,7 +104,7 @@ export class MorphView {
       ({ name }, slot) => name.startsWith("prompts.") && this.node.isInputConnected(slot),
     );
     const named = [...this.text.toUpperCase().matchAll(/[A-F]/g)].map(([letter]) => LETTERS.indexOf(letter) + 1);
-    return Math.max(2, 2 + further.length, ...named);
+    return Math.max(2, 2 + further.length, ...named, this.dragged === null ? 2 : this.lanes);
   }
 
   /** Number of frames of the video, as far as the page knows it, or 0. */
@@ -183,6 +186,7 @@ export class MorphView {
     const at = keyframeOf(event);
     if (event.button !== 0 || at === null || !this.isEditable) return;
     event.stopPropagation();
+    this.lanes = this.prompts;
     this.dragged = at;
     this.chart.setPointerCapture(event.pointerId);
     this.focus(at);
@@ -201,6 +205,7 @@ export class MorphView {
     event.stopPropagation();
     this.chart.releasePointerCapture?.(event.pointerId);
     this.dragged = null;
+    this.refresh();
     noteChange();
   }
 

@@ -21,7 +21,7 @@ from .mixing import describe_mixture, mix_prompts
 from .models import CogVideoXModel
 from .temporal_masks import MASK, with_mask
 
-QUALITIES = ("exact", "fast")
+QUALITIES = ("fast", "exact")
 
 _PARTS = 10_000  # of a mixture: shares count to a hundredth of a percent
 _ENCODER_KEYS = ("pooled_output", "attention_mask", "richspace")  # of a prompt itself, not of its settings
@@ -147,11 +147,9 @@ class Morph:
         _require_one_encoder(prompts)
         wanted = curve.weights(times, len(prompts))
         remarks = _describe_prompts(prompts)
-        if quality == "fast":
-            note = "scores are not needed: an average of predictions already shows the shares of the curve"
-            return cls(prompts, wanted, prompt_segments(wanted), (*remarks, *([note] if scores else [])))
         weights = weights_seen_as(wanted, _seen(scores)) if scores else wanted
-        return cls(prompts, wanted, exact_segments(weights, most_mixtures), remarks)
+        segments = prompt_segments(weights) if quality == "fast" else exact_segments(weights, most_mixtures)
+        return cls(prompts, wanted, segments, remarks)
 
     def conditioning(self, video: MorphedVideo) -> Conditioning:
         """Return an entry for each segment, with its mixture and its mask over time."""

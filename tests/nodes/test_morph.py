@@ -24,7 +24,13 @@ def morph(nodes_by_id, native_prompts):
     """Return a function that runs RichSpace Morph on two prompts: to its CONDITIONING."""
 
     def morph(model, **inputs):
-        given = {"a": native_prompts["positive"], "b": native_prompts["other"], "curve": CURVE, "frames": 17} | inputs
+        given = {
+            "a": native_prompts["positive"],
+            "b": native_prompts["other"],
+            "curve": CURVE,
+            "frames": 17,
+            "quality": "exact",
+        } | inputs
         return results(nodes_by_id["RichSpaceMorph"], model=model, **given)[0]
 
     return morph
@@ -101,15 +107,13 @@ class TestReport:
     def test_says_the_course_and_the_cost(self, load_native, nodes_by_id, native_prompts):
         model = load_native("2b")
         given = {"model": model, "a": native_prompts["positive"], "b": native_prompts["other"], "frames": 17}
-        text = says(nodes_by_id["RichSpaceMorph"], **given)
+        text = says(nodes_by_id["RichSpaceMorph"], **given, quality="exact")
         assert text == (
             "latent frames: A, 84% A + 16% B, 59% A + 41% B, 34% A + 66% B, 9% A + 91% B\n"
             "6 predictions a step in place of 2 (5 for the morph, 1 for the negative prompt): about 3 times as long"
         )
-        assert "3 predictions a step in place of 2 (2 for" in says(
-            nodes_by_id["RichSpaceMorph"], **given, quality="fast"
-        )
-        assert "4 predictions a step" in says(nodes_by_id["RichSpaceMorph"], **given, most_mixtures=3)
+        assert "3 predictions a step in place of 2 (2 for" in says(nodes_by_id["RichSpaceMorph"], **given)
+        assert "4 predictions a step" in says(nodes_by_id["RichSpaceMorph"], **given, quality="exact", most_mixtures=3)
 
     def test_captions_name_the_mixture_of_every_frame(self, load_native, nodes_by_id, native_prompts):
         given = {"a": native_prompts["positive"], "b": native_prompts["other"], "frames": 9}
@@ -410,13 +414,13 @@ class TestScores:
             weight = (1 - middle / 16) ** 0.5
             torch.testing.assert_close(values, weight * a + (1 - weight) * b, rtol=0, atol=0.02)
 
-    def test_fast_says_that_it_needs_none(self, load_native, nodes_by_id, native_prompts, choice):
-        given = {"a": native_prompts["positive"], "b": native_prompts["other"], "frames": 17, "quality": "fast"}
-        model, node = load_native("2b"), nodes_by_id["RichSpaceMorph"]
-        assert "scores are not needed" in says(node, model=model, **given, scores=(choice("share seen"),))
-        same = (results(node, model=model, **given, **more)[0] for more in ({}, {"scores": (choice("share seen"),)}))
-        first, second = same
-        assert all(torch.equal(x[1]["mask"], y[1]["mask"]) for x, y in zip(first, second, strict=True))
+    def test_fast_averages_by_the_same_weights(self, load_native, morph, choice):
+        model = load_native("2b")
+        of_a, of_b = morph(model, curve="0%: A, 100%: B", quality="fast", scores=(choice("share seen"),))
+        weights = of_a[1]["mask"][:, 0, 0]
+        expected = torch.tensor([(1 - middle / 16) ** 0.5 for middle in MIDDLES])
+        torch.testing.assert_close(weights, expected, rtol=0, atol=0.02)
+        torch.testing.assert_close(of_b[1]["mask"][:, 0, 0], 1 - weights)
 
     def test_scores_of_another_finder_are_refused(self, load_native, morph, choice, core):
         model = load_native("2b")

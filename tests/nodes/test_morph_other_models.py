@@ -75,7 +75,7 @@ def test_the_video_is_that_of_a_loop_over_the_latent_frames(nodes_by_id, family)
     group = VIDEO_MODELS[name][3]
     last = (LATENTS - 1) * group
     middles = [0, *(1 + number * group + (group - 1) / 2 for number in range(LATENTS - 1))]
-    (positive, captions) = results(nodes_by_id["RichSpaceMorph"], model=model, a=a, b=b, latent=latent)
+    (positive, captions) = results(nodes_by_id["RichSpaceMorph"], model=model, a=a, b=b, latent=latent, quality="exact")
     assert len(captions) == last + 1
     assert [tuple(entry[1]["mask"].shape) for entry in positive] == [(LATENTS, SIDE, SIDE)] * LATENTS
     mixtures = []
