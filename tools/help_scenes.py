@@ -261,15 +261,10 @@ def scoring_scenes() -> dict[str, Scene]:
             },
             {"sheet": (0, 0, 520, 760)},
         ),
-        "RichSpaceSubjectConsistency": Scene(
-            clip | {"score": node("RichSpaceSubjectConsistency", frames=["decode", 0])}, {"score": (0, 0, 400, 330)}
-        ),
-        "RichSpaceAestheticQuality": Scene(
-            clip | {"score": node("RichSpaceAestheticQuality", frames=["decode", 0])}, {"score": (0, 0, 400, 330)}
-        ),
-        "RichSpaceBackgroundConsistency": Scene(
-            clip | {"score": node("RichSpaceBackgroundConsistency", frames=["decode", 0])}, {"score": (0, 0, 400, 330)}
-        ),
+        **{
+            metric: Scene(clip | {"score": node(metric, frames=["decode", 0])}, {"score": (0, 0, 400, 330)})
+            for metric in ("RichSpaceSubjectConsistency", "RichSpaceAestheticQuality", "RichSpaceBackgroundConsistency")
+        },
         "RichSpaceCompare": Scene(
             clip
             | {

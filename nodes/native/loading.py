@@ -101,28 +101,28 @@ def _require_fit(folder: CogVideoXFolder, part: Part, network: torch.nn.Module, 
             raise folder.misfit(part, f"{name} of {list(weights[name].shape)}, not {list(shape)}")
 
 
-def _make_model(config: CogVideoXFolder, dtype: torch.dtype | None) -> Any:
-    weights = host_keys(_read(config.weight_files("transformer")))
+def _make_model(folder: CogVideoXFolder, dtype: torch.dtype | None) -> Any:
+    weights = host_keys(_read(folder.weight_files("transformer")))
     # ComfyUI gives every CogVideoX rotary positions; `correct_model` corrects this afterwards.
-    settings = asdict(config.transformer) | {
+    settings = asdict(folder.transformer) | {
         "image_model": "cogvideox",
         "use_rotary_positional_embeddings": True,
     }
     made = comfy.supported_models.CogVideoX_T2V(settings)
-    made.latent_format = _latent_format(config)
+    made.latent_format = _latent_format(folder)
     device, offload = management.get_torch_device(), management.unet_offload_device()
     supported = made.supported_inference_dtypes
     stored = dtype or management.unet_dtype(
         model_params=comfy.utils.calculate_parameters(weights),
         supported_dtypes=list(supported),
-        weight_dtype=config.stored_dtype("transformer"),
+        weight_dtype=folder.stored_dtype("transformer"),
     )
     made.set_inference_dtype(stored, management.unet_manual_cast(stored, device, supported), device=device)
     model = made.get_model(weights, "")
     patcher = CoreModelPatcher(model, load_device=device, offload_device=offload)
     if not management.is_device_cpu(offload):
         model.to(offload)
-    _require_fit(config, "transformer", model.diffusion_model, weights)
+    _require_fit(folder, "transformer", model.diffusion_model, weights)
     model.load_model_weights(weights, "", assign=patcher.is_dynamic())
     return patcher
 
@@ -136,13 +136,13 @@ def _latent_format(config: CogVideoXConfig) -> comfy.latent_formats.LatentFormat
     return made
 
 
-def _make_clip(config: CogVideoXFolder) -> Any:
+def _make_clip(folder: CogVideoXFolder) -> Any:
     from transformers import T5Config
 
-    t5 = T5Config.from_pretrained(config.path / "text_encoder", local_files_only=True)
-    weights = _read(config.weight_files("text_encoder"))
+    t5 = T5Config.from_pretrained(folder.path / "text_encoder", local_files_only=True)
+    weights = _read(folder.weight_files("text_encoder"))
     return comfy.sd.CLIP(
-        ClipTarget(_tokenizer(config, t5.d_model), cogvideo_te(**t5_xxl_detect(weights))),
+        ClipTarget(_tokenizer(folder, t5.d_model), cogvideo_te(**t5_xxl_detect(weights))),
         embedding_directory=folder_paths.get_folder_paths("embeddings"),
         parameters=comfy.utils.calculate_parameters(weights),
         state_dict=[weights],
@@ -150,14 +150,14 @@ def _make_clip(config: CogVideoXFolder) -> Any:
     )
 
 
-def _tokenizer(config: CogVideoXFolder, width: int) -> type[SD1Tokenizer]:
+def _tokenizer(folder: CogVideoXFolder, width: int) -> type[SD1Tokenizer]:
     """Return ComfyUI's tokenizer of a CogVideoX, with the folder's own vocabulary and length."""
 
     class Inner(SDTokenizer):
         def __init__(self, embedding_directory: Any = None, tokenizer_data: Any = None) -> None:
             super().__init__(
-                str(config.path / "tokenizer"),
-                tokenizer_class=_FoldersTokenizer(config),
+                str(folder.path / "tokenizer"),
+                tokenizer_class=_FoldersTokenizer(folder),
                 embedding_directory=embedding_directory,
                 tokenizer_data=tokenizer_data or {},
                 embedding_key="t5xxl",
@@ -166,7 +166,7 @@ def _tokenizer(config: CogVideoXFolder, width: int) -> type[SD1Tokenizer]:
                 pad_with_end=False,
                 pad_to_max_length=False,
                 max_length=99999999,
-                min_length=config.text_length,
+                min_length=folder.text_length,
             )
 
     class Outer(SD1Tokenizer):
@@ -186,26 +186,26 @@ class _FoldersTokenizer:
         return self._folder.load_tokenizer()
 
 
-def _make_vae(config: CogVideoXFolder) -> Any:
-    weights = _read(config.weight_files("vae"))
+def _make_vae(folder: CogVideoXFolder) -> Any:
+    weights = _read(folder.weight_files("vae"))
     with torch.device("meta"):  # ComfyUI's wrapper, which knows one size only; without memory
         made = comfy.sd.VAE(sd=AutoencoderKLCogVideoX().state_dict())
     network = AutoencoderKLCogVideoX(
-        block_out_channels=config.vae.block_out_channels,
-        latent_channels=config.vae.latent_channels,
-        layers_per_block=config.vae.layers_per_block,
-        groups=config.vae.norm_num_groups,
-        temporal_compression_ratio=config.temporal_ratio,
+        block_out_channels=folder.vae.block_out_channels,
+        latent_channels=folder.vae.latent_channels,
+        layers_per_block=folder.vae.layers_per_block,
+        groups=folder.vae.norm_num_groups,
+        temporal_compression_ratio=folder.temporal_ratio,
     )
     network.eval().to(made.vae_dtype)
     management.archive_model_dtypes(network)
-    space, time = config.spatial_ratio, config.temporal_ratio
-    made.first_stage_model, made.latent_channels, made.size = network, config.vae.latent_channels, None
+    space, time = folder.spatial_ratio, folder.temporal_ratio
+    made.first_stage_model, made.latent_channels, made.size = network, folder.vae.latent_channels, None
     made.upscale_ratio = (lambda frames: max(0, (frames - 1) * time + 1), space, space)
     made.downscale_ratio = (lambda frames: max(0, (frames + time - 1) // time), space, space)
     made.upscale_index_formula = made.downscale_index_formula = (time, space, space)
     made.patcher = CoreModelPatcher(network, load_device=made.device, offload_device=management.vae_offload_device())
-    _require_fit(config, "vae", network, weights)
+    _require_fit(folder, "vae", network, weights)
     network.load_state_dict(weights, assign=made.patcher.is_dynamic())
     made.model_size()
     return made

@@ -155,20 +155,16 @@ def find_balance(
 ) -> Balance:
     """Find the candidate between two prompts in which a wanted share of A is seen.
 
-    The candidates are ``(i / k) A + ((k - i) / k) B``, as in the paper. For a candidate with the draft x, the share of
-    A seen in it is the position of x between the drafts of B and A::
+    The candidates are ``(i / k) A + ((k - i) / k) B``, as in the paper. The share of A seen in a candidate is the
+    position of its draft between the drafts of B and A (`share_seen`).
 
-        s = 1 - <x - x(A), x(B) - x(A)> / |x(B) - x(A)|^2        (1 at A, 0 at B)
-
-    The first look is at the middle candidate, or at `first_look`. Each further one is where a straight line through the
-    narrowest bracket around the wanted share has that share (regula falsi on whole candidates). No candidate is looked
-    at twice, and the search ends early if the share is met within half a candidate. Of the candidates looked at, the
-    one nearest to the wanted share wins; of equally near ones, the first.
+    Each look after the first is where a straight line through the narrowest bracket around the wanted share has that
+    share (regula falsi on whole candidates). The search ends early if the share is met within half a candidate. Of the
+    candidates looked at, the one nearest to the wanted share wins; of equally near ones, the first.
 
     Args:
-        draft: Function that makes the draft of a candidate, 0 (exactly B) .. steps (exactly A): a tensor of any shape,
-            dtype and device, finite, of one shape for all candidates and from the same noise. It is called at most
-            once for each candidate: first for A, then for B, then for each look.
+        draft: Function that makes the draft of a candidate, 0 (exactly B) .. steps (exactly A), from the same noise:
+            finite, of one shape for all. It is called once for A, once for B, and once for each look.
         share: Share of A to be seen, above 0 and below 1.
         steps: Number of candidates k, at least 1.
         looks: Largest number of looks in addition to the drafts of A and B, at least 1.
@@ -186,25 +182,20 @@ def find_balance(
         >>> found.index, [look.index for look in found.looks]
         (21, [30, 0, 15, 20, 21])
     """
-    require_steps(steps)
-    require_share(share)
-    require_looks(looks)
-    if first_look is not None:
-        require_first_look(first_look, steps)
+    _require_settings(share, steps, looks, first_look)
     line = _LineOfDrafts.through(draft(steps), draft(0))
     made = [Look(steps, 1.0), Look(0, 0.0)]
     for _ in range(looks):
-        index = _next_index(made, share, steps, first_look)
-        if index is None:
+        if (index := _next_index(made, share, steps, first_look)) is None:
             break
         made.append(Look(index, line.share_seen(f"candidate {index}", draft(index))))
     return Balance(tuple(made), steps, share)
 
 
 def share_seen(draft: Tensor, a: Tensor, b: Tensor) -> float:
-    """Return the share of A seen in a draft: its position between the drafts of B (0) and A (1).
+    """Return the share of A seen in a draft x: its position between the drafts of B (0) and A (1).
 
-    This is the share s of `find_balance`, for a draft of anything.
+    ``1 - <x - x(A), x(B) - x(A)> / |x(B) - x(A)|^2``, for a draft of anything.
 
     Args:
         draft: Draft to place, of any shape, dtype and device; finite.
@@ -222,6 +213,15 @@ def share_seen(draft: Tensor, a: Tensor, b: Tensor) -> float:
         0.75
     """
     return _LineOfDrafts.through(a, b).share_seen("the mixture", draft)
+
+
+def _require_settings(share: float, steps: int, looks: int, first_look: int | None) -> None:
+    """Raise a RichSpaceError unless all settings of a search are in range."""
+    require_steps(steps)
+    require_share(share)
+    require_looks(looks)
+    if first_look is not None:
+        require_first_look(first_look, steps)
 
 
 def require_share(share: float) -> None:

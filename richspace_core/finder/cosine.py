@@ -19,7 +19,9 @@ from ..errors import EmbeddingError, RichSpaceError
 from .choice import Choice, Curve
 from .geometry import LineGram, candidate_positions, guide_names, point_on_line, require_steps
 
-#: One guide, or several that are averaged.
+#: One guide, or several that are averaged. The projection onto the line is linear, so the foot of their average is the
+#: average of their feet. With several wordings of one mixture, single words count less and what the wordings share
+#: counts more. The average is not rounded to the guides' dtype, and n_c is the largest of their token counts.
 Guide: TypeAlias = TextEmbedding | Sequence[TextEmbedding]
 
 #: Sizes of the grids that find the continuous optimum, each around the best point of the one before.
@@ -112,10 +114,11 @@ class OptimalInterpolation:
 
     @cached_property
     def embedding(self) -> TextEmbedding:
-        """Chosen candidate, in the dtype and on the device of the input; computed on first access."""
-        return self._mixture(
-            torch.lerp(self.b.values, self.a.values, self.weight)
-        )  # as `interpolate`, whose checks are done
+        """Chosen candidate, in the dtype and on the device of the input; computed on first access.
+
+        Its token count is the larger one of A and B.
+        """
+        return self._mixture(torch.lerp(self.b.values, self.a.values, self.weight))  # `interpolate` without its checks
 
     @cached_property
     def foot(self) -> TextEmbedding:
@@ -183,23 +186,17 @@ def find_optimal(a: TextEmbedding, b: TextEmbedding, guide: Guide, *, steps: int
     perpendicular foot on the line through A and B, once on the full embeddings and once on their first
     ``max(n_a, n_b, n_c)`` rows. The highest sum wins; of equal sums, the smallest index.
 
-    Several guides are averaged: the projection onto the line is linear, so the foot of their average is the average of
-    their feet. With several wordings of one mixture, single words count less and what the wordings share counts more.
-
     Args:
         a: First prompt, ``[n, d]``.
         b: Second prompt, same shape, dtype and device.
-        guide: Sentence that describes the mixture, same shape, dtype and device; or a sequence of such sentences to
-            average. The average is not rounded to that dtype, and n_c is the largest of their token counts.
+        guide: Sentence that describes the mixture, same shape, dtype and device; or several to average, see `Guide`.
         steps: Number of candidates k, at least 1; the paper uses 30.
 
     Returns:
-        The chosen index, its weight and embedding, the foot, the score curves and the continuous optimum. The token
-        count of the embedding is the larger one of A and B.
+        The chosen index, its weight and embedding, the foot, the score curves and the continuous optimum.
 
     Raises:
-        RichSpaceError: If `steps` is below 1, there is no guide, the embeddings do not match, A equals B, or a value
-            is not finite.
+        RichSpaceError: If `steps` < 1, no guide is given, the embeddings do not match, A = B, or a value is not finite.
 
     Reference:
         RichSpace, Algorithm 1, which has one guide. Its line 28 has ``E_tc`` where the first prompt, A, is meant.
@@ -211,13 +208,9 @@ def find_optimal(a: TextEmbedding, b: TextEmbedding, guide: Guide, *, steps: int
         >>> result = find_optimal(a, b, guide, steps=4)
         >>> result.index, result.weight, round(result.continuous_weight, 4)
         (3, 0.75, 0.75)
-
-        Two wordings of the mixture, one nearer to A and one nearer to B:
-
-        >>> other = TextEmbedding(torch.tensor([[0.2, 0.7], [0.7, 0.2]]), token_count=2)
-        >>> result = find_optimal(a, b, [guide, other], steps=4)
-        >>> result.index, round(result.continuous_weight, 4)
-        (2, 0.5)
+        >>> other = TextEmbedding(torch.tensor([[0.2, 0.7], [0.7, 0.2]]), token_count=2)  # a wording nearer to B
+        >>> find_optimal(a, b, [guide, other], steps=4).index
+        2
     """
     require_steps(steps)
     guides = _require_guides(guide)

@@ -29,6 +29,18 @@ def imported_by(file: Path) -> set[str]:
     return found
 
 
+@pytest.mark.parametrize(("folder", "siblings"), [("host", set()), ("native", {"host"})])
+def test_no_file_below_nodes_imports_a_node(folder, siblings):
+    """`nodes/host` imports nothing else of `nodes/`; `nodes/native` imports only `nodes/host`."""
+    files = sorted((ROOT / "nodes" / folder).glob("*.py"))
+    assert files
+    for file in files:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        upward = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 2]
+        found = {name for node in upward for name in ([node.module] if node.module else [a.name for a in node.names])}
+        assert {name.partition(".")[0] for name in found} <= siblings, file.name
+
+
 @pytest.mark.parametrize("file", PRODUCT, ids=lambda file: file.relative_to(ROOT).as_posix())
 def test_nothing_outside_tests_imports_from_tests(file):
     support = {path.stem for path in (ROOT / "tests" / "support").glob("*.py")}

@@ -1,11 +1,9 @@
 """ComfyUI's web frontend in a real Chromium, used as an artist uses it: files are dropped, buttons are pressed.
 
-    with chromium() as browser, Frontend(browser, server) as frontend:
-        frontend.drop(ROOT / "workflows" / "two_prompt_mix.json")
-        entry = frontend.run()
-        frontend.screenshot(ARTIFACTS / "two_prompt_mix.png")
-
-The graph and its nodes are read from `window.app`, the object that extensions use too.
+with chromium() as browser, Frontend(browser, server) as frontend:
+frontend.drop(ROOT / "workflows" / "two_prompt_mix.json")
+entry = frontend.run()
+frontend.screenshot(ARTIFACTS / "two_prompt_mix.png")
 """
 
 from __future__ import annotations
@@ -18,6 +16,8 @@ from environment.browser import existing_browser
 from environment.programs import ToolError
 from playwright.sync_api import TimeoutError as NotInTimeError
 from playwright.sync_api import sync_playwright
+
+from comfyui import page_queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,101 +44,6 @@ _FLAGS = (
     "--no-first-run",
 )
 
-_IS_READY = """() => {
-    const app = window.app;
-    return app?.vueAppReady && app.canvas && !app.extensionManager.spinner
-        && app.extensionManager.workflow.activeWorkflow && Object.keys(LiteGraph.registered_node_types).length > 100;
-}"""
-_MAKE_TRANSFER = """([name, text]) => {
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([text], name, {type: "application/json"}));
-    return transfer;
-}"""
-_IS_OPEN = "name => app.extensionManager.workflow.activeWorkflow?.path.endsWith(`/${name}`) && app.graph.nodes.length"
-_NODES = """() => app.graph.nodes.map(node => {
-    const bar = LiteGraph.NODE_TITLE_HEIGHT, {scale, offset} = app.canvas.ds;
-    const box = [node.pos[0], node.pos[1] - bar, node.size[0], node.size[1] + bar];
-    const {left, top} = app.canvas.canvas.getBoundingClientRect();
-    return {
-        id: String(node.id), type: node.type, title: node.title, red: Boolean(node.has_errors),
-        known: node.type in LiteGraph.registered_node_types, box,
-        place: [
-            left + scale * (box[0] + offset[0]), top + scale * (box[1] + offset[1]), scale * box[2], scale * box[3],
-        ],
-        inputs: node.inputs.filter(input => !input.widget).map(input => input.name),
-        widgets: (node.widgets ?? []).map(widget => widget.name),
-    };
-})"""
-_TITLE = """([id]) => {
-    const page = document.querySelector(`[data-node-id="${id}"] [data-testid=node-title]`)?.getBoundingClientRect();
-    if (page) return [page.left + 20, page.top + page.height / 2];
-    const node = app.graph.getNodeById(id), {scale, offset} = app.canvas.ds;
-    const {left, top} = app.canvas.canvas.getBoundingClientRect();
-    return [left + scale * (node.pos[0] + offset[0] + 60), top + scale * (node.pos[1] + offset[1] - 15)];
-}"""
-_SOCKET = """([id, name]) => {
-    const node = app.graph.getNodeById(id), index = node.inputs.findIndex(input => input.name === name);
-    const slots = document.querySelectorAll(`[data-node-id="${id}"] .lg-slot--input:not(.lg-slot--dot-only)`);
-    if (slots.length) {
-        const place = node.inputs.filter(input => !input.widget).findIndex(input => input.name === name);
-        const box = slots[place].getBoundingClientRect();
-        return [box.left + 20, box.top + box.height / 2];
-    }
-    const {scale, offset} = app.canvas.ds, [x, y] = node.getInputPos(index);
-    const {left, top} = app.canvas.canvas.getBoundingClientRect();
-    return [left + scale * (x + offset[0] + 2), top + scale * (y + offset[1])];
-}"""
-_GROUPS = "() => app.graph.groups.map(group => ({title: group.title, box: [...group.boundingRect]}))"
-_CUT_TEXTS = """() => [...document.querySelectorAll("textarea, .tiptap, .comfy-markdown-content")]
-    .filter(box => box.checkVisibility({visibilityProperty: true, opacityProperty: true}))
-    .filter(box => box.matches("textarea")
-        ? box.scrollHeight > box.clientHeight + 1
-        : box.lastElementChild.getBoundingClientRect().bottom > box.getBoundingClientRect().bottom + 1)
-    .map(box => (box.value ?? box.innerText).slice(0, 40))"""
-_IS_SHOWN = """() => app.graph.nodes.every(node => {
-    const output = app.nodeOutputs[node.id];
-    if (!output?.images) return Boolean(output) || !node.constructor.nodeData?.output_node;
-    if (node.hideOutputImages) return document.querySelector(".richspace-chart svg"); // the pack's script draws it
-    const names = output.images.map(({filename}) => new URLSearchParams({filename}).toString());
-    const isOne = address => names.some(name => address.includes(name));
-    const page = document.querySelector(`[data-node-id="${node.id}"]`);
-    if (output.animated?.[0]) {
-        return [...document.querySelectorAll("video")].some(it => isOne(it.currentSrc) && it.readyState >= 2);
-    }
-    const pictures = page ? [...page.querySelectorAll("img")] : node.imgs ?? [];
-    return pictures.some(picture => isOne(picture.src) && picture.complete && picture.naturalWidth);
-})"""
-# The page knows every file. It learns of them some time after they are in the history.
-_IS_TOLD = """files => {
-    const told = Object.values(app.nodeOutputs).flatMap(output => output?.images ?? []);
-    return files.every(file => told.some(({filename}) => filename === file));
-}"""
-_VIDEOS = """() => [...document.querySelectorAll("video")].filter(video => video.checkVisibility()).map(video => ({
-    query: new URL(video.currentSrc).search, size: [video.videoWidth, video.videoHeight], ready: video.readyState >= 2,
-}))"""
-_CARDS = (
-    "[...document.querySelectorAll('[data-testid=template-workflows-content] > [data-testid^=template-workflow-]')]"
-)
-# Each card's name and the width of its picture, once all are loaded. The frontend loads a picture when its card comes
-# into view, and may redraw a card at any time, so all are checked and read at once.
-_TEMPLATES = f"""() => {_CARDS}.length && {_CARDS}.every(card =>
-    card.querySelector("img")?.complete || void card.scrollIntoView()) && {_CARDS}.map(card =>
-    [card.dataset.testid.replace("template-workflow-", ""), card.querySelector("img").naturalWidth])"""
-# A workflow is open, and all of its nodes are in the window: the view has been fitted to it.
-_IS_FITTED = """name => {
-    const {visible_area: [x, y, width, height]} = app.canvas.ds;
-    return app.extensionManager.workflow.activeWorkflow?.filename === name && app.graph.nodes.length
-        && app.graph.nodes.every(({pos: [left, top], size: [wide, high]}) =>
-            x < left && y < top && left + wide < x + width && top + high < y + height);
-}"""
-# The browser's storage has the current values of all widgets, also in subgraphs.
-_IS_KEPT = """() => {
-    const values = ({nodes}) => nodes.map(node => [node.id, node.widgets_values]).sort((a, b) => a[0] - b[0]);
-    const all = graph => JSON.stringify([graph, ...graph.definitions?.subgraphs ?? []].map(values));
-    const now = all(app.graph.serialize());
-    return Object.entries(localStorage).some(([key, text]) =>
-        key.startsWith("Comfy.Workflow.Draft.v2:") && all(JSON.parse(JSON.parse(text).data)) === now);
-}"""
 _COMPLAINTS = (
     "[data-testid=error-dialog]",
     "[data-testid=error-overlay]",
@@ -215,7 +120,7 @@ class Frontend:
         """
         for _ in range(ATTEMPTS):
             self.page.goto(self.server.address)
-            self.page.wait_for_function(_IS_READY, timeout=READY_MS)
+            self.page.wait_for_function(page_queries.IS_READY, timeout=READY_MS)
             if self._is_uncovered():
                 return
         raise ToolError(f"The frontend stayed covered by its loading mask in {ATTEMPTS} attempts.")
@@ -243,11 +148,11 @@ class Frontend:
     def drop(self, file: Path) -> None:
         """Drop a workflow file on the canvas and wait until its graph is shown."""
         content = [file.name, file.read_text(encoding="utf-8")]
-        transfer = self.page.evaluate_handle(_MAKE_TRANSFER, content)
+        transfer = self.page.evaluate_handle(page_queries.MAKE_TRANSFER, content)
         place = {"dataTransfer": transfer, "clientX": 960, "clientY": 540}
         for event in ("dragenter", "dragover", "drop"):
             self.page.dispatch_event("#graph-canvas", event, place)
-        self.page.wait_for_function(_IS_OPEN, arg=file.name, timeout=SETTLED_MS)
+        self.page.wait_for_function(page_queries.IS_OPEN, arg=file.name, timeout=SETTLED_MS)
         if not self._is_uncovered():
             self.reload()
         self.settle()
@@ -260,7 +165,7 @@ class Frontend:
         assert response.value.ok, answer
         entry = self.server.wait(answer["prompt_id"], timeout)
         files = [file["filename"] for output in entry["outputs"].values() for file in output.get("images", [])]
-        self.page.wait_for_function(_IS_TOLD, arg=files, timeout=SETTLED_MS)
+        self.page.wait_for_function(page_queries.IS_TOLD, arg=files, timeout=SETTLED_MS)
         return entry
 
     def set_widget(self, title: str, name: str, value: Any) -> None:
@@ -280,7 +185,7 @@ class Frontend:
         # The frontend saves the open workflow once it has not changed for a moment. It looks for changes after a click
         # or a key, which this call replaces.
         self.page.evaluate("app.extensionManager.workflow.activeWorkflow?.changeTracker?.captureCanvasState?.()")
-        self.page.wait_for_function(_IS_KEPT, timeout=SETTLED_MS)
+        self.page.wait_for_function(page_queries.IS_KEPT, timeout=SETTLED_MS)
         self._open()
         self.page.wait_for_function("() => app.graph.nodes.length", timeout=SETTLED_MS)
         self.settle()
@@ -304,7 +209,7 @@ class Frontend:
 
     def tooltip(self, node: str, socket: str | None = None) -> str:
         """Point at the title of a node, or at the socket of an input, and return the tooltip."""
-        place = self.page.evaluate(_SOCKET if socket else _TITLE, [node, socket])
+        place = self.page.evaluate(page_queries.SOCKET if socket else page_queries.TITLE, [node, socket])
         self.page.mouse.move(0, 0)
         self.page.mouse.move(*place, steps=3)
         shown = self.page.locator(".node-tooltip:visible, .p-tooltip-text:visible").first
@@ -328,13 +233,13 @@ class Frontend:
         name = self.page.get_by_text(pack, exact=True)
         name.click()
         name.nth(1).wait_for(timeout=SETTLED_MS)  # the heading above them
-        return dict(self.page.wait_for_function(_TEMPLATES, timeout=SETTLED_MS).json_value())
+        return dict(self.page.wait_for_function(page_queries.TEMPLATES, timeout=SETTLED_MS).json_value())
 
     def open_template(self, pack: str, name: str) -> None:
         """Open a template of a pack by a click on its card."""
         self.open_templates(pack)
         self.page.get_by_test_id(f"template-workflow-{name}").click()
-        self.page.wait_for_function(_IS_FITTED, arg=name, timeout=SETTLED_MS)
+        self.page.wait_for_function(page_queries.IS_FITTED, arg=name, timeout=SETTLED_MS)
         self.settle()
 
     def add_from_search(self, words: str, place: tuple[int, int]) -> None:
@@ -371,24 +276,24 @@ class Frontend:
         Each has its id, type and title; whether it is red and of a known type; its box on the canvas and its place in
         the window, both as x, y, width and height with the title bar; the names of its inputs and widgets.
         """
-        return list(self.page.evaluate(_NODES))
+        return list(self.page.evaluate(page_queries.NODES))
 
     def groups(self) -> list[dict[str, Any]]:
         """Return title and box of every group."""
-        return list(self.page.evaluate(_GROUPS))
+        return list(self.page.evaluate(page_queries.GROUPS))
 
     def cut_texts(self) -> list[str]:
         """Return the start of every prompt and note that does not fit in its box."""
-        return list(self.page.evaluate(_CUT_TEXTS))
+        return list(self.page.evaluate(page_queries.CUT_TEXTS))
 
     def wait_for_outputs(self) -> None:
         """Wait until every video and picture of the last run is shown."""
-        self.page.wait_for_function(_IS_SHOWN, timeout=SETTLED_MS)
+        self.page.wait_for_function(page_queries.IS_SHOWN, timeout=SETTLED_MS)
         self.settle()
 
     def videos(self) -> list[dict[str, Any]]:
         """Return every visible video: the query of its address, its width and height, and whether it can be played."""
-        return list(self.page.evaluate(_VIDEOS))
+        return list(self.page.evaluate(page_queries.VIDEOS))
 
     def complaints(self) -> list[str]:
         """Return the page's complaints: nodes that are unknown or red, dialogs, warnings and errors."""
