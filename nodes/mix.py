@@ -116,7 +116,11 @@ class RichSpaceMixPredictions(io.ComfyNode):
             description="Mixes two prompts in the sampler: the model predicts with each of them in every step, and the "
             "predictions are averaged. No search, but a step takes half as long again.",
             search_aliases=["mix", "blend", "average", "composable", "combine prompts", "hybrid", "two prompts"],
-            inputs=[*prompt_inputs(), share],
+            inputs=[
+                io.Conditioning.Input("a", display_name="A", tooltip="First prompt."),
+                io.Conditioning.Input("b", display_name="B", tooltip="Second prompt."),
+                share,
+            ],
             outputs=[mixture_output()],
             has_intermediate_output=True,
         )
