@@ -119,7 +119,8 @@ def test_an_error_in_a_worker_is_said_as_one_from_here(nodes, tmp_path, tiny_fol
     command = videos_command(tmp_path, "--ray", nodes.address, "--t5", str(tiny_folder("2b")))
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 2
-    assert "error: positive: expected an embedding of 64 tokens" in run.stderr
+    assert "error: Red+Blue, seed 0, " in run.stderr
+    assert "positive: expected an embedding of 64 tokens" in run.stderr
     assert "Traceback" not in run.stderr
 
 

@@ -330,11 +330,11 @@ def test_the_balance_is_found_again_for_a_clip_whose_video_is_lost(copy, sampled
     lost.with_name("video.mp4").unlink()
     assert run_here(copy) == 0
     assert sampled == []
-    assert {**json.loads(lost.read_text(encoding="utf-8")), "seconds": 0, "sha256": ""} == {
-        **before,
-        "seconds": 0,
-        "sha256": "",
-    }
+    after = json.loads(lost.read_text(encoding="utf-8"))
+    assert after["indices"] == before["indices"]
+    assert after["scores"] == before["scores"]
+    # Encoding a video again may give other bytes.
+    assert after["files"]["latents.safetensors"] == before["files"]["latents.safetensors"]
     assert scores(copy) == scores(results)
 
 
