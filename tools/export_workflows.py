@@ -22,7 +22,7 @@ from environment.checkout import ROOT
 from environment.programs import Progress, run_to_the_end
 from PIL import Image
 from small_models.single_files import add_single_files
-from thumbnails import draw_flow, draw_thumbnail, read_frames
+from thumbnails import draw_course, draw_flow, draw_thumbnail, read_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,8 @@ COGVIDEOX_LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
 FINDERS = ("RichSpaceOptimalInterpolate", "RichSpaceBalance", "RichSpaceCogVideoXBalance")
 CHAINS = ("RichSpaceCogVideoXChainedBalance",)
 FLOW = ("A and B:\nCLIP Text Encode", "RichSpace Balance", "KSampler, as always")
+MORPH = "RichSpaceMorph"
+MORPH_FLOW = (FLOW[0], "RichSpace Morph:\nA becomes B over time", FLOW[-1])
 FLOW_CAPTION = "needs the model's own files; the bundled\ndemo model cannot run it"
 
 
@@ -106,16 +108,19 @@ def title_of(file: Path) -> str:
 def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) -> None:
     """Run a workflow on the demo model and draw how its mixture was found, with its video or picture."""
     if not any(node["class_type"] in COGVIDEOX_LOADERS for node in prompt.values()):
-        picture = draw_flow(title_of(file), FLOW, FLOW_CAPTION)
+        is_morph = any(node["class_type"] == MORPH for node in prompt.values())
+        picture = draw_flow(title_of(file), MORPH_FLOW if is_morph else FLOW, FLOW_CAPTION)
         picture.save(file.with_suffix(".jpg"), quality=88, optimize=True)
         return
     prompt = on_the_demo_model(prompt)
     entry = server.run(prompt)
+    draw_picture(server, file, prompt, entry).save(file.with_suffix(".jpg"), quality=88, optimize=True)
+
+
+def draw_picture(server: ComfyServer, file: Path, prompt: Mapping[str, Any], entry: Mapping[str, Any]) -> Image.Image:
+    """Draw the thumbnail of a workflow from what its run has made."""
     kinds = {name: node["class_type"] for name, node in prompt.items() if node["class_type"] in (*FINDERS, *CHAINS)}
     finders = [*kinds]
-    # Balance makes the video where there is one; otherwise the last finder does.
-    shown = next((name for name, kind in kinds.items() if kind.endswith("Balance")), finders[-1])
-    (plot,) = output_files({"outputs": {"finder": entry["outputs"][shown]}})
     results = [
         file
         for name, output in entry["outputs"].items()
@@ -125,8 +130,12 @@ def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) 
     result = max(results, key=lambda file: (file["filename"].endswith(".mp4"), file["type"] == "output"))
     content = server.view(result)
     frames = read_frames(content) if result["filename"].endswith(".mp4") else [Image.open(io.BytesIO(content))]
-    picture = draw_thumbnail(title_of(file), Image.open(io.BytesIO(server.view(plot))), frames)
-    picture.save(file.with_suffix(".jpg"), quality=88, optimize=True)
+    if any(node["class_type"] == MORPH for node in prompt.values()):
+        return draw_course(title_of(file), frames)
+    # Balance makes the video where there is one; otherwise the last finder does.
+    shown = next((name for name, kind in kinds.items() if kind.endswith("Balance")), finders[-1])
+    (plot,) = output_files({"outputs": {"finder": entry["outputs"][shown]}})
+    return draw_thumbnail(title_of(file), Image.open(io.BytesIO(server.view(plot))), frames)
 
 
 def export(*, thumbnails: bool) -> None:

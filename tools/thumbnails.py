@@ -21,6 +21,7 @@ CAPTION = "frames from the bundled demo model"
 
 _MARGIN, _GAP = 22, 8
 _TITLE_SIZE, _CAPTION_SIZE, _STATION_SIZE = 56, 34, 42
+_TIME_SIZE = 26
 _ARROW = 48
 
 
@@ -51,6 +52,32 @@ def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image])
         top += plot.height + _GAP
     caption_top = SIDE - round(2.6 * _CAPTION_SIZE)
     _draw_strip(picture, frames, (top, caption_top - _GAP))
+    _draw_caption(draw, CAPTION, caption_top)
+    return picture
+
+
+def draw_course(title: str, frames: Sequence[Image.Image]) -> Image.Image:
+    """Draw a title, and frames of a video in the order of time, row by row, each with its time in percent.
+
+    Args:
+        title: A short line.
+        frames: All frames of a video.
+
+    Returns:
+        A square picture.
+    """
+    picture, draw, top = _titled(title)
+    caption_top = SIDE - round(2.6 * _CAPTION_SIZE)
+    width = (SIDE - 2 * _MARGIN - (FRAMES - 1) * _GAP) // FRAMES
+    row = (caption_top - _GAP - top) // 2
+    for place in range(2 * FRAMES):
+        share = place / (2 * FRAMES - 1)
+        frame = frames[round(share * (len(frames) - 1))].convert("RGB")
+        shown = ImageOps.fit(frame, (width, row - _TIME_SIZE - 2 * _GAP), Image.Resampling.BICUBIC)
+        left, above = _MARGIN + place % FRAMES * (width + _GAP), top + place // FRAMES * row
+        picture.paste(shown, (left, above))
+        at = (left + width / 2, above + shown.height + _GAP / 2)
+        draw.text(at, f"{share:.0%}", theme.MUTED, theme.picture_font(_TIME_SIZE), anchor="ma")
     _draw_caption(draw, CAPTION, caption_top)
     return picture
 
