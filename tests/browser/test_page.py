@@ -52,9 +52,9 @@ def test_every_node_is_found_by_its_name_and_added(open_page, server, usual_erro
     names = pack_nodes(server)
     with open_page(nodes_2=nodes_2) as frontend:
         frontend.open_blank()
-        frontend.page.evaluate("app.canvas.ds.changeScale(0.6, [0, 0])")  # or there is no room for all of them
+        frontend.page.evaluate("app.canvas.ds.changeScale(0.35, [0, 0])")  # or there is no room for all of them
         for number, name in enumerate(names.values()):
-            frontend.add_from_search(name, (150 + 290 * (number % 6), 150 + 300 * (number // 6)))
+            frontend.add_from_search(name, (150 + 240 * (number % 7), 130 + 190 * (number // 7)))
         frontend.screenshot(ARTIFACTS / "browser" / f"every-node-{'nodes-2' if nodes_2 else 'classic'}.png")
         assert {node["type"]: node["title"] for node in frontend.nodes()} == names
         assert frontend.complaints() == []

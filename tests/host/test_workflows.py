@@ -65,7 +65,11 @@ def made_quickly(prompt):
 def shape_of(prompt):
     """Frames, height and width of the videos that `made_quickly` makes of a workflow."""
     models = [prompt[loader]["inputs"]["model"] for loader in nodes_of(prompt, *COGVIDEOX_LOADERS)]
-    return OWN_VIDEO[models[0]] if models else tuple(SMALL_SIZES["EmptyHunyuanLatentVideo"].values())
+    if not models:
+        return tuple(SMALL_SIZES["EmptyHunyuanLatentVideo"].values())
+    frames, *sides = OWN_VIDEO[models[0]]
+    asked = [node["inputs"].get("frames", 0) for node in prompt.values() if "width" in node["inputs"]]
+    return max(asked, default=0) or frames, *sides
 
 
 def frames_a_second(prompt):
@@ -123,7 +127,7 @@ def test_a_workflow_shows_the_mixture_that_balance_finds(name):
     prompt = read_workflow(name)
     mixtures = [prompt[node]["inputs"]["positive"][0] for node in nodes_of(prompt, *SAMPLERS)]
     balances = nodes_of(prompt, *BALANCES)
-    if name == "demo_candidate_strip":
+    if name == "demo_candidate_strip" or "morph" in name:
         assert not balances
         return
     (balance,) = balances
