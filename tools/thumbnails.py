@@ -21,6 +21,7 @@ CAPTION = "frames from the bundled demo model"
 
 _MARGIN, _GAP = 22, 8
 _TITLE_SIZE, _CAPTION_SIZE, _STATION_SIZE = 56, 34, 42
+_LEAST_STRIP = 130  # height that a plot leaves to the frames
 _TIME_SIZE = 26
 _ARROW = 48
 
@@ -46,11 +47,12 @@ def draw_thumbnail(title: str, plot: Image.Image, frames: Sequence[Image.Image])
         A square picture.
     """
     picture, draw, top = _titled(title)
-    if not _is_high(frames):
-        plot = plot.convert("RGB").resize((SIDE, round(plot.height * SIDE / plot.width)), Image.Resampling.LANCZOS)
-        picture.paste(plot, (0, top))
-        top += plot.height + _GAP
     caption_top = SIDE - round(2.6 * _CAPTION_SIZE)
+    if not _is_high(frames):
+        room = caption_top - top - 2 * _GAP - _LEAST_STRIP
+        plot = ImageOps.contain(plot.convert("RGB"), (SIDE, room), Image.Resampling.LANCZOS)
+        picture.paste(plot, ((SIDE - plot.width) // 2, top))
+        top += plot.height + _GAP
     _draw_strip(picture, frames, (top, caption_top - _GAP))
     _draw_caption(draw, CAPTION, caption_top)
     return picture
