@@ -1,5 +1,7 @@
 /** Helpers that every view in a node shares. */
 
+import { app } from "../../scripts/app.js";
+
 const LINE = 17; // height of a line of text in pixels
 const LETTER = 7; // width of a letter in pixels
 const MOST_LINES = 12; // longer texts scroll
@@ -32,4 +34,22 @@ export function addToNode(node, name, element, heights) {
 /** Dim an element while its node is bypassed or muted. */
 export function followMode(element, node) {
   element.classList.toggle("richspace-off", [LiteGraph.NEVER, BYPASS].includes(node.mode));
+}
+
+/** Create a div with a class and children. */
+export function row(className, ...children) {
+  const element = make("div", className);
+  element.append(...children);
+  return element;
+}
+
+/** Let the pointer zoom and move the canvas from here, too. */
+export function forwardToCanvas(element) {
+  const forward = (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    app.canvas.canvas.dispatchEvent(new event.constructor(event.type, event));
+  };
+  element.addEventListener("wheel", forward, { passive: false });
+  element.addEventListener("pointerdown", (event) => event.button === 1 && forward(event));
 }

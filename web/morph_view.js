@@ -2,7 +2,7 @@
 
 import { app } from "../../scripts/app.js";
 import { chain } from "./chain.js";
-import { addToNode, followMode, make } from "./dom.js";
+import { addToNode, followMode, forwardToCanvas, make, row } from "./dom.js";
 import { describe, drawMorph } from "./morph_chart.js";
 import { heightAt, isInOrder, mixOfTwo, placeOf, sharesAt, timeAt } from "./morph_curve.js";
 import { formatKeyframes, LETTERS, parseKeyframes, PRESETS } from "./morph_text.js";
@@ -363,27 +363,10 @@ function noteChange() {
   app.extensionManager.workflow?.activeWorkflow?.changeTracker?.checkState?.();
 }
 
-/** Let the pointer zoom and move the canvas from here, too. */
-function forwardToCanvas(element) {
-  const forward = (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    app.canvas.canvas.dispatchEvent(new event.constructor(event.type, event));
-  };
-  element.addEventListener("wheel", forward, { passive: false });
-  element.addEventListener("pointerdown", (event) => event.button === 1 && forward(event));
-}
-
 function button(text, hint, onClick) {
   const element = make("button", "richspace-automatic", text);
   element.type = "button";
   element.title = hint;
   element.addEventListener("click", onClick);
-  return element;
-}
-
-function row(className, ...children) {
-  const element = make("div", className);
-  element.append(...children);
   return element;
 }

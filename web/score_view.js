@@ -2,7 +2,7 @@
 
 import { app } from "../../scripts/app.js";
 import { chain } from "./chain.js";
-import { addToNode, followMode, make } from "./dom.js";
+import { addToNode, followMode, forwardToCanvas, make, row } from "./dom.js";
 import { DraftPictures, draftsOf, ROW_HEIGHT } from "./draft_pictures.js";
 import { fit } from "./node_height.js";
 import { curveStyles, drawChart, percent } from "./score_chart.js";
@@ -245,17 +245,6 @@ function numbered(kind, place, { length }) {
   return length > 1 ? `${kind} ${place + 1}` : "";
 }
 
-/** Let the pointer zoom and move the canvas from here, too. */
-function forwardToCanvas(element) {
-  const forward = (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    app.canvas.canvas.dispatchEvent(new event.constructor(event.type, event));
-  };
-  element.addEventListener("wheel", forward, { passive: false });
-  element.addEventListener("pointerdown", (event) => event.button === 1 && forward(event));
-}
-
 function legend(data) {
   const { curves, optimum, guide, wanted = null, shares = [] } = data;
   const styles = curveStyles(data);
@@ -274,11 +263,5 @@ function prompt(letter, { prompts }) {
   const text = prompts[letter] === letter ? letter : `${letter}: ${prompts[letter]}`;
   const element = make("span", "", text);
   element.title = text;
-  return element;
-}
-
-function row(className, ...children) {
-  const element = make("div", className);
-  element.append(...children);
   return element;
 }

@@ -26,6 +26,9 @@ Conditioning: TypeAlias = list[list[Any]]
 
 _KEY = "richspace"
 _POOLED, _MASK = "pooled_output", "attention_mask"
+ENCODER_KEYS = _POOLED, _MASK, _KEY
+"""Keys of a conditioning's dictionary that belong to the prompt itself, not to its settings."""
+
 _MIX_FIRST = "Mix the prompts before they are combined, and combine the result."
 _ENCODE = "Connect the output of a node that encodes a prompt."
 
@@ -218,10 +221,14 @@ def _mix_pooled(a: Tensor | None, b: Tensor | None, mix: Callable[[Tensor, Tenso
     return mix(a, b)
 
 
+def without_note(extras: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a conditioning's dictionary without this pack's note, which no sampler reads."""
+    return {key: value for key, value in extras.items() if key != _KEY}
+
+
 def make_conditioning(prompt: Prompt) -> Conditioning:
     """Return ComfyUI's CONDITIONING of a prompt."""
-    extras = {key: value for key, value in prompt.extras.items() if key != _KEY}
-    conditioning = [[prompt.embedding.values[None], extras]]
+    conditioning = [[prompt.embedding.values[None], without_note(prompt.extras)]]
     if not prompt.counted:
         return conditioning
     return attach_token_count(conditioning, prompt.embedding.token_count, prompt.text)

@@ -18,8 +18,8 @@ from ...richspace_core.cogvideox.config import VideoSize
 from ...richspace_core.cogvideox.drafts import SCHEDULE, sample_draft
 from ...richspace_core.cogvideox.latent_preview import false_color_preview
 from ...richspace_core.cogvideox.sampling import SamplingSettings, require_fits
-from .conditioning import Conditioning, Prompt, make_conditioning, read_prompt
-from .drafts import Draw, OnStep, without_note
+from .conditioning import Conditioning, Prompt, make_conditioning, read_prompt, without_note
+from .drafts import Draw, OnStep
 from .models import CogVideoXModel
 from .prompt_settings import require_plain
 

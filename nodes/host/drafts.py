@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...richspace_core import RichSpaceError, SamplingError
-from .conditioning import Prompt
+from .conditioning import Prompt, without_note
 from .kept_drafts import KEPT, fingerprint
 from .memory import Progress
 
@@ -21,8 +21,6 @@ Draw = Callable[[Tensor], Tensor]
 
 #: Called after each step of a draft with the number of steps done and the latents as predicted so far.
 OnStep = Callable[[int, Tensor], None]
-
-_NOTE = "richspace"
 
 
 class Drafter(Protocol):
@@ -124,11 +122,6 @@ class Drafts:
 
 def _is_visible(latents: Tensor) -> bool:
     return latents.ndim in (4, 5) and latents.shape[1] >= 3
-
-
-def without_note(extras: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a conditioning's dictionary without this pack's note, which changes nothing in a draft."""
-    return {key: value for key, value in extras.items() if key != _NOTE}
 
 
 def _out_of_memory(name: str) -> SamplingError:

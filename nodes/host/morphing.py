@@ -11,12 +11,13 @@ from comfy.utils import common_upscale
 from torch import Tensor
 
 from ...richspace_core import ModelFolderError, RichSpaceError, SamplingError
+from ...richspace_core.finder.balance import SHARE_SEEN
 from ...richspace_core.finder.choice import Choice
 from ...richspace_core.morph.curve import LETTERS, LatentTimes, MorphCurve
 from ...richspace_core.morph.seen import weights_seen_as
 from ...richspace_core.morph.segments import Segment, exact_segments, prompt_segments
 from ...richspace_core.morph.text import format_mixture
-from .conditioning import Conditioning, Prompt, make_conditioning
+from .conditioning import ENCODER_KEYS, Conditioning, Prompt, make_conditioning
 from .mixing import describe_mixture, mix_prompts
 from .models import CogVideoXModel
 from .temporal_masks import MASK, with_mask
@@ -24,8 +25,6 @@ from .temporal_masks import MASK, with_mask
 QUALITIES = ("fast", "exact")
 
 _PARTS = 10_000  # of a mixture: shares count to a hundredth of a percent
-_ENCODER_KEYS = ("pooled_output", "attention_mask", "richspace")  # of a prompt itself, not of its settings
-_SEEN = "share seen"
 _FRAMES = 2  # dimension of the frames in ComfyUI's latents
 
 
@@ -216,7 +215,7 @@ def _seen(scores: Sequence[Choice]) -> list[float]:
         RichSpaceError: If the finder has not measured it.
     """
     curve = scores[0].curves[0]
-    if len(scores) != 1 or curve.name != _SEEN:
+    if len(scores) != 1 or curve.name != SHARE_SEEN:
         raise RichSpaceError(
             "scores",
             expected="the scores of RichSpace Balance, which measures the share seen",
@@ -235,8 +234,8 @@ def _mix(prompts: Sequence[Prompt], shares: Sequence[float]) -> Prompt:
         index = round(_PARTS * total / (total + share))
         mixture = mix_prompts(mixture, prompt, min(max(index, 1), _PARTS - 1), _PARTS)
         total += share
-    own = {key: mixture.extras[key] for key in _ENCODER_KEYS if key in mixture.extras}
-    settings = {key: value for key, value in prompts[0].extras.items() if key not in _ENCODER_KEYS}
+    own = {key: mixture.extras[key] for key in ENCODER_KEYS if key in mixture.extras}
+    settings = {key: value for key, value in prompts[0].extras.items() if key not in ENCODER_KEYS}
     return replace(mixture, extras=settings | own)
 
 
