@@ -9,7 +9,9 @@ noise. The report has, for each arm and number of frames:
 - in how many videos every frame shows one object, and whether it moves as in A's and B's own videos;
 - the largest change from one frame to the next, compared with a switch from A to B in the middle.
 
-A full run draws 24 pairs with three numbers of frames, about 500 videos.
+A's and B's own videos are the controls: what they do not do, such as moving as told, no morph between them can do.
+
+A full run draws 24 pairs with three numbers of frames, 504 videos.
 """
 
 from __future__ import annotations
@@ -52,6 +54,7 @@ ARMS = {
     "fast": "fast",
     "fast, even": "fast, with the measured curve",
     "switch": "A, then B from the middle on",
+    "alone": "A's and B's own videos",
 }
 FRAMES = (9, 17, 25)
 _PARTS = 10_000  # of a mixture, as the node counts
@@ -66,9 +69,10 @@ class MorphRecord:
         kind: Kind of the pair.
         frames: Number of frames.
         arm: How the video was drawn.
-        rank: Rank correlation of the coordinate with the curve; None if it was measured in too few frames.
-        error: Average distance of the coordinate from the curve.
-        jump: Largest change of the coordinate from one frame to the next.
+        rank: Rank correlation of the coordinate with the curve; None for a video that follows none, or if the coordinate
+            was measured in too few frames.
+        error: Average distance of the coordinate from the curve, or None.
+        jump: Largest change of the coordinate from one frame to the next, or None.
         found: Whether every frame shows one object.
         moves: Whether the motion is the scene's.
         drift: Distance of its travel from the mean of A's and B's own, in pixels.
@@ -154,13 +158,10 @@ def _evaluate(
         latents = sample_latents(model.folder, model.transformer, positive, model.empty, settings, seed=noise)
         return decode_latents(model.vae, latents).numpy()
 
-    travels = [_travel(draw(prompt)) for prompt in (a, b)]
-    return [_measure(draw(weigh(segments, a, b)), pair, prototypes, arm, travels) for arm, segments in morphs.items()]
-
-
-def _travel(clip: np.ndarray) -> np.ndarray | None:
-    measured = measuring.measure_clip(clip)
-    return None if measured is None else measured.travel
+    alone = [draw(prompt) for prompt in (a, b)]
+    travels = [None if (it := measuring.measure_clip(clip)) is None else it.travel for clip in alone]
+    videos = [*(("alone", clip) for clip in alone), *((arm, draw(weigh(it, a, b))) for arm, it in morphs.items())]
+    return [_measure(clip, pair, prototypes, arm, travels) for arm, clip in videos]
 
 
 def _measure(
@@ -173,14 +174,15 @@ def _measure(
     whole = measuring.measure_clip(clip)
     own = [travel for travel in travels if travel is not None]
     drift = None if whole is None or not own else float(np.linalg.norm(whole.travel - np.mean(own, axis=0)))
-    is_measured = known.sum() > len(clip) / 2 and np.ptp(seen[known]) > 0
+    is_course = arm != "alone"  # which does not change
+    is_measured = is_course and known.sum() > len(clip) / 2 and np.ptp(seen[known]) > 0
     return MorphRecord(
         kind=pair.kind,
         frames=len(clip),
         arm=arm,
         rank=float(spearmanr(seen[known], wanted[known]).statistic) if is_measured else None,
-        error=float(np.abs(np.clip(seen, 0, 1) - wanted)[known].mean()) if known.any() else None,
-        jump=float(np.abs(np.diff(seen[known])).max()) if known.sum() > 1 else None,
+        error=float(np.abs(np.clip(seen, 0, 1) - wanted)[known].mean()) if is_course and known.any() else None,
+        jump=float(np.abs(np.diff(seen[known])).max()) if is_course and known.sum() > 1 else None,
         found=bool(known.all()),
         moves=measuring.make_prototypes().name_features(whole)["motion"] == pair.scene.motion,
         drift=drift,
