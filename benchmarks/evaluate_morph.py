@@ -208,6 +208,8 @@ def format_report(records: Sequence[MorphRecord]) -> str:
     lines += ["", "Rank correlation and error by kind, all numbers of frames:", ""]
     lines += ["| | " + " | ".join(KINDS) + " |", "| --- " * (len(KINDS) + 1) + "|"]
     for arm, name in ARMS.items():
+        if arm == "alone":
+            continue
         cells = []
         for kind in KINDS:
             chosen = [record for record in records if (record.arm, record.kind) == (arm, kind)]
