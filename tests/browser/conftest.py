@@ -1,13 +1,13 @@
 """Fixtures of the browser tests: one real server and one real browser for each process that runs tests."""
 
-import functools
 from pathlib import Path
 
 import pytest
-from comfyui.frontend import Frontend, chromium
+from comfyui.frontend import chromium
 from comfyui.server import ComfyServer
 from environment.checkout import ARTIFACTS
 from environment.newest_frontend import newest_frontend
+from kept_pages import KeptPages
 from small_models.single_files import add_single_files
 from small_models.tiny_models import save_tiny_folder
 
@@ -47,9 +47,26 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def open_page(browser, server):
+def kept_pages(browser, server):
+    """Pages that the tests of this process use one after another."""
+    pages = KeptPages(browser, server)
+    yield pages
+    pages.forget()
+
+
+@pytest.fixture(scope="session")
+def open_page(kept_pages):
     """Return a function that opens a page as a context manager; `nodes_2=True` takes the other renderer."""
-    return functools.partial(Frontend, browser, server)
+    return kept_pages.open
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """After a failed test, the next one has a new page."""
+    report = yield
+    if report.failed and "kept_pages" in item.funcargs:
+        item.funcargs["kept_pages"].forget()
+    return report
 
 
 @pytest.fixture(scope="session")

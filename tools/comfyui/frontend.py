@@ -90,25 +90,24 @@ class Frontend:
         self.nodes_2 = nodes_2
         self.language = language
         self.errors: set[str] = set()
+        # ComfyUI keeps these. A user who has finished the tutorial is not greeted with it.
+        self._settings = {
+            "Comfy.TutorialCompleted": True,
+            "Comfy.VueNodes.Enabled": nodes_2,
+            "Comfy.Locale": language,
+            "Comfy.Minimap.Visible": False,  # it would cover a corner
+            "Comfy.RightSidePanel.IsOpen": False,  # an earlier error may have opened it
+        }
         self._context = browser.new_context(viewport=WINDOW)
         self.page = self._context.new_page()
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.errors.add(str(error)))
 
     def __enter__(self) -> Self:
-        # ComfyUI keeps these. A user who has finished the tutorial is not greeted with it.
-        settings = {
-            "Comfy.TutorialCompleted": True,
-            "Comfy.VueNodes.Enabled": self.nodes_2,
-            "Comfy.Locale": self.language,
-            "Comfy.Minimap.Visible": False,  # it would cover a corner
-            "Comfy.RightSidePanel.IsOpen": False,  # an earlier error may have opened it
-        }
-        self.server.request("/settings", settings)
         try:
             self._open()
         except BaseException:
-            self._context.close()
+            self.close()
             raise
         return self
 
@@ -118,6 +117,7 @@ class Frontend:
         On a slow machine the mask that covers the loading page sometimes stays (frontend 1.47.12 misses the end of its
         animation). Then the page is reloaded, as a person would do.
         """
+        self.server.request("/settings", self._settings)
         for _ in range(ATTEMPTS):
             self.page.goto(self.server.address)
             self.page.wait_for_function(page_queries.IS_READY, timeout=READY_MS)
@@ -135,6 +135,10 @@ class Frontend:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the page and forget its profile."""
         self._context.close()
 
     def _note(self, message: ConsoleMessage) -> None:
@@ -189,6 +193,14 @@ class Frontend:
         self._open()
         self.page.wait_for_function("() => app.graph.nodes.length", timeout=SETTLED_MS)
         self.settle()
+
+    def start_over(self) -> None:
+        """Close everything that is open and forget the errors, as on another page, which takes seconds to open."""
+        self.page.mouse.move(0, 0)
+        self.page.evaluate(page_queries.START_OVER, self._settings)
+        self.page.wait_for_function(page_queries.IS_EMPTY, timeout=SETTLED_MS)
+        self.settle()
+        self.errors.clear()
 
     def widget(self, title: str, name: str) -> Any:
         """Return the value of a widget of the node with a title."""
