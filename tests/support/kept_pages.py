@@ -63,7 +63,7 @@ class KeptPages:
         return None
 
     def forget(self) -> None:
-        """Use no page again that is kept or in use, after a test that failed, so that the next one has nothing of it."""
+        """Use no page again that is kept or in use, so that a test that failed leaves nothing to the next one."""
         for page in self._kept.values():
             page.close()
         self._kept.clear()

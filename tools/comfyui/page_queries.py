@@ -12,7 +12,9 @@ IS_READY = """() => {
 # Nothing is open but an empty graph, as on a page on which nothing was done.
 START_OVER = """async settings => {
     const {command, setting, sidebarTab, workflow} = app.extensionManager;
-    for (const [name, value] of Object.entries(settings)) if (setting.get(name) !== value) await setting.set(name, value);
+    for (const [name, value] of Object.entries(settings)) {
+        if (setting.get(name) !== value) await setting.set(name, value);
+    }
     await command.execute("Comfy.NewBlankWorkflow");
     for (const open of [...workflow.openWorkflows]) if (!workflow.isActive(open)) await workflow.closeWorkflow(open);
     sidebarTab.activeSidebarTabId = null;
