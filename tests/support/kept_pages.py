@@ -53,13 +53,11 @@ class KeptPages:
             self._used = [other for other in self._used if other is not page]
 
     def _take(self, nodes_2: bool, language: str) -> Frontend | None:
-        """Return a kept page of a renderer with nothing open on it; close it instead if its language differs."""
+        """Return the kept page of a renderer with nothing open on it, or close it if it cannot be used again."""
         page = self._kept.pop(nodes_2, None)
-        if page and page.language == language:
-            page.start_over()
+        if page is None or (page.language == language and page.start_over()):
             return page
-        if page:
-            page.close()
+        page.close()
         return None
 
     def forget(self) -> None:

@@ -194,13 +194,17 @@ class Frontend:
         self.page.wait_for_function("() => app.graph.nodes.length", timeout=SETTLED_MS)
         self.settle()
 
-    def start_over(self) -> None:
-        """Close everything that is open and forget the errors, as on another page, which takes seconds to open."""
+    def start_over(self) -> bool:
+        """Close everything that is open and forget the errors, which is much quicker than to open another page.
+
+        Returns:
+            Whether the page is then like a new one. Something else may be open that only a person can close.
+        """
         self.page.mouse.move(0, 0)
         self.page.evaluate(page_queries.START_OVER, self._settings)
-        self.page.wait_for_function(page_queries.IS_EMPTY, timeout=SETTLED_MS)
         self.settle()
         self.errors.clear()
+        return bool(self.page.evaluate(page_queries.IS_EMPTY)) and not self.complaints()
 
     def widget(self, title: str, name: str) -> Any:
         """Return the value of a widget of the node with a title."""
