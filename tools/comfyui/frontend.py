@@ -99,6 +99,8 @@ class Frontend:
             "Comfy.RightSidePanel.IsOpen": False,  # an earlier error may have opened it
         }
         self._context = browser.new_context(viewport=WINDOW)
+        self._context.set_default_timeout(SETTLED_MS)
+        self._context.set_default_navigation_timeout(READY_MS)
         self.page = self._context.new_page()
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.errors.add(str(error)))
