@@ -228,9 +228,10 @@ class Frontend:
     def tooltip(self, node: str, socket: str | None = None) -> str:
         """Point at the title of a node, or at the socket of an input, and return the tooltip."""
         place = self.page.evaluate(page_queries.SOCKET if socket else page_queries.TITLE, [node, socket])
-        self.page.mouse.move(0, 0)
-        self.page.mouse.move(*place, steps=3)
         shown = self.page.locator(".node-tooltip:visible, .p-tooltip-text:visible").first
+        self.page.mouse.move(0, 0)
+        shown.wait_for(state="hidden", timeout=SETTLED_MS)  # or the one before would be read
+        self.page.mouse.move(*place, steps=3)
         shown.wait_for(timeout=SETTLED_MS)
         return shown.inner_text().strip()
 
