@@ -1,5 +1,6 @@
-"""Fixtures and hooks of all tiers: the checkout's folder, random seeds, threads, and tests that need a GPU."""
+"""Fixtures and hooks of all tiers: folder, server, random seeds, threads, and tests that need a GPU."""
 
+import os
 import random
 import signal
 from pathlib import Path
@@ -7,8 +8,13 @@ from pathlib import Path
 import pytest
 from environment.checkout import ROOT
 
+TINY_MODEL = "CogVideoX-2b"  # the folder name that the workflows use
+
 
 def pytest_configure():
+    # Small models are slower on several threads, and much slower if other programs use the cores. The programs that the
+    # tests start take it from here.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     # A request to terminate ends the tests, and the servers that they started, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # A job in the background ignores Ctrl-C, as would the programs that the tests start and interrupt.
@@ -34,9 +40,27 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="session")
+def server(tmp_path_factory, worker_id):
+    """Run ComfyUI with this pack and tiny models, one of them in the form of CogVideoX-2b, and keep its log.
+
+    The tests of the host and of the browser that run in one process share it, because it takes long to start.
+    """
+    from comfyui.server import ComfyServer
+    from environment.checkout import ARTIFACTS
+    from small_models.single_files import add_single_files
+    from small_models.tiny_models import save_tiny_folder
+
+    base = tmp_path_factory.mktemp("server")
+    save_tiny_folder(base / "models" / "diffusers" / TINY_MODEL, "2b")
+    add_single_files(base)
+    with ComfyServer(base, log=ARTIFACTS / f"server-of-tests-{worker_id}.log") as running:
+        yield running
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
-    """Use one thread: small models are slower on several, and much slower if other programs use the cores."""
+    """Use one thread in this process, whatever the environment says."""
     import torch
 
     torch.set_num_threads(1)

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 PACK = "comfyui_richspace"
 PACKAGES = ("nodes", "richspace_core")
 
-# Two processes share the test files, because much of the time is spent waiting for a server or a page.
-TWO_PROCESSES = ("-n", "2", "--dist", "loadfile")
+# Two processes share the test files, because much of the time is spent waiting for a server or a page. They take them
+# in the order of pytest's testpaths, the long ones first. xdist's own order is by the number of tests in a file.
+TWO_PROCESSES = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 
 # The others need more: gpu.py an accelerator, cluster_speed.py Ray, evaluate_finder.py 20 minutes.
 QUICK_BENCHMARKS = ("finder_speed", "sampling_speed", "native_speed", "startup_time")

@@ -1,17 +1,13 @@
-"""Fixtures of the browser tests: one real server and one real browser for each process that runs tests."""
+"""Fixtures of the browser tests: one real browser, and its pages, for each process that runs tests."""
 
-import functools
 from pathlib import Path
 
 import pytest
-from comfyui.frontend import Frontend, chromium
+from comfyui.frontend import chromium
 from comfyui.server import ComfyServer
 from environment.checkout import ARTIFACTS
 from environment.newest_frontend import newest_frontend
-from small_models.single_files import add_single_files
-from small_models.tiny_models import save_tiny_folder
-
-TINY_MODEL = "CogVideoX-2b"  # the folder name that the workflows use
+from kept_pages import KeptPages
 
 
 def pytest_collection_modifyitems(items):
@@ -19,16 +15,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.flaky(reruns=1))
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory, worker_id):
-    """Run ComfyUI with this pack and tiny models, one of them in the form of CogVideoX-2b, and keep its log."""
-    base = tmp_path_factory.mktemp("browser")
-    save_tiny_folder(base / "models" / "diffusers" / TINY_MODEL, "2b")
-    add_single_files(base)
-    with ComfyServer(base, log=ARTIFACTS / f"browser-tests-{worker_id}.log") as running:
-        yield running
 
 
 @pytest.fixture(scope="session")
@@ -47,9 +33,26 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def open_page(browser, server):
+def kept_pages(browser, server):
+    """Pages that the tests of this process use one after another."""
+    pages = KeptPages(browser, server)
+    yield pages
+    pages.forget()
+
+
+@pytest.fixture(scope="session")
+def open_page(kept_pages):
     """Return a function that opens a page as a context manager; `nodes_2=True` takes the other renderer."""
-    return functools.partial(Frontend, browser, server)
+    return kept_pages.open
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """After a failed test, the next one has a new page."""
+    report = yield
+    if report.failed and "kept_pages" in item.funcargs:
+        item.funcargs["kept_pages"].forget()
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +60,7 @@ def usual_errors(open_page):
     """Collect the errors in the console of a page on which nothing was opened."""
     errors = set()
     for nodes_2 in (False, True):
-        with open_page(nodes_2=nodes_2) as frontend:
+        with open_page(nodes_2=nodes_2, new=True) as frontend:
             frontend.page.wait_for_load_state("networkidle")
             errors |= frontend.errors
     assert not any("richspace" in error.lower() for error in errors)

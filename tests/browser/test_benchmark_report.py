@@ -8,7 +8,7 @@ from environment.checkout import ARTIFACTS
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("benchmark")
-    assert run_here(folder) == 0
+    assert run_here(folder, "--width", "0", "--height", "0") == 0  # of the model's own size
     return folder
 
 

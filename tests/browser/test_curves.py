@@ -50,7 +50,7 @@ def page(request, open_page):
         nodes[THIRD_FINDER] = nodes["RichSpaceOptimalInterpolate"] | {"name": THIRD_FINDER, "display_name": "Third"}
         route.fulfill(response=response, json=nodes)
 
-    with open_page(nodes_2=request.param) as frontend:
+    with open_page(nodes_2=request.param, new=True) as frontend:
         frontend.page.route("**/object_info", add_finder)
         frontend.reload()
         frontend.open_blank()

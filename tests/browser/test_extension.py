@@ -276,7 +276,7 @@ def test_a_prompt_s_count_and_its_lost_words_are_on_its_node(page):
 
 
 def test_without_the_script_the_picture_remains(open_page, renderer):
-    with open_page(nodes_2=renderer) as frontend:
+    with open_page(nodes_2=renderer, new=True) as frontend:
         frontend.page.route(f"**/extensions/{PACK_FOLDER}/*.js", lambda route: route.abort())
         frontend.reload()
         frontend.drop(DEMO)

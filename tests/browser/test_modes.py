@@ -87,6 +87,7 @@ def test_a_muted_further_guide_is_left_out(page):
 def test_without_its_guide_the_finder_is_refused_by_name(page):
     mute(page, GUIDE)
     assert "Required input is missing: guide" in refused(page)
+    expect(page.page.get_by_test_id("error-overlay")).to_be_visible()  # the page hears of it after the test
     assert any(FINDER in complaint for complaint in page.complaints())
 
 

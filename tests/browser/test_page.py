@@ -5,6 +5,7 @@ import json
 import pytest
 from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS, PACK_FOLDER, ROOT
+from playwright.sync_api import expect
 from thumbnails import SIDE
 
 DEMO = ROOT / "tests" / "data" / "workflows" / "finder_three_prompts.json"
@@ -37,6 +38,8 @@ COVERED = """() => {
 }"""
 # Inputs without a socket until something else is connected.
 UNTIL_WIRED = {"RichSpaceChainedFinder": {f"guides_{number}" for number in range(2, 7)}}
+
+expect.set_options(timeout=SETTLED_MS)
 
 both_renderers = pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes-2"])
 
@@ -88,7 +91,7 @@ def test_the_chained_finder_grows_and_runs(open_page, server, usual_errors, node
         (verdicts,) = (shown["text"] for shown in entry["outputs"].values() if "richspace" in shown)
         assert len(verdicts) == 2
         for line in "\n".join(verdicts).splitlines():
-            assert frontend.page.get_by_text(line, exact=True).first.is_visible()
+            expect(frontend.page.get_by_text(line, exact=True).first).to_be_visible()
         assert len(frontend.videos()) == 1
         assert frontend.complaints() == []
         assert frontend.errors - usual_errors == set()
@@ -103,11 +106,10 @@ def test_an_error_is_said_on_the_page(open_page, nodes_2):
         assert entry["status"]["status_str"] == "error"
         frontend.page.get_by_test_id("error-overlay").wait_for(timeout=SETTLED_MS)
         frontend.page.get_by_test_id("error-overlay-see-errors").click()
-        frontend.settle()
+        body = frontend.page.locator("body")
+        expect(body).to_contain_text("First finder: A + B", use_inner_text=True)
+        expect(body).to_contain_text("b: expected a prompt with words, got an empty one", use_inner_text=True)
         frontend.screenshot(ARTIFACTS / "browser" / f"error-{'nodes-2' if nodes_2 else 'classic'}.png")
-        said = frontend.page.inner_text("body")
-        assert "First finder: A + B" in said
-        assert "b: expected a prompt with words, got an empty one" in said
 
 
 def test_an_unknown_node_is_complained_of(open_page, tmp_path):

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from comfyui.frontend import Frontend
+from comfyui.frontend import SETTLED_MS, Frontend
 from comfyui.server import output_files
 from environment.checkout import ARTIFACTS, ROOT
 from PIL import Image
+from playwright.sync_api import expect
 
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 RENDERERS = ("classic", "nodes-2")
@@ -50,6 +51,8 @@ _CURVE_COLORS = """() => {
     const curves = [...document.querySelectorAll(".richspace-chart .curve")];
     return [curves.map(curve => pixel(getComputedStyle(curve).stroke)), [pixel(style(".richspace-choice").color)]];
 }"""
+
+expect.set_options(timeout=SETTLED_MS)
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,7 @@ def test_the_verdicts_are_read_on_the_finders(visit):
             verdicts = visit.entry["outputs"][node["id"]]["text"]
             assert all(" of 30: " in verdict for verdict in verdicts)
             for line in "\n".join(verdicts).splitlines():
-                assert visit.frontend.page.get_by_text(line, exact=True).first.is_visible()
+                expect(visit.frontend.page.get_by_text(line, exact=True).first).to_be_visible()
 
 
 def test_what_a_comparison_leaves_out_is_read_on_it(visit):
@@ -197,7 +200,7 @@ def test_what_a_comparison_leaves_out_is_read_on_it(visit):
             lines = said["warning"].splitlines()
             assert len(lines) == 3  # there are no weights here
             for line in lines:
-                assert visit.frontend.page.get_by_text(line).first.is_visible()
+                expect(visit.frontend.page.get_by_text(line).first).to_be_visible()
 
 
 def test_nothing_is_complained_of_after_the_run(visit):

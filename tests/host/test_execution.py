@@ -132,7 +132,7 @@ class TestMemory:
     def test_it_may_be_pressed_while_a_prompt_runs(self, server):
         def on_event(event):
             if event.type == "progress" and (event.data["node"], event.data["value"]) == ("sample", 2):
-                server.free()
+                free(server, unload_models=True, free_memory=True)
 
         prompt = video_prompt(seed=406, steps=6)
         assert watch(server, prompt, previews=True, on_event=on_event).entry["status"]["completed"]

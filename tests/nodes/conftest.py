@@ -1,5 +1,6 @@
 """Tier of the nodes: the pack loaded as ComfyUI loads it, and its nodes executed in this process."""
 
+import contextlib
 import importlib
 
 import pytest
@@ -82,23 +83,33 @@ def native_frames(pack):
     return importlib.import_module(f"{pack.__name__}.nodes.native.frames")
 
 
-@pytest.fixture
-def models_folder(tmp_path, host):  # noqa: ARG001 - ComfyUI's modules must be importable first
-    """Return a function that makes an empty folder for ComfyUI's models of a kind."""
+@pytest.fixture(scope="session")
+def host_folder(host):  # noqa: ARG001 - ComfyUI's modules must be importable first
+    """Return a context manager in which ComfyUI looks for models of a kind in a folder too; it yields the folder."""
     import folder_paths
 
-    made = []
-
-    def folder(kind):
-        path = tmp_path / kind
-        path.mkdir()
+    @contextlib.contextmanager
+    def known(kind, path):
         folder_paths.add_model_folder_path(kind, str(path))
-        made.append((kind, str(path)))
-        return path
+        try:
+            yield path
+        finally:
+            folder_paths.folder_names_and_paths[kind][0].remove(str(path))
 
-    yield folder
-    for kind, path in made:
-        folder_paths.folder_names_and_paths[kind][0].remove(path)
+    return known
+
+
+@pytest.fixture
+def models_folder(tmp_path, host_folder):
+    """Return a function that makes an empty folder for ComfyUI's models of a kind."""
+    with contextlib.ExitStack() as folders:
+
+        def folder(kind):
+            path = tmp_path / kind
+            path.mkdir()
+            return folders.enter_context(host_folder(kind, path))
+
+        yield folder
 
 
 @pytest.fixture

@@ -131,19 +131,38 @@ def test_cancel_stops_within_a_step(nodes, native_demo, progress, host):  # noqa
 class TestTinyFolder:
     """Folders in the published form, of every kind."""
 
-    @pytest.fixture(params=["2b", "5b", "1.5"])
-    def kind(self, request):
+    @pytest.fixture(scope="class", params=["2b", "5b", "1.5"])
+    @classmethod
+    def kind(cls, request):
         return request.param
 
-    @pytest.fixture
-    def loaded(self, kind, diffusers_folder, nodes, tiny_folders):
-        link_folder(diffusers_folder / "tiny", tiny_folders[kind])
-        return results(nodes["RichSpaceLoadCogVideoXNative"], model="tiny", dtype="float32")
+    @pytest.fixture(scope="class")
+    @classmethod
+    def name(cls, kind, host_folder, tmp_path_factory, tiny_folders):
+        """Return the name under which ComfyUI finds the folder."""
+        with host_folder("diffusers", tmp_path_factory.mktemp("diffusers")) as folder:
+            link_folder(folder / f"tiny-{kind}", tiny_folders[kind])
+            yield f"tiny-{kind}"
 
-    @pytest.fixture
-    def twin(self, kind, loaded, nodes):  # noqa: ARG002 - the folder must be there
+    @pytest.fixture(scope="class")
+    @classmethod
+    def loaded(cls, name, nodes):
+        """Return MODEL, CLIP and VAE of the folder."""
+        return results(nodes["RichSpaceLoadCogVideoXNative"], model=name, dtype="float32")
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def twin(cls, name, nodes):
         """Return this pack's own T5 of the same folder."""
-        return results(nodes["RichSpaceLoadCogVideoX"], model="tiny", dtype="float32")[1]
+        return results(nodes["RichSpaceLoadCogVideoX"], model=name, dtype="float32")[1]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def theirs(cls, kind, tiny_folders):
+        """Return diffusers' VAE of the same folder."""
+        from diffusers import AutoencoderKLCogVideoX
+
+        return AutoencoderKLCogVideoX.from_pretrained(tiny_folders[kind] / "vae")
 
     @pytest.mark.parametrize(
         "text",
@@ -162,10 +181,7 @@ class TestTinyFolder:
         assert distance(values_of(ours[0]), values_of(reference[0])) < 1e-5
 
     @pytest.mark.parametrize("frames", range(1, 14))
-    def test_the_vae_decodes_as_diffusers(self, loaded, kind, tiny_folders, frames):
-        from diffusers import AutoencoderKLCogVideoX
-
-        theirs = AutoencoderKLCogVideoX.from_pretrained(tiny_folders[kind] / "vae")
+    def test_the_vae_decodes_as_diffusers(self, loaded, theirs, frames):
         latents = torch.randn(1, 16, frames, 4, 6, generator=torch.Generator().manual_seed(frames))
         with torch.inference_mode():
             expected = (theirs.decode(latents).sample / 2 + 0.5).clamp(0, 1).movedim(1, -1)
@@ -174,10 +190,7 @@ class TestTinyFolder:
         assert distance(frames_of_host, expected) < 1e-6
 
     @pytest.mark.parametrize("frames", [1, 5, 7, 8, 9, 13, 16, 17, 33])
-    def test_the_vae_encodes_as_diffusers(self, loaded, kind, tiny_folders, frames):
-        from diffusers import AutoencoderKLCogVideoX
-
-        theirs = AutoencoderKLCogVideoX.from_pretrained(tiny_folders[kind] / "vae")
+    def test_the_vae_encodes_as_diffusers(self, loaded, theirs, frames):
         video = torch.rand(frames, 32, 48, 3, generator=torch.Generator().manual_seed(frames))
         with torch.inference_mode():
             expected = theirs.encode((2 * video - 1).movedim(-1, 0)[None]).latent_dist.mode()

@@ -90,25 +90,26 @@ class Frontend:
         self.nodes_2 = nodes_2
         self.language = language
         self.errors: set[str] = set()
+        # ComfyUI keeps these. A user who has finished the tutorial is not greeted with it.
+        self._settings = {
+            "Comfy.TutorialCompleted": True,
+            "Comfy.VueNodes.Enabled": nodes_2,
+            "Comfy.Locale": language,
+            "Comfy.Minimap.Visible": False,  # it would cover a corner
+            "Comfy.RightSidePanel.IsOpen": False,  # an earlier error may have opened it
+        }
         self._context = browser.new_context(viewport=WINDOW)
+        self._context.set_default_timeout(SETTLED_MS)
+        self._context.set_default_navigation_timeout(READY_MS)
         self.page = self._context.new_page()
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.errors.add(str(error)))
 
     def __enter__(self) -> Self:
-        # ComfyUI keeps these. A user who has finished the tutorial is not greeted with it.
-        settings = {
-            "Comfy.TutorialCompleted": True,
-            "Comfy.VueNodes.Enabled": self.nodes_2,
-            "Comfy.Locale": self.language,
-            "Comfy.Minimap.Visible": False,  # it would cover a corner
-            "Comfy.RightSidePanel.IsOpen": False,  # an earlier error may have opened it
-        }
-        self.server.request("/settings", settings)
         try:
             self._open()
         except BaseException:
-            self._context.close()
+            self.close()
             raise
         return self
 
@@ -118,6 +119,7 @@ class Frontend:
         On a slow machine the mask that covers the loading page sometimes stays (frontend 1.47.12 misses the end of its
         animation). Then the page is reloaded, as a person would do.
         """
+        self.server.request("/settings", self._settings)
         for _ in range(ATTEMPTS):
             self.page.goto(self.server.address)
             self.page.wait_for_function(page_queries.IS_READY, timeout=READY_MS)
@@ -135,6 +137,10 @@ class Frontend:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the page and forget its profile."""
         self._context.close()
 
     def _note(self, message: ConsoleMessage) -> None:
@@ -190,6 +196,18 @@ class Frontend:
         self.page.wait_for_function("() => app.graph.nodes.length", timeout=SETTLED_MS)
         self.settle()
 
+    def start_over(self) -> bool:
+        """Close everything that is open and forget the errors, which is much quicker than to open another page.
+
+        Returns:
+            Whether the page is then like a new one. Something else may be open that only a person can close.
+        """
+        self.page.mouse.move(0, 0)
+        self.page.evaluate(page_queries.START_OVER, self._settings)
+        self.settle()
+        self.errors.clear()
+        return bool(self.page.evaluate(page_queries.IS_EMPTY)) and not self.complaints()
+
     def widget(self, title: str, name: str) -> Any:
         """Return the value of a widget of the node with a title."""
         find = "([title, name]) => app.graph.nodes.find(it => it.title === title).widgets.find(it => it.name === name)"
@@ -210,9 +228,10 @@ class Frontend:
     def tooltip(self, node: str, socket: str | None = None) -> str:
         """Point at the title of a node, or at the socket of an input, and return the tooltip."""
         place = self.page.evaluate(page_queries.SOCKET if socket else page_queries.TITLE, [node, socket])
-        self.page.mouse.move(0, 0)
-        self.page.mouse.move(*place, steps=3)
         shown = self.page.locator(".node-tooltip:visible, .p-tooltip-text:visible").first
+        self.page.mouse.move(0, 0)
+        shown.wait_for(state="hidden", timeout=SETTLED_MS)  # or the one before would be read
+        self.page.mouse.move(*place, steps=3)
         shown.wait_for(timeout=SETTLED_MS)
         return shown.inner_text().strip()
 

@@ -9,6 +9,21 @@ IS_READY = """() => {
     return app?.vueAppReady && app.canvas && !app.extensionManager.spinner
         && app.extensionManager.workflow.activeWorkflow && Object.keys(LiteGraph.registered_node_types).length > 100;
 }"""
+# Leave nothing open but an empty graph, as on a page on which nothing was done.
+START_OVER = """async settings => {
+    const {command, setting, sidebarTab, toast, workflow} = app.extensionManager;
+    for (const [name, value] of Object.entries(settings)) {
+        if (setting.get(name) !== value) await setting.set(name, value);
+    }
+    await command.execute("Comfy.NewBlankWorkflow");
+    for (const open of [...workflow.openWorkflows]) if (!workflow.isActive(open)) await workflow.closeWorkflow(open);
+    sidebarTab.activeSidebarTabId = null;
+    toast.removeAll();
+    document.activeElement?.blur();
+    app.canvas.ds.reset();
+}"""
+IS_EMPTY = """() => app.extensionManager.workflow.openWorkflows.length === 1 && !app.graph.nodes.length
+    && document.getElementById("graph-canvas").checkVisibility({visibilityProperty: true, opacityProperty: true})"""
 MAKE_TRANSFER = """([name, text]) => {
     const transfer = new DataTransfer();
     transfer.items.add(new File([text], name, {type: "application/json"}));

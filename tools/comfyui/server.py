@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-FREE_SECONDS = 1.0
+# A prompt that takes no time and loads no model.
+SHORT_PROMPT = {"1": {"class_type": "PreviewAny", "inputs": {"source": "nothing"}}}
 READY_SECONDS = 180.0  # starting takes about 12 s on two cores
 
 # The server is on this machine, so a proxy that the environment names is not used.
@@ -216,13 +217,14 @@ class ComfyServer:
         self.request("/interrupt", {})
 
     def free(self) -> None:
-        """Unload all models, as the frontend's unload button does, and wait, because ComfyUI does not report the end.
+        """Unload all models and forget all results, as the frontend's unload button does; return when this is done.
 
-        It is asked twice, because ComfyUI handles a request that comes between two prompts only after the next one.
+        ComfyUI does not report the end. It handles the request after a prompt at the latest, and before the next one,
+        so it has done so when two short prompts are over.
         """
+        self.request("/free", {"unload_models": True, "free_memory": True})
         for _ in range(2):
-            self.request("/free", {"unload_models": True, "free_memory": True})
-            time.sleep(FREE_SECONDS)
+            self.run(SHORT_PROMPT)
 
     def view(self, file: Mapping[str, str]) -> bytes:
         """Return the content of an output, given as in the history: {filename, subfolder, type}."""
