@@ -69,8 +69,8 @@ class MorphRecord:
         kind: Kind of the pair.
         frames: Number of frames.
         arm: How the video was drawn.
-        rank: Rank correlation of the coordinate with the curve; None for a video that follows none, or if the coordinate
-            was measured in too few frames.
+        rank: Rank correlation of the coordinate with the curve; None for a video that follows none, or with too few
+            measured frames.
         error: Average distance of the coordinate from the curve, or None.
         jump: Largest change of the coordinate from one frame to the next, or None.
         found: Whether every frame shows one object.
