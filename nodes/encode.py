@@ -16,6 +16,7 @@ from ..richspace_core.cogvideox.unknown_words import UnknownWords, find_unknown_
 from .host import memory as host_memory
 from .host.api import T5, io, report
 from .host.conditioning import Conditioning, Prompt, attach_token_count, make_conditioning
+from .host.input_names import name_inputs_as_shown
 from .host.models import T5Encoder
 from .inputs import conditioning_output
 
@@ -64,6 +65,7 @@ class RichSpaceT5Encode(io.ComfyNode):
         )
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, encoder: Any, text: str) -> io.NodeOutput:
         """Encode one prompt."""
         encode = _encode_with_t5 if isinstance(encoder, T5Encoder) else _encode_with_clip

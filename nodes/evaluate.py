@@ -13,6 +13,7 @@ from ..richspace_core.drawing.metric_plot import plot_metric
 from ..richspace_core.metrics import registry
 from .host import vision
 from .host.api import io, report, ui
+from .host.input_names import name_inputs_as_shown
 from .inputs import metric_outputs, sheet_inputs, sheet_output, video_input
 
 _VIDEOS = 12
@@ -55,6 +56,7 @@ class RichSpaceSubjectConsistency(io.ComfyNode):
         return vision.weights_state([registry.SUBJECT_CONSISTENCY])
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, frames: Tensor) -> io.NodeOutput:
         """Measure one video."""
         return _run_metric(cls, registry.SUBJECT_CONSISTENCY, frames)
@@ -81,6 +83,7 @@ class RichSpaceAestheticQuality(io.ComfyNode):
         return vision.weights_state([registry.AESTHETIC_QUALITY])
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, frames: Tensor) -> io.NodeOutput:
         """Measure one video."""
         return _run_metric(cls, registry.AESTHETIC_QUALITY, frames)
@@ -107,6 +110,7 @@ class RichSpaceBackgroundConsistency(io.ComfyNode):
         return vision.weights_state([registry.BACKGROUND_CONSISTENCY])
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, frames: Tensor) -> io.NodeOutput:
         """Measure one video."""
         return _run_metric(cls, registry.BACKGROUND_CONSISTENCY, frames)
@@ -140,6 +144,7 @@ class RichSpaceCompare(io.ComfyNode):
         return vision.weights_state()
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(
         cls, videos: Mapping[str, list[Tensor] | None], names: list[str], columns: list[int], frame_width: list[int]
     ) -> io.NodeOutput:

@@ -21,6 +21,7 @@ from torch.nn.functional import pad
 from ...richspace_core import EmbeddingError, PromptError, TextEmbedding
 from ...richspace_core.embedding import describe, require_finite
 from ...richspace_core.embedding_file import MixtureRecord, SavedEmbedding
+from .input_checks import is_dense
 
 Conditioning: TypeAlias = list[list[Any]]
 
@@ -113,6 +114,10 @@ def _read_entry(name: str, conditioning: Conditioning | None, if_several: str) -
     if not isinstance(values, Tensor) or values.ndim != 3:
         raise EmbeddingError(
             name, expected="an embedding of shape [1, tokens, width]", got=describe(values), hint=_ENCODE
+        )
+    if not is_dense(values):
+        raise EmbeddingError(
+            name, expected="an embedding of floating point numbers in memory", got=describe(values), hint=_ENCODE
         )
     if values.shape[0] != 1:
         raise EmbeddingError(
