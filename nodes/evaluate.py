@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..richspace_core import ModelFolderError
+from ..richspace_core import ModelFolderError, RichSpaceError
 from ..richspace_core.drawing.comparison import ScoreColumn, draw_comparison, name_videos, score_table
 from ..richspace_core.drawing.metric_plot import plot_metric
 from ..richspace_core.metrics import registry
@@ -150,6 +150,8 @@ class RichSpaceCompare(io.ComfyNode):
     ) -> io.NodeOutput:
         """Score the videos with every metric whose weights can be used, and draw them."""
         frames = [video for connected in videos.values() for video in connected or []]
+        if not frames:
+            raise RichSpaceError("videos", expected="at least one video", got="none", hint="Connect a video.")
         named = name_videos(names[0], len(frames))
         scores, left_out = _score_videos(frames)
         picture = draw_comparison(frames, named, scores, frames=columns[0], frame_width=frame_width[0])[None]

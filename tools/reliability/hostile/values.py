@@ -43,7 +43,7 @@ def tensor(
         made = made.transpose(-1, -2).contiguous().transpose(-1, -2)
     elif form == "meta":
         made = made.to("meta")
-    elif form == "sparse":
+    elif form == "sparse" and not dtype.startswith("float8"):
         made = made.to_sparse()
     elif form == "gradients" and made.is_floating_point():
         made.requires_grad_(True)
