@@ -18,6 +18,7 @@ from ..richspace_core.finder.choice import Choice
 from .host.api import Scores, io, report
 from .host.conditioning import Conditioning, make_saved_embedding, read_prompt, restore_conditioning
 from .host.input_names import name_inputs_as_shown
+from .host.models import file_times
 from .inputs import conditioning_output
 
 FOLDER = "richspace_embeddings"
@@ -162,11 +163,7 @@ class RichSpaceLoadEmbedding(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, file: str) -> Any:
         """Return the state of the file, so that a changed file is read again."""
-        path = embedding_files().get(file)
-        if path is None:
-            return file
-        state = path.stat()
-        return file, state.st_mtime_ns, state.st_size
+        return file, file_times(embedding_files().get(file))
 
     @classmethod
     @name_inputs_as_shown()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-SECONDS = 120  # for one graph, on a busy machine
+SECONDS = 600  # for one graph, on a busy machine
 _OURS = ("RichSpaceError", "EmbeddingError", "PromptError", "ModelFolderError", "SamplingError")
 
 
