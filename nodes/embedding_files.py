@@ -68,8 +68,13 @@ def _next_file(prefix: str) -> Path:
     try:
         place, name, counter, *_ = folder_paths.get_save_image_path(prefix, str(root))
     except (OSError, ValueError) as error:
-        raise _unusable(prefix, f"a name that no file can have ({error})") from error
+        raise _unusable(prefix, f"a name that no file can have ({_reason(error)})") from error
     return Path(place, f"{name}_{counter:05}_{_SUFFIX}")
+
+
+def _reason(error: Exception) -> str:
+    """Return why a file cannot be used, without its path."""
+    return str(getattr(error, "strerror", None) or error)[:200]
 
 
 def _unusable(prefix: str, got: str) -> EmbeddingError:
@@ -131,7 +136,7 @@ class RichSpaceSaveEmbedding(io.ComfyNode):
         try:
             save_embedding(file, saved)
         except (OSError, SafetensorError) as error:
-            raise _unusable(filename_prefix, f"a name under which nothing can be saved ({error})") from error
+            raise _unusable(filename_prefix, f"a name under which nothing can be saved ({_reason(error)})") from error
         shown = report(f"Saved as {file.relative_to(_output_folder()).as_posix()}\n{saved.summary}")
         return io.NodeOutput(conditioning, ui=shown)
 
