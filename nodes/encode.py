@@ -74,7 +74,7 @@ class RichSpaceT5Encode(io.ComfyNode):
         cut = f'Too long. Lost: "{tokens.lost_words}"' if tokens.lost_words else ""
         warning = "\n".join(filter(None, (cut, str(unknown))))
         if warning:
-            _logger.warning("RichSpace Encode Prompt: %s. %s", count, warning)
+            _logger.warning("RichSpace Encode Prompt: %s. %s", count, _printable(warning))
         return io.NodeOutput(conditioning, tokens.token_count, ui=report(count, warning=warning))
 
 
@@ -102,6 +102,14 @@ def _encode_with_clip(clip: Any, text: str) -> _Encoded:
     tokens = fit_tokens(whole, max_length=len(padded), pad_token=padded[-1], decode=tokenizer.decode)
     conditioning = clip.encode_from_tokens_scheduled({key: [[(token, 1.0) for token in tokens.ids]]})
     return attach_token_count(conditioning, tokens.token_count, text), tokens, _unknown_words(text, tokenizer)
+
+
+def _printable(text: str) -> str:
+    """Return a text for the log, where a prompt's control characters would move the cursor or change the colors."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
 def _unknown_words(text: str, tokenizer: Any) -> UnknownWords:

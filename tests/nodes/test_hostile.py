@@ -173,3 +173,11 @@ class TestFilesThatComeAndGo:
         finally:
             over.set()
             thread.join()
+
+
+def test_a_prompt_does_not_paint_the_log(world, caplog):
+    text = "a red circle " * 40 + "\x1b[31m red \u202e"
+    results(world.nodes["RichSpaceT5Encode"], encoder=world.models["T5 2b"], text=text)
+    assert "Lost: " in caplog.text
+    assert "\x1b" not in caplog.text
+    assert "\u202e" not in caplog.text

@@ -33,7 +33,7 @@ JSON_TEXTS = (
     '{"transformer.r": 2, "transformer.bias": "all"}',
 )
 #: Values for a number, text or list in a configuration.
-JSON_VALUES = (
+JSON_VALUES: tuple[Any, ...] = (
     0,
     -1,
     10**9,

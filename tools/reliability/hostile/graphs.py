@@ -177,7 +177,7 @@ def _is_long(name: str, value: Any) -> bool:
 @st.composite
 def graphs(draw: Callable[..., Any]) -> Graph:
     """Return a graph that was changed in one to four ways."""
-    graph = copy.deepcopy(draw(st.sampled_from(GRAPHS)))
+    graph: Graph = copy.deepcopy(draw(st.sampled_from(GRAPHS)))
     for way in draw(st.lists(st.sampled_from(_WAYS), min_size=1, max_size=4)):
         way(draw, graph)
     return graph

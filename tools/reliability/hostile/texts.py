@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -108,7 +109,7 @@ PATTERNS = (
 WHOLE_NUMBERS = (0, 1, 2, -1, 3, 7, 9, 15, 16, 17, 30, 31, 32, 48, 64, 1000, 1001, 2**31, 2**63, 2**64, 2**70, -(2**70))
 FRACTIONS = (0.0, -0.0, 0.5, 1.0, 0.01, 0.99, 6.0, 100.0, -1.0, 1e-320, 1e38, 1e39, 1e308, -1e308)
 NOT_FINITE = (math.nan, math.inf, -math.inf)
-NOT_NUMBERS = (None, True, "7", "", [], [1, 2], {}, {"a": 1}, b"7", 1 + 2j)
+NOT_NUMBERS: tuple[Any, ...] = (None, True, "7", "", [], [1, 2], {}, {"a": 1}, b"7", 1 + 2j)
 
 texts = st.one_of(st.sampled_from(TEXTS), st.sampled_from(NAMES), st.sampled_from(PATTERNS), st.text(max_size=40))
 names = st.one_of(st.sampled_from(NAMES), st.text(max_size=20))
