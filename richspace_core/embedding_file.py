@@ -172,6 +172,16 @@ def load_embedding(file: Path) -> SavedEmbedding:
     """
     from safetensors import SafetensorError, safe_open
 
+    unreadable = (
+        SafetensorError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        LookupError,
+        TypeError,
+        OverflowError,
+        AttributeError,
+    )
     try:
         if not file.is_file():  # a pipe would wait for its other end
             raise OSError("not a file")
@@ -183,7 +193,7 @@ def load_embedding(file: Path) -> SavedEmbedding:
         return _parse_content(tensors, parse_json(metadata[_ABOUT]))
     except EmbeddingError as error:
         raise (error if error.argument == file.name else error.within(file.name)) from error
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, OverflowError, AttributeError) as error:
+    except unreadable as error:
         raise EmbeddingError(
             file.name,
             expected="a complete file of RichSpace Save Embedding",

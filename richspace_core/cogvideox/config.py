@@ -271,7 +271,22 @@ class CogVideoXConfig:
             )
         settings = asdict(self.scheduler)
         del settings["class_name"]
+        try:
+            scheduler = getattr(diffusers, wanted)(**settings)
+            scheduler.set_timesteps(1)
+        except (NotImplementedError, ValueError, TypeError, IndexError, RuntimeError) as error:
+            raise self._unusable_schedule(str(error)[:200]) from error
+        if not bool(torch.isfinite(scheduler.alphas_cumprod).all()):
+            raise self._unusable_schedule("noise levels that are not finite")
         return getattr(diffusers, wanted)(**settings)
+
+    def _unusable_schedule(self, got: str) -> ModelFolderError:
+        return ModelFolderError(
+            f"{self.name}/scheduler",
+            expected="a noise schedule that diffusers can compute",
+            got=got,
+            hint="The file scheduler_config.json is damaged or belongs to another model: download it again.",
+        )
 
 
 def parse_part(kind: type[PartConfig], where: str, content: Mapping[str, Any]) -> PartConfig:

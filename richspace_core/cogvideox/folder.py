@@ -218,11 +218,11 @@ def _stored_dtype(file: Path) -> torch.dtype:
     try:
         with safe_open(file, framework="pt") as weights:
             stored = {weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, RuntimeError) as error:  # RuntimeError if it is gone
         raise ModelFolderError(
             f"{file.parent.name}/{file.name}",
             expected="a complete safetensors file",
-            got=f"a damaged or truncated file of {file.stat().st_size:,} bytes",
+            got=f"a damaged or truncated file of {file.stat().st_size:,} bytes" if file.is_file() else "nothing",
             hint="Delete it and download it again.",
         ) from error
     known = [_DTYPES[name] for name in ("BF16", "F16", "F32", "F64") if name in stored]

@@ -168,7 +168,7 @@ def read_clip_shape(path: Path) -> tuple[int, int] | None:
                 return None
             width, patch = (weights.get_slice(_CLIP_SHAPES[name]).get_shape() for name in ("projection", "patches"))
             return (int(width[0]), int(patch[-1])) if width and patch else None
-    except (SafetensorError, OSError):
+    except (SafetensorError, OSError, RuntimeError):
         return None
 
 
@@ -267,8 +267,9 @@ def _read_weights(file: Path, source: str, *prefixes: str) -> dict[str, Tensor]:
         with safe_open(file, framework="pt") as weights:
             names = [name for name in weights.keys() if name.startswith(prefixes or "")]  # noqa: SIM118 - not a mapping
             return {name: weights.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        got = f"a damaged or incomplete file of {file.stat().st_size:,} bytes"
+    except (SafetensorError, OSError, RuntimeError) as error:
+        size = file.stat().st_size if file.is_file() else 0
+        got = f"a damaged or incomplete file of {size:,} bytes"
         _refuse_content(file, "a complete safetensors file", got, source, error)
 
 

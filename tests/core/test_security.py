@@ -10,7 +10,7 @@ from environment.checkout import ROOT
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from richspace_core.cogvideox.config import SchedulerConfig, TransformerConfig, VAEConfig, parse_part
+from richspace_core.cogvideox.config import CogVideoXConfig, SchedulerConfig, TransformerConfig, VAEConfig, parse_part
 from richspace_core.cogvideox.latent_preview import LatentColors
 from richspace_core.embedding_file import SavedEmbedding, load_embedding, save_embedding
 from richspace_core.errors import EmbeddingError, ModelFolderError
@@ -162,3 +162,18 @@ def test_colors_of_a_preview_are_finite(tmp_path):
     file.write_text('{"weights": [[NaN, 0, 0]], "bias": [0, 0, 0]}')
     with pytest.raises(ModelFolderError, match="numbers that are not finite"):
         LatentColors.read(file, channels=1)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"beta_schedule": ""},
+        {"timestep_spacing": "sideways"},
+        {"trained_betas": [0.1, float("nan")]},
+        {"beta_start": 1e300},
+    ],
+)
+def test_a_noise_schedule_that_nobody_can_compute(changed):
+    settings = {"_class_name": "CogVideoXDDIMScheduler", "timestep_spacing": "trailing"} | changed
+    with pytest.raises(ModelFolderError, match=r"^mine/scheduler: expected a noise schedule"):
+        CogVideoXConfig.parse("mine", {}, {}, settings).make_scheduler()
