@@ -19,6 +19,7 @@ from ...richspace_core.finder.choice import Choice
 from .models import CogVideoXModel, T5Encoder
 
 _CHOSEN_BY_NAME = ("model", "lora", "file")  # lists of files, whose own messages say where a file has to be
+_CORRECT = "Correct the value, or the node that it comes from."
 _MOST_SHOWN = 60  # characters of a value in a message
 
 
@@ -132,13 +133,13 @@ def _require(name: str, field: Any, value: Any) -> None:
 
 def _require_whole_number(name: str, field: Any, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise RichSpaceError(name, expected="a whole number", got=_shown(value))
+        raise RichSpaceError(name, expected="a whole number", got=_shown(value), hint=_CORRECT)
     _require_range(name, field, value)
 
 
 def _require_number(name: str, field: Any, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
-        raise RichSpaceError(name, expected="a finite number", got=_shown(value))
+        raise RichSpaceError(name, expected="a finite number", got=_shown(value), hint=_CORRECT)
     _require_range(name, field, value)
 
 
@@ -151,7 +152,9 @@ def _is_finite(value: float) -> bool:
 
 def _require_range(name: str, field: Any, value: float) -> None:
     if (field.min is not None and value < field.min) or (field.max is not None and value > field.max):
-        raise RichSpaceError(name, expected=f"a number from {field.min} to {field.max}", got=_shown(value))
+        raise RichSpaceError(
+            name, expected=f"a number from {field.min} to {field.max}", got=_shown(value), hint=_CORRECT
+        )
 
 
 def _require_text(name: str, _: Any, value: Any) -> None:
