@@ -13,6 +13,7 @@ from ..richspace_core.cogvideox.t5 import (
     require_known_words,
 )
 from ..richspace_core.cogvideox.unknown_words import UnknownWords, find_unknown_words
+from ..richspace_core.embedding import require_finite
 from .host import memory as host_memory
 from .host.api import T5, io, report
 from .host.conditioning import Conditioning, Prompt, attach_token_count, make_conditioning
@@ -101,6 +102,8 @@ def _encode_with_clip(clip: Any, text: str) -> _Encoded:
     whole = tokenizer(text)["input_ids"]
     tokens = fit_tokens(whole, max_length=len(padded), pad_token=padded[-1], decode=tokenizer.decode)
     conditioning = clip.encode_from_tokens_scheduled({key: [[(token, 1.0) for token in tokens.ids]]})
+    for values, _ in conditioning:
+        require_finite("text encoder output", values)
     return attach_token_count(conditioning, tokens.token_count, text), tokens, _unknown_words(text, tokenizer)
 
 

@@ -88,12 +88,24 @@ def read_prompt(name: str, conditioning: Conditioning | None, *, if_several: str
     note = extras.get(_KEY)
     if isinstance(note, _Note) and not note.is_about(values):
         note = None
+    if note is not None and not _is_note(note):
+        raise EmbeddingError(
+            name,
+            expected="a conditioning whose note has a token count and a text",
+            got="another note under the key richspace",
+            hint="Encode the prompt again.",
+        )
     count = int(note["token_count"]) if note else values.shape[1]
     try:
         embedding = TextEmbedding(values[0], count)
     except EmbeddingError as error:
         raise error.within(name) from error
     return Prompt(embedding, note is not None, str(note["text"]) if note else "", extras)
+
+
+def _is_note(note: Any) -> bool:
+    count = note.get("token_count") if isinstance(note, Mapping) else None
+    return isinstance(count, int) and not isinstance(count, bool) and isinstance(note.get("text"), str)
 
 
 def _read_entry(name: str, conditioning: Conditioning | None, if_several: str) -> tuple[Tensor, Mapping[str, Any]]:

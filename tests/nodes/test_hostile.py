@@ -93,6 +93,15 @@ OVER_A_LINK = [
     ("RichSpaceT5Encode", "text", "half \ud83d", "text: expected a text of whole characters"),
     ("RichSpaceInterpolate", "a", [[torch.ones(1, 2, 3).to_sparse(), {}]], "A: expected an embedding"),
     ("RichSpaceInterpolate", "a", [[torch.ones(1, 2, 3, device="meta"), {}]], "A: expected an embedding"),
+    *(
+        (
+            "RichSpaceInterpolate",
+            "a",
+            [[torch.ones(1, 2, 3), {"richspace": note}]],
+            "A: expected a conditioning whose note",
+        )
+        for note in ([[]], 7, {"token_count": math.inf, "text": ""}, {"token_count": 1, "text": None}, {"text": ""})
+    ),
 ]
 
 
@@ -181,3 +190,26 @@ def test_a_prompt_does_not_paint_the_log(world, caplog):
     assert "Lost: " in caplog.text
     assert "\x1b" not in caplog.text
     assert "\u202e" not in caplog.text
+
+
+def test_a_text_encoder_of_the_host_that_gives_nan(world):
+    from safetensors.torch import load_file
+    from small_models.tiny_models import save_tiny_folder
+
+    folder = save_tiny_folder(world.folders["model"] / "nan")
+    file = folder / "text_encoder" / "model.safetensors"
+    save_file({name: weight * torch.nan for name, weight in load_file(file).items()}, file, metadata={"format": "pt"})
+    _, clip, _ = world.results("RichSpaceLoadCogVideoXNative", model="nan", dtype="float32")
+    with pytest.raises(world.error, match=r"^text encoder output: expected finite values"):
+        world.run("RichSpaceT5Encode", encoder=clip, text="a red circle")
+
+
+def test_a_vae_that_gives_nan(world):
+    from safetensors.torch import load_file
+    from small_models.tiny_models import save_tiny_folder
+
+    folder = save_tiny_folder(world.folders["model"] / "nan vae")
+    file = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    save_file({name: weight * torch.nan for name, weight in load_file(file).items()}, file, metadata={"format": "pt"})
+    with pytest.raises(world.error, match=r"^vae: expected a VAE that encodes a picture to finite numbers"):
+        world.run("RichSpaceLoadCogVideoXNative", model="nan vae", dtype="float32")
