@@ -103,6 +103,19 @@ def read_prompt(name: str, conditioning: Conditioning | None, *, if_several: str
     return Prompt(embedding, note is not None, str(note["text"]) if note else "", extras)
 
 
+def require_entries(name: str, conditioning: Any) -> None:
+    """Raise an EmbeddingError that names `name` unless ComfyUI's samplers can read every entry of a conditioning."""
+    entries = conditioning if isinstance(conditioning, list) else []
+    for entry in entries:
+        fits = isinstance(entry, (list, tuple)) and len(entry) == 2 and isinstance(entry[1], Mapping)
+        if not fits or not is_dense(entry[0]) or entry[0].ndim != 3 or not entry[0].numel():
+            got = describe(entry[0]) if fits else f"a {type(entry).__name__}"
+            raise EmbeddingError(name, expected="embeddings of shape [1, tokens, width]", got=got, hint=_ENCODE)
+        require_finite(name, entry[0])
+    if not entries:
+        raise EmbeddingError(name, expected="a conditioning", got=_count(conditioning), hint=_ENCODE)
+
+
 def _is_note(note: Any) -> bool:
     count = note.get("token_count") if isinstance(note, Mapping) else None
     return isinstance(count, int) and not isinstance(count, bool) and isinstance(note.get("text"), str)

@@ -56,7 +56,7 @@ class _Kind:
 
 
 def _is_latent(value: Any) -> bool:
-    samples = value.get("samples") if isinstance(value, Mapping) else None
+    samples: Any = value.get("samples") if isinstance(value, Mapping) else None
     parts = samples.tensors if getattr(samples, "is_nested", False) and not isinstance(samples, Tensor) else [samples]
     return bool(parts) and all(is_dense(part) and part.ndim >= 3 and part.numel() > 0 for part in parts)
 

@@ -112,7 +112,7 @@ def run_file_case(world: Any, case: FileCase) -> Outcome:
     """Write the file, run the node that loads it and what follows, and remove the file."""
     place, file = _write(world, case)
     name = case.name or place.name
-    inputs = {case.target: name} | ({"dtype": "float32"} if case.target == "model" else {})
+    inputs: dict[str, Any] = {case.target: name} | ({"dtype": "float32"} if case.target == "model" else {})
     if case.target == "lora":
         inputs |= {"model": world.models["native 2b"], "strength": 1.0}
     try:

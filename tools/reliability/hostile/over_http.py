@@ -73,7 +73,7 @@ class Graphs:
 
     def plain_run_is_right(self) -> bool:
         """Return whether the server is alive and a plain run has the result that it had at the start."""
-        return self._plain_run() == self._right
+        return bool(self._plain_run() == self._right)
 
     def _plain_run(self) -> Any:
         """Run a mixture that the server has not cached; return its curves."""
