@@ -56,9 +56,8 @@ class StockNodes:
     """ComfyUI's own nodes, called as ComfyUI calls them."""
 
     def __init__(self) -> None:
-        from nodes import NODE_CLASS_MAPPINGS
-
-        self._classes: dict[str, Any] = dict(NODE_CLASS_MAPPINGS)
+        # ComfyUI's own module, not the pack's folder of that name.
+        self._classes: dict[str, Any] = dict(import_module("nodes").NODE_CLASS_MAPPINGS)
         for module in ("nodes_hooks", "nodes_flux", "nodes_edit_model", "nodes_video_model"):
             self._add(module)
 

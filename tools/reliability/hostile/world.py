@@ -11,11 +11,12 @@ import torch
 from comfyui.in_process import import_host, load_pack, node_classes
 from environment.checkout import link_folder
 from safetensors.torch import save_file
-from small_models.tiny_models import TEXT_LENGTH, save_tiny_folder
+from small_models.tiny_models import TEXT_LENGTH, Kind, save_tiny_folder
 
 from reliability.hostile.stock_nodes import StockNodes
 
 TEXTS = ("a red circle moves right", "a blue square moves left", "a red square", "")
+_MODELS: tuple[Kind, ...] = ("2b", "1.5")
 FOLDERS = {"lora": "loras", "model": "diffusers", "file": "richspace_embeddings", "clip": "clip_vision"}
 
 
@@ -24,7 +25,8 @@ class World:
 
     Args:
         base: Empty base directory for ComfyUI: models, input and output.
-        host: Whether ComfyUI's modules have to be imported; False if a test has done so.
+        pack: The pack's root module, if ComfyUI's modules and the pack are imported already.
+        nodes: Its node classes by id.
     """
 
     def __init__(self, base: Path, pack: Any = None, nodes: dict[str, Any] | None = None) -> None:
@@ -38,15 +40,15 @@ class World:
         self.error: type[Exception] = importlib.import_module(f"{self.pack.__name__}.richspace_core").RichSpaceError
         self.stock = StockNodes()
         self.output = Path(folder_paths.get_output_directory())
-        self.folders = {name: base / "hostile" / kind for name, kind in FOLDERS.items()}
-        for name, kind in FOLDERS.items():
+        self.folders = {name: base / "hostile" / place for name, place in FOLDERS.items()}
+        for name, place in FOLDERS.items():
             self.folders[name].mkdir(parents=True, exist_ok=True)
-            folder_paths.add_model_folder_path(kind, str(self.folders[name]))
-        for kind in ("2b", "1.5"):
+            folder_paths.add_model_folder_path(place, str(self.folders[name]))
+        for kind in _MODELS:
             saved = save_tiny_folder(base / "tiny" / kind, kind)
             link_folder(self.folders["model"] / f"tiny-{kind}", saved)
         self.models: dict[str, Any] = {}
-        for kind in ("2b", "1.5"):
+        for kind in _MODELS:
             model, encoder = self.results("RichSpaceLoadCogVideoX", model=f"tiny-{kind}", dtype="float32")
             native, clip, vae = self.results("RichSpaceLoadCogVideoXNative", model=f"tiny-{kind}", dtype="float32")
             self.models |= {kind: model, f"T5 {kind}": encoder, f"native {kind}": native}
