@@ -123,7 +123,7 @@ class RichSpaceSaveEmbedding(io.ComfyNode):
         )
 
     @classmethod
-    @name_inputs_as_shown()
+    @name_inputs_as_shown(embedding="conditioning")
     def execute(
         cls, conditioning: Conditioning, filename_prefix: str, scores: Sequence[Choice] | None = None
     ) -> io.NodeOutput:

@@ -73,7 +73,7 @@ class RichSpaceLoadCogVideoXNative(io.ComfyNode):
         return models.model_state(model), dtype
 
     @classmethod
-    @name_inputs_as_shown()
+    @name_inputs_as_shown(vae="model")
     def execute(cls, model: str, dtype: str) -> io.NodeOutput:
         """Load with ComfyUI's classes and correct clones."""
         file = models.transformer_files().get(model)

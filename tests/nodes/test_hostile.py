@@ -93,6 +93,12 @@ OVER_A_LINK = [
     ("RichSpaceContactSheet", "frames", [torch.zeros(0, 8, 8, 3)], "frames: expected pictures"),
     ("RichSpaceContactSheet", "columns", [], "columns: expected a list with at least one value"),
     ("RichSpaceCompare", "videos", {"video_1": None}, "videos: expected at least one video"),
+    (
+        "RichSpaceSaveEmbedding",
+        "conditioning",
+        [[torch.full((1, 2, 3), torch.nan), {}]],
+        "conditioning: expected finite values",
+    ),
     ("RichSpaceT5Encode", "text", "half \ud83d", "text: expected a text of whole characters"),
     ("RichSpaceInterpolate", "a", [[torch.ones(1, 2, 3).to_sparse(), {}]], "A: expected an embedding"),
     ("RichSpaceInterpolate", "a", [[torch.ones(1, 2, 3, device="meta"), {}]], "A: expected an embedding"),
@@ -214,5 +220,5 @@ def test_a_vae_that_gives_nan(world):
     folder = save_tiny_folder(world.folders["model"] / "nan vae")
     file = folder / "vae" / "diffusion_pytorch_model.safetensors"
     save_file({name: weight * torch.nan for name, weight in load_file(file).items()}, file, metadata={"format": "pt"})
-    with pytest.raises(world.error, match=r"^vae: expected a VAE that encodes a picture to finite numbers"):
+    with pytest.raises(world.error, match=r"^model: expected a VAE that encodes a picture to finite numbers"):
         world.run("RichSpaceLoadCogVideoXNative", model="nan vae", dtype="float32")
