@@ -169,7 +169,10 @@ def _latent_format(config: CogVideoXConfig) -> comfy.latent_formats.LatentFormat
 def _make_clip(folder: CogVideoXFolder) -> Any:
     from transformers import T5Config
 
-    t5 = T5Config.from_pretrained(folder.path / "text_encoder", local_files_only=True)
+    try:
+        t5 = T5Config.from_pretrained(folder.path / "text_encoder", local_files_only=True)
+    except Exception as error:  # the errors of transformers have no common base
+        raise folder.misfit("text_encoder", f"a config.json that cannot be read ({str(error)[:200]})") from error
     weights = _read(folder, "text_encoder")
     _require_t5(folder, t5, weights)
     return comfy.sd.CLIP(
