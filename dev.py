@@ -85,6 +85,15 @@ def command_bench(options: argparse.Namespace) -> int:
     return checks.run_benchmarks(options.names, options.rest)
 
 
+def command_hostile(options: argparse.Namespace) -> int:
+    """Give every node, file and graph bad input, thousands of times, and print what is not refused by name."""
+    only = [] if options.only is None else ["--only", str(options.only)]
+    media = [word for medium in options.medium or () for word in ("--medium", medium)]
+    places = {"COMFYUI_PATH": str(set_up("test"))}
+    numbers = ("--count", str(options.count), "--seed", str(options.seed))
+    return call_tool("python", TOOLS / "reliability" / "hostile", *numbers, *only, *media, environment=places)
+
+
 def command_lint(options: argparse.Namespace) -> int:
     """Run the lints only."""
     return checks.run_lints(fix=options.fix)
@@ -107,6 +116,7 @@ COMMANDS = (
     command_texts,
     command_oldest,
     command_bench,
+    command_hostile,
     command_lint,
     command_setup,
 )
@@ -127,6 +137,11 @@ def make_parser() -> argparse.ArgumentParser:
     commands.choices["workflows"].add_argument("--thumbnails", action="store_true", help="draw the pictures too")
     commands.choices["pictures"].add_argument("names", nargs="*", metavar="NODE_ID", help="ids of nodes (default: all)")
     commands.choices["bench"].add_argument("names", nargs="*", metavar="NAME", help="files in benchmarks/, without .py")
+    hostile = commands.choices["hostile"]
+    hostile.add_argument("--count", type=int, default=1000, help="number of examples (default: 1,000)")
+    hostile.add_argument("--seed", type=int, default=0, help="seed of the examples (default: 0)")
+    hostile.add_argument("--only", type=int, help="number of the only example to run, with one --medium")
+    hostile.add_argument("--medium", action="append", choices=("nodes", "files", "http"), help="kind (default: all)")
     lint.add_argument("--fix", action="store_true", help="let ruff repair and format what it can")
     return top
 

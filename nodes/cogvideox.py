@@ -52,6 +52,7 @@ class RichSpaceLoadCogVideoX(io.ComfyNode):
         return models.model_state(model), dtype
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, model: str, dtype: str) -> io.NodeOutput:
         """Check the folder and let ComfyUI manage its parts."""
         parts = models.load_model(model, models.DTYPES[dtype])

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import folder_paths
+from safetensors import SafetensorError
 
 from ..richspace_core import EmbeddingError
 from ..richspace_core.embedding_file import MixtureRecord, load_embedding, save_embedding
 from ..richspace_core.finder.choice import Choice
 from .host.api import Scores, io, report
 from .host.conditioning import Conditioning, make_saved_embedding, read_prompt, restore_conditioning
+from .host.input_names import name_inputs_as_shown
+from .host.models import file_times
 from .inputs import conditioning_output
 
 FOLDER = "richspace_embeddings"
@@ -21,6 +26,8 @@ FOLDER = "richspace_embeddings"
 
 _PLACES = f"output/{FOLDER}, marked [output], or in models/{FOLDER}"
 _SUFFIX, _SAVED_HERE = ".safetensors", " [output]"  # ComfyUI's own mark of a file in its output folder
+_DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # characters that make a name look like another
+_MOST_SHOWN = 60  # characters of a name in a message
 _PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
 
@@ -44,6 +51,39 @@ def _output_folder() -> Path:
 def _files_below(root: Path) -> dict[str, Path]:
     names, _ = folder_paths.recursive_search(str(root))
     return {Path(name).as_posix(): root / name for name in names if name.endswith(_SUFFIX)}
+
+
+def _next_file(prefix: str) -> Path:
+    """Return the first file of a name that is not there yet, in a folder that is.
+
+    Raises:
+        EmbeddingError: If the name leads out of the folder, or no file can have it.
+    """
+    if any(unicodedata.category(letter) == "Cc" or letter in _DIRECTIONS for letter in prefix):
+        raise _unusable(prefix, "one with control characters")
+    root = _output_folder()
+    folder = root / os.path.dirname(os.path.normpath(prefix))
+    if not folder_paths.is_within_directory(str(root), str(folder)):
+        raise _unusable(prefix, "one that leads out of that folder")
+    try:
+        place, name, counter, *_ = folder_paths.get_save_image_path(prefix, str(root))
+    except (OSError, ValueError) as error:
+        raise _unusable(prefix, f"a name that no file can have ({_reason(error)})") from error
+    return Path(place, f"{name}_{counter:05}_{_SUFFIX}")
+
+
+def _reason(error: Exception) -> str:
+    """Return why a file cannot be used, without its path."""
+    return str(getattr(error, "strerror", None) or error)[:200]
+
+
+def _unusable(prefix: str, got: str) -> EmbeddingError:
+    return EmbeddingError(
+        "filename_prefix",
+        expected=f"the name of a file below output/{FOLDER}",
+        got=f"{got}: {prefix[:_MOST_SHOWN]!r}",
+        hint="Use letters, digits and / for folders.",
+    )
 
 
 def _pack_version() -> str:
@@ -83,15 +123,20 @@ class RichSpaceSaveEmbedding(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, conditioning: Conditioning, filename_prefix: str, scores: Sequence[Choice] = ()) -> io.NodeOutput:
+    @name_inputs_as_shown(embedding="conditioning")
+    def execute(
+        cls, conditioning: Conditioning, filename_prefix: str, scores: Sequence[Choice] | None = None
+    ) -> io.NodeOutput:
         """Save the conditioning in a file with a number of its own."""
         prompt = read_prompt("conditioning", conditioning)
         saved = make_saved_embedding(
-            prompt, mixtures=tuple(map(MixtureRecord.of, scores)), pack_version=_pack_version()
+            prompt, mixtures=tuple(map(MixtureRecord.of, scores or ())), pack_version=_pack_version()
         )
-        folder, name, counter, *_ = folder_paths.get_save_image_path(filename_prefix, str(_output_folder()))
-        file = Path(folder, f"{name}_{counter:05}_{_SUFFIX}")
-        save_embedding(file, saved)
+        file = _next_file(filename_prefix)
+        try:
+            save_embedding(file, saved)
+        except (OSError, SafetensorError) as error:
+            raise _unusable(filename_prefix, f"a name under which nothing can be saved ({_reason(error)})") from error
         shown = report(f"Saved as {file.relative_to(_output_folder()).as_posix()}\n{saved.summary}")
         return io.NodeOutput(conditioning, ui=shown)
 
@@ -123,13 +168,10 @@ class RichSpaceLoadEmbedding(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, file: str) -> Any:
         """Return the state of the file, so that a changed file is read again."""
-        path = embedding_files().get(file)
-        if path is None:
-            return file
-        state = path.stat()
-        return file, state.st_mtime_ns, state.st_size
+        return file, file_times(embedding_files().get(file))
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, file: str) -> io.NodeOutput:
         """Load a file of the list; paths are never followed."""
         path = embedding_files().get(file)

@@ -13,9 +13,11 @@ from ..richspace_core.cogvideox.t5 import (
     require_known_words,
 )
 from ..richspace_core.cogvideox.unknown_words import UnknownWords, find_unknown_words
+from ..richspace_core.embedding import require_finite
 from .host import memory as host_memory
 from .host.api import T5, io, report
 from .host.conditioning import Conditioning, Prompt, attach_token_count, make_conditioning
+from .host.input_names import name_inputs_as_shown
 from .host.models import T5Encoder
 from .inputs import conditioning_output
 
@@ -64,6 +66,7 @@ class RichSpaceT5Encode(io.ComfyNode):
         )
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, encoder: Any, text: str) -> io.NodeOutput:
         """Encode one prompt."""
         encode = _encode_with_t5 if isinstance(encoder, T5Encoder) else _encode_with_clip
@@ -72,7 +75,7 @@ class RichSpaceT5Encode(io.ComfyNode):
         cut = f'Too long. Lost: "{tokens.lost_words}"' if tokens.lost_words else ""
         warning = "\n".join(filter(None, (cut, str(unknown))))
         if warning:
-            _logger.warning("RichSpace Encode Prompt: %s. %s", count, warning)
+            _logger.warning("RichSpace Encode Prompt: %s. %s", count, _printable(warning))
         return io.NodeOutput(conditioning, tokens.token_count, ui=report(count, warning=warning))
 
 
@@ -99,7 +102,17 @@ def _encode_with_clip(clip: Any, text: str) -> _Encoded:
     whole = tokenizer(text)["input_ids"]
     tokens = fit_tokens(whole, max_length=len(padded), pad_token=padded[-1], decode=tokenizer.decode)
     conditioning = clip.encode_from_tokens_scheduled({key: [[(token, 1.0) for token in tokens.ids]]})
+    for values, _ in conditioning:
+        require_finite("text encoder output", values)
     return attach_token_count(conditioning, tokens.token_count, text), tokens, _unknown_words(text, tokenizer)
+
+
+def _printable(text: str) -> str:
+    """Return a text for the log, where a prompt's control characters would move the cursor or change the colors."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
 def _unknown_words(text: str, tokenizer: Any) -> UnknownWords:

@@ -7,12 +7,13 @@ from typing import Any
 
 from torch import Tensor
 
-from ..richspace_core import ModelFolderError
+from ..richspace_core import ModelFolderError, RichSpaceError
 from ..richspace_core.drawing.comparison import ScoreColumn, draw_comparison, name_videos, score_table
 from ..richspace_core.drawing.metric_plot import plot_metric
 from ..richspace_core.metrics import registry
 from .host import vision
 from .host.api import io, report, ui
+from .host.input_names import name_inputs_as_shown
 from .inputs import metric_outputs, sheet_inputs, sheet_output, video_input
 
 _VIDEOS = 12
@@ -55,6 +56,7 @@ class RichSpaceSubjectConsistency(io.ComfyNode):
         return vision.weights_state([registry.SUBJECT_CONSISTENCY])
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, frames: Tensor) -> io.NodeOutput:
         """Measure one video."""
         return _run_metric(cls, registry.SUBJECT_CONSISTENCY, frames)
@@ -81,6 +83,7 @@ class RichSpaceAestheticQuality(io.ComfyNode):
         return vision.weights_state([registry.AESTHETIC_QUALITY])
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, frames: Tensor) -> io.NodeOutput:
         """Measure one video."""
         return _run_metric(cls, registry.AESTHETIC_QUALITY, frames)
@@ -107,6 +110,7 @@ class RichSpaceBackgroundConsistency(io.ComfyNode):
         return vision.weights_state([registry.BACKGROUND_CONSISTENCY])
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, frames: Tensor) -> io.NodeOutput:
         """Measure one video."""
         return _run_metric(cls, registry.BACKGROUND_CONSISTENCY, frames)
@@ -140,11 +144,14 @@ class RichSpaceCompare(io.ComfyNode):
         return vision.weights_state()
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(
         cls, videos: Mapping[str, list[Tensor] | None], names: list[str], columns: list[int], frame_width: list[int]
     ) -> io.NodeOutput:
         """Score the videos with every metric whose weights can be used, and draw them."""
         frames = [video for connected in videos.values() for video in connected or []]
+        if not frames:
+            raise RichSpaceError("videos", expected="at least one video", got="none", hint="Connect a video.")
         named = name_videos(names[0], len(frames))
         scores, left_out = _score_videos(frames)
         picture = draw_comparison(frames, named, scores, frames=columns[0], frame_width=frame_width[0])[None]

@@ -6,6 +6,7 @@ from typing import Any
 
 from .host import models
 from .host.api import io, report
+from .host.input_names import name_inputs_as_shown
 from .inputs import native_model_input, native_model_output
 from .native.lora import apply_lora
 from .native.lora_settings import find_peft_config
@@ -48,6 +49,7 @@ class RichSpaceLoadCogVideoXLora(io.ComfyNode):
         return models.file_times(file) + models.file_times(find_peft_config(file) if file else None)
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, model: Any, lora: str, strength: float) -> io.NodeOutput:
         """Apply the LoRA to a clone."""
         changed, layers, remarks = apply_lora(model, models.find_lora(lora), strength)

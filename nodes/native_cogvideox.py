@@ -9,6 +9,7 @@ import torch
 from ..richspace_core.cogvideox.folder import CogVideoXFolder
 from .host import models
 from .host.api import io, report
+from .host.input_names import name_inputs_as_shown
 from .inputs import (
     batch_size_input,
     denoising_steps_input,
@@ -72,6 +73,7 @@ class RichSpaceLoadCogVideoXNative(io.ComfyNode):
         return models.model_state(model), dtype
 
     @classmethod
+    @name_inputs_as_shown(vae="model")
     def execute(cls, model: str, dtype: str) -> io.NodeOutput:
         """Load with ComfyUI's classes and correct clones."""
         file = models.transformer_files().get(model)
@@ -112,6 +114,7 @@ class RichSpaceFixCogVideoX(io.ComfyNode):
         )
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, model: Any, vae: Any = None) -> io.NodeOutput:
         """Recognize the model and correct clones."""
         config = recognize(model)
@@ -151,6 +154,7 @@ class RichSpaceCogVideoXSampler(io.ComfyNode):
         )
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, model: Any, steps: int, scheduler: Any, dynamic_cfg: Any, noise: Any) -> io.NodeOutput:
         """Make the sampler and its noise levels."""
         sampler = PublishedSampler(scheduler, steps, dynamic_cfg, noise)
@@ -179,6 +183,7 @@ class RichSpaceEmptyCogVideoXLatent(io.ComfyNode):
         )
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, model: Any, width: int, height: int, frames: int, batch_size: int) -> io.NodeOutput:
         """Check the size by the model's rules and make the latent."""
         config = corrected_config(model)

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..richspace_core.drawing.contact_sheet import draw_contact_sheet
 from ..richspace_core.finder.choice import Choice
 from .host.api import Scores, io, ui
+from .host.input_names import name_inputs_as_shown
 from .host.score_report import draw_scores
 from .inputs import sheet_inputs, sheet_output
 
@@ -31,6 +32,7 @@ class RichSpaceScorePlot(io.ComfyNode):
         )
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(cls, scores: Sequence[Choice]) -> io.NodeOutput:
         """Draw the curves."""
         return io.NodeOutput(draw_scores(scores))
@@ -61,6 +63,7 @@ class RichSpaceContactSheet(io.ComfyNode):
         )
 
     @classmethod
+    @name_inputs_as_shown()
     def execute(
         cls, frames: list[Tensor], columns: list[int], frame_width: list[int], labels: list[str] | None = None
     ) -> io.NodeOutput:

@@ -8,7 +8,8 @@ exact to the last bit. Its metadata hold the version of the format under `richsp
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,15 @@ from .errors import EmbeddingError, RichSpaceError
 from .finder.candidates import label
 from .finder.choice import Choice
 from .finder.geometry import require_index
+from .json_files import parse_json
 
 #: Newest version of the format that can be read, and the version that is written.
 FORMAT_VERSION = 1
 
 _VERSION, _ABOUT = "richspace_embedding", "about"
 _EMBEDDING, _POOLED, _MASK = "embedding", "pooled_output", "attention_mask"
+_MOST_NUMBERS = 2**26  # of a tensor; an embedding of CogVideoX has 2**20
+_MOST_SHOWN = 60  # characters of a name in a message
 _MIXTURE_KEYS = ("a", "b", "index", "steps")  # in the file, every other key of a mixture is the name of a curve
 
 
@@ -168,15 +172,28 @@ def load_embedding(file: Path) -> SavedEmbedding:
     """
     from safetensors import SafetensorError, safe_open
 
+    unreadable = (
+        SafetensorError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        LookupError,
+        TypeError,
+        OverflowError,
+        AttributeError,
+    )
     try:
+        if not file.is_file():  # a pipe would wait for its other end
+            raise OSError("not a file")
         with safe_open(file, framework="pt") as content:
             metadata = content.metadata() or {}
             _require_format(file, metadata, list(content.keys()))
+            _require_small({name: content.get_slice(name).get_shape() for name in content.keys()})  # noqa: SIM118
             tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a mapping
-        return _parse_content(tensors, json.loads(metadata[_ABOUT]))
+        return _parse_content(tensors, parse_json(metadata[_ABOUT]))
     except EmbeddingError as error:
         raise (error if error.argument == file.name else error.within(file.name)) from error
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+    except unreadable as error:
         raise EmbeddingError(
             file.name,
             expected="a complete file of RichSpace Save Embedding",
@@ -202,6 +219,13 @@ def _require_format(file: Path, metadata: Mapping[str, str], names: list[str]) -
             got=f"a file of format {version}, saved by a newer version of ComfyUI-RichSpace",
             hint="Update ComfyUI-RichSpace.",
         )
+
+
+def _require_small(shapes: Mapping[str, Sequence[int]]) -> None:
+    """Raise a ValueError if the tensors of a file, by their shapes in its header, are larger than any embedding."""
+    for name, shape in shapes.items():
+        if math.prod(shape) > _MOST_NUMBERS:
+            raise ValueError(f"{name[:_MOST_SHOWN]} of {math.prod(shape):,} numbers")
 
 
 def _parse_content(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> SavedEmbedding:

@@ -21,6 +21,7 @@ from torch.nn.functional import pad
 from ...richspace_core import EmbeddingError, PromptError, TextEmbedding
 from ...richspace_core.embedding import describe, require_finite
 from ...richspace_core.embedding_file import MixtureRecord, SavedEmbedding
+from .input_checks import is_dense
 
 Conditioning: TypeAlias = list[list[Any]]
 
@@ -87,12 +88,37 @@ def read_prompt(name: str, conditioning: Conditioning | None, *, if_several: str
     note = extras.get(_KEY)
     if isinstance(note, _Note) and not note.is_about(values):
         note = None
+    if note is not None and not _is_note(note):
+        raise EmbeddingError(
+            name,
+            expected="a conditioning whose note has a token count and a text",
+            got="another note under the key richspace",
+            hint="Encode the prompt again.",
+        )
     count = int(note["token_count"]) if note else values.shape[1]
     try:
         embedding = TextEmbedding(values[0], count)
     except EmbeddingError as error:
         raise error.within(name) from error
     return Prompt(embedding, note is not None, str(note["text"]) if note else "", extras)
+
+
+def require_entries(name: str, conditioning: Any) -> None:
+    """Raise an EmbeddingError that names `name` unless ComfyUI's samplers can read every entry of a conditioning."""
+    entries = conditioning if isinstance(conditioning, list) else []
+    for entry in entries:
+        fits = isinstance(entry, (list, tuple)) and len(entry) == 2 and isinstance(entry[1], Mapping)
+        if not fits or not is_dense(entry[0]) or entry[0].ndim != 3 or not entry[0].numel():
+            got = describe(entry[0]) if fits else f"a {type(entry).__name__}"
+            raise EmbeddingError(name, expected="embeddings of shape [1, tokens, width]", got=got, hint=_ENCODE)
+        require_finite(name, entry[0])
+    if not entries:
+        raise EmbeddingError(name, expected="a conditioning", got=_count(conditioning), hint=_ENCODE)
+
+
+def _is_note(note: Any) -> bool:
+    count = note.get("token_count") if isinstance(note, Mapping) else None
+    return isinstance(count, int) and not isinstance(count, bool) and isinstance(note.get("text"), str)
 
 
 def _read_entry(name: str, conditioning: Conditioning | None, if_several: str) -> tuple[Tensor, Mapping[str, Any]]:
@@ -113,6 +139,10 @@ def _read_entry(name: str, conditioning: Conditioning | None, if_several: str) -
     if not isinstance(values, Tensor) or values.ndim != 3:
         raise EmbeddingError(
             name, expected="an embedding of shape [1, tokens, width]", got=describe(values), hint=_ENCODE
+        )
+    if not is_dense(values):
+        raise EmbeddingError(
+            name, expected="an embedding of floating point numbers in memory", got=describe(values), hint=_ENCODE
         )
     if values.shape[0] != 1:
         raise EmbeddingError(

@@ -18,7 +18,7 @@ from ...richspace_core.cogvideox.config import VideoSize
 from ...richspace_core.cogvideox.drafts import SCHEDULE, sample_draft
 from ...richspace_core.cogvideox.latent_preview import false_color_preview
 from ...richspace_core.cogvideox.sampling import SamplingSettings, require_fits
-from .conditioning import Conditioning, Prompt, make_conditioning, read_prompt, without_note
+from .conditioning import Conditioning, Prompt, make_conditioning, read_prompt, require_entries, without_note
 from .drafts import Draw, OnStep
 from .models import CogVideoXModel
 from .prompt_settings import require_plain
@@ -81,6 +81,7 @@ class HostDrafter:
         Raises:
             SamplingError: If the LATENT is of another model.
         """
+        require_entries("negative", negative)
         empty, remark = _empty_latent(model, latent)
         if settings.steps == 1:
             # The share seen in a first prediction depends neither on guidance (`sample_draft` says why) nor on the

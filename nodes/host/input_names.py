@@ -1,4 +1,4 @@
-"""Error messages that name the inputs of a node as the node shows them."""
+"""Checks of a node's inputs, and error messages that name them as the node shows them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from ...richspace_core import RichSpaceError
 from ...richspace_core.finder.geometry import guide_names
 from .api import io
+from .input_checks import require_inputs
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -16,7 +17,7 @@ Execute = Callable[Concatenate[type[Any], Parameters], Result]
 
 
 def name_inputs_as_shown(**names: str) -> Callable[[Execute[Parameters, Result]], Execute[Parameters, Result]]:
-    """Decorate a node's execute so that its errors name each input as the node shows it.
+    """Decorate a node's execute so that its inputs are checked, and its errors name each one as the node shows it.
 
     Args:
         names: For each argument of the library that is not an input of the node, the name of the input that sets it.
@@ -25,6 +26,7 @@ def name_inputs_as_shown(**names: str) -> Callable[[Execute[Parameters, Result]]
     def decorate(execute: Execute[Parameters, Result]) -> Execute[Parameters, Result]:
         @wraps(execute)
         def run(node: type[Any], /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            require_inputs(node.define_schema(), kwargs)
             try:
                 return execute(node, *args, **kwargs)
             except RichSpaceError as error:

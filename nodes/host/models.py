@@ -80,9 +80,21 @@ def model_state(name: str) -> list[tuple[str, int]]:
 
 
 def file_times(place: Path | None) -> list[tuple[str, int]]:
-    """Return a file, or every file of a folder, with its time of change; nothing without a place."""
-    files = [place, *sorted(place.rglob("*"))] if place else []
-    return [(str(file), file.stat().st_mtime_ns) for file in files if file.is_file()]
+    """Return a file, or every file of a folder, with its time of change; nothing without a place.
+
+    Files that come or go meanwhile may be left out.
+    """
+    if place is None:
+        return []
+    files = sorted(Path(parent, name) for parent, _, names in os.walk(place) for name in names)
+    return [found for file in (place, *files) for found in _time_of(file)]
+
+
+def _time_of(file: Path) -> list[tuple[str, int]]:
+    try:
+        return [(str(file), file.stat().st_mtime_ns)] if file.is_file() else []
+    except OSError:  # gone meanwhile, or a link to itself
+        return []
 
 
 def describe_model(name: str) -> str:

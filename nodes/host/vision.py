@@ -14,6 +14,7 @@ from ...richspace_core.metrics import FrameScores
 from ...richspace_core.metrics.backbones import read_clip_shape
 from ...richspace_core.metrics.registry import Metric, Weights, required_weights
 from .memory import HostOwned, Progress
+from .models import file_times
 
 FOLDER = "richspace"
 """Name of the pack's folder below ComfyUI's models, and its key in extra_model_paths.yaml."""
@@ -61,8 +62,7 @@ def weights_state(metrics: Iterable[Metric] | None = None) -> list[tuple[str, in
         metrics: Metrics whose weights are listed; None for all.
     """
     places = [_find_weights(weights) for weights in required_weights(metrics)]
-    files = [file for place in places for file in (sorted(place.iterdir()) if place.is_dir() else [place])]
-    return [(str(file), file.stat().st_mtime_ns) for file in files if file.is_file()]
+    return [found for place in places for found in file_times(place)]
 
 
 def _load_network(weights: Weights, videos: list[Tensor]) -> Callable[[Tensor], Tensor]:

@@ -8,8 +8,9 @@ works.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from comfy.sd1_clip import SD1Tokenizer, SDTokenizer
 from comfy.supported_models_base import ClipTarget
 from comfy.text_encoders.cogvideo import cogvideo_te
 from comfy.text_encoders.sd3_clip import t5_xxl_detect
+from safetensors import SafetensorError
 from torch import Tensor
 
 from ...richspace_core import ModelFolderError
@@ -34,6 +36,7 @@ from ...richspace_core.cogvideox.folder import CogVideoXFolder, Part
 from .keys import host_keys
 from .model import recognize
 
+_UNREADABLE = (SafetensorError, OSError, ValueError, RuntimeError)  # what ComfyUI's loader raises for a bad file
 _T5_SIZES = ("d_model", "d_kv", "d_ff", "num_layers", "num_heads", "vocab_size")
 
 
@@ -70,7 +73,15 @@ def load_file(file: Path, dtype: torch.dtype | None) -> NativeParts:
     Raises:
         ModelFolderError: If it is not the transformer of a published CogVideoX.
     """
-    weights, metadata = comfy.utils.load_torch_file(str(file), safe_load=True, return_metadata=True)
+    try:
+        weights, metadata = comfy.utils.load_torch_file(str(file), safe_load=True, return_metadata=True)
+    except _UNREADABLE as error:
+        raise ModelFolderError(
+            "model",
+            expected="a complete safetensors file",
+            got=f"{file.name}, which is damaged or not there any more ({str(error)[:200]})",
+            hint="Delete it and download it again.",
+        ) from error
     options = {"dtype": dtype} if dtype else {}
     model = comfy.sd.load_diffusion_model_state_dict(host_keys(weights), options, metadata=metadata)
     if model is None:
@@ -83,10 +94,13 @@ def load_file(file: Path, dtype: torch.dtype | None) -> NativeParts:
     return NativeParts(recognize(model), model)
 
 
-def _read(files: Iterable[Path]) -> dict[str, Tensor]:
+def _read(folder: CogVideoXFolder, part: Part) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
-    for file in files:
-        weights.update(comfy.utils.load_torch_file(str(file), safe_load=True))
+    try:
+        for file in folder.weight_files(part):
+            weights.update(comfy.utils.load_torch_file(str(file), safe_load=True))
+    except _UNREADABLE as error:
+        raise folder.misfit(part, f"a file that cannot be read ({str(error)[:200]})") from error
     return weights
 
 
@@ -102,7 +116,7 @@ def _require_fit(folder: CogVideoXFolder, part: Part, network: torch.nn.Module, 
 
 
 def _make_model(folder: CogVideoXFolder, dtype: torch.dtype | None) -> Any:
-    weights = host_keys(_read(folder.weight_files("transformer")))
+    weights = host_keys(_read(folder, "transformer"))
     # ComfyUI gives every CogVideoX rotary positions; `correct_model` corrects this afterwards.
     settings = asdict(folder.transformer) | {
         "image_model": "cogvideox",
@@ -118,13 +132,29 @@ def _make_model(folder: CogVideoXFolder, dtype: torch.dtype | None) -> Any:
         weight_dtype=folder.stored_dtype("transformer"),
     )
     made.set_inference_dtype(stored, management.unet_manual_cast(stored, device, supported), device=device)
+    # Sizes of a damaged configuration would take all memory: the first model has none.
+    empty = made.get_model(weights, "", device=torch.device("meta"))
+    _require_fit(folder, "transformer", empty.diffusion_model, weights)
     model = made.get_model(weights, "")
     patcher = CoreModelPatcher(model, load_device=device, offload_device=offload)
     if not management.is_device_cpu(offload):
         model.to(offload)
-    _require_fit(folder, "transformer", model.diffusion_model, weights)
     model.load_model_weights(weights, "", assign=patcher.is_dynamic())
     return patcher
+
+
+def _require_t5(folder: CogVideoXFolder, config: Any, weights: Mapping[str, Tensor]) -> None:
+    """Raise an error if the largest weights of a T5 are missing or have another shape than its configuration says."""
+    last = f"encoder.block.{config.num_layers - 1}.layer.0.SelfAttention.q.weight"
+    shapes = {
+        "shared.weight": [config.vocab_size, config.d_model],
+        last: [config.num_heads * config.d_kv, config.d_model],
+        "encoder.block.0.layer.1.DenseReluDense.wo.weight": [config.d_model, config.d_ff],
+    }
+    for name, shape in shapes.items():
+        stored = [*weights[name].shape] if name in weights else None
+        if stored != shape:
+            raise folder.misfit("text_encoder", f"{name} of {stored}, not {shape}" if stored else f"none of {name}")
 
 
 def _latent_format(config: CogVideoXConfig) -> comfy.latent_formats.LatentFormat:
@@ -139,8 +169,12 @@ def _latent_format(config: CogVideoXConfig) -> comfy.latent_formats.LatentFormat
 def _make_clip(folder: CogVideoXFolder) -> Any:
     from transformers import T5Config
 
-    t5 = T5Config.from_pretrained(folder.path / "text_encoder", local_files_only=True)
-    weights = _read(folder.weight_files("text_encoder"))
+    try:
+        t5 = T5Config.from_pretrained(folder.path / "text_encoder", local_files_only=True)
+    except Exception as error:  # the errors of transformers have no common base
+        raise folder.misfit("text_encoder", f"a config.json that cannot be read ({str(error)[:200]})") from error
+    weights = _read(folder, "text_encoder")
+    _require_t5(folder, t5, weights)
     return comfy.sd.CLIP(
         ClipTarget(_tokenizer(folder, t5.d_model), cogvideo_te(**t5_xxl_detect(weights))),
         embedding_directory=folder_paths.get_folder_paths("embeddings"),
@@ -187,16 +221,20 @@ class _FoldersTokenizer:
 
 
 def _make_vae(folder: CogVideoXFolder) -> Any:
-    weights = _read(folder.weight_files("vae"))
+    weights = _read(folder, "vae")
     with torch.device("meta"):  # ComfyUI's wrapper, which knows one size only; without memory
         made = comfy.sd.VAE(sd=AutoencoderKLCogVideoX().state_dict())
-    network = AutoencoderKLCogVideoX(
+    make = partial(
+        AutoencoderKLCogVideoX,
         block_out_channels=folder.vae.block_out_channels,
         latent_channels=folder.vae.latent_channels,
         layers_per_block=folder.vae.layers_per_block,
         groups=folder.vae.norm_num_groups,
         temporal_compression_ratio=folder.temporal_ratio,
     )
+    with torch.device("meta"):
+        _require_fit(folder, "vae", make(), weights)
+    network = make()
     network.eval().to(made.vae_dtype)
     management.archive_model_dtypes(network)
     space, time = folder.spatial_ratio, folder.temporal_ratio
@@ -205,7 +243,6 @@ def _make_vae(folder: CogVideoXFolder) -> Any:
     made.downscale_ratio = (lambda frames: max(0, (frames + time - 1) // time), space, space)
     made.upscale_index_formula = made.downscale_index_formula = (time, space, space)
     made.patcher = CoreModelPatcher(network, load_device=made.device, offload_device=management.vae_offload_device())
-    _require_fit(folder, "vae", network, weights)
     network.load_state_dict(weights, assign=made.patcher.is_dynamic())
     made.model_size()
     return made

@@ -102,8 +102,10 @@ def alpha_of(tensors: Mapping[str, Tensor]) -> float | None:
 
 def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
+        if not file.is_file():  # a pipe would wait for its other end
+            raise FileNotFoundError(file)
         tensors, metadata = comfy.utils.load_torch_file(str(file), safe_load=True, return_metadata=True)
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise refused(file, "a damaged file", "Copy or download it again.") from error
     return tensors, metadata or {}
 

@@ -7,7 +7,6 @@ Settings that would change the result in an unsupported way are refused.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...richspace_core.json_files import parse_json
 from .lora_file import LoraFile, refused
 
 CONFIG = "adapter_config.json"  # PEFT's file of settings, next to _WEIGHTS
@@ -24,6 +24,8 @@ _HEADER = "lora_adapter_metadata"  # diffusers' key in the file's header
 _PREFIX = "transformer."  # prefix of diffusers' settings
 _DEFAULT = 8  # PEFT's default rank and alpha
 
+_MOST_NUMBER = 1e9  # of a rank or an alpha
+_MOST_REPEATS = 3
 _READ = ("r", "rank_pattern", "lora_alpha", "alpha_pattern", "use_rslora", "use_dora", "lora_bias")
 #: Settings that only matter in training: they do not change the meaning of the weights.
 _WITHOUT_EFFECT = (
@@ -126,7 +128,7 @@ def find_peft_config(file: Path) -> Path | None:
 
 def _parse(file: Path, where: str, text: str | bytes) -> dict[str, Any]:
     try:
-        noted = json.loads(text)
+        noted = parse_json(text)
     except ValueError as error:
         raise _unreadable(file, where) from error
     if not isinstance(noted, dict):
@@ -146,16 +148,21 @@ def _well_formed(noted: Mapping[str, Any]) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_MOST_NUMBER <= value <= _MOST_NUMBER
 
 
 def _are_valid(patterns: list[str]) -> bool:
     try:
         for pattern in patterns:
             re.compile(rf"(.*\.)?({pattern})$")
-    except re.error:
+    except (re.error, RecursionError, OverflowError):
         return False
-    return True
+    return all(map(_is_quick, patterns))
+
+
+def _is_quick(pattern: str) -> bool:
+    """Return whether matching a pattern cannot take longer than a moment: few repeats, and none of them in another."""
+    return len(re.findall(r"[*+{]", pattern)) <= _MOST_REPEATS and not re.search(r"\)[*+?{]", pattern)
 
 
 def _is_computed(name: str, value: Any) -> bool:

@@ -66,7 +66,10 @@ def require_network(model: Any) -> CogVideoXTransformer3DModel:
     Raises:
         ModelFolderError: If it is another kind of model.
     """
-    network = model.get_model_object("diffusion_model")
+    try:
+        network = model.get_model_object("diffusion_model")
+    except AttributeError:  # a model of another kind
+        network = None
     if not isinstance(network, CogVideoXTransformer3DModel):
         raise _unknown("a CogVideoX", type(network).__name__)
     return network

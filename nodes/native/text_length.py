@@ -52,7 +52,7 @@ def describe_text_length(length: int, prompts: Mapping[str, Sequence[Mapping[str
 
 def _tokens(entry: Mapping[str, Any]) -> int:
     embedding = entry.get("cross_attn")
-    return embedding.shape[1] if isinstance(embedding, Tensor) else 0
+    return embedding.shape[1] if isinstance(embedding, Tensor) and embedding.ndim > 1 else 0
 
 
 class _Watch:

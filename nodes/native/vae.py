@@ -52,6 +52,13 @@ def fit_preview_colors(vae: Any, config: CogVideoXConfig) -> LatentColors:
 
     def encode(video: Tensor) -> Tensor:
         latents: Tensor = vae.encode(video[0])
+        if not bool(torch.isfinite(latents).all()):
+            raise ModelFolderError(
+                "vae",
+                expected="a VAE that encodes a picture to finite numbers",
+                got="NaN or infinity",
+                hint="Its file may be damaged: download it again.",
+            )
         return latents * config.scaling_factor
 
     return fit_to_calibration_picture(encode, config.spatial_ratio)

@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
@@ -20,6 +21,18 @@ SchedulerName = Literal["auto", "DDIM", "DPM"]
 _SCHEDULERS: dict[str, str] = {"DDIM": "CogVideoXDDIMScheduler", "DPM": "CogVideoXDPMScheduler"}
 _SIZE_OF_1_5 = 1360, 768
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
+
+#: Largest value of each size in a configuration, well above those of the published models.
+_MOST: dict[str, int] = {
+    **dict.fromkeys(("num_layers", "layers_per_block", "patch_size", "patch_size_t", "num_decoder_layers"), 512),
+    **dict.fromkeys(("num_attention_heads", "num_heads", "attention_head_dim", "d_kv", "norm_num_groups"), 4096),
+    **dict.fromkeys(("in_channels", "out_channels", "latent_channels", "temporal_compression_ratio"), 4096),
+    **dict.fromkeys(("sample_width", "sample_height", "sample_frames", "max_text_seq_length"), 16_384),
+    **dict.fromkeys(("time_embed_dim", "ofs_embed_dim", "text_embed_dim", "d_model", "block_out_channels"), 65_536),
+    **dict.fromkeys(("d_ff", "num_train_timesteps", "relative_attention_num_buckets"), 262_144),
+    **dict.fromkeys(("relative_attention_max_distance", "vocab_size"), 4_194_304),
+}
+_MOST_LEVELS = 8  # of an autoencoder; each halves the picture
 
 PartConfig = TypeVar("PartConfig", "TransformerConfig", "VAEConfig", "SchedulerConfig")
 
@@ -258,7 +271,22 @@ class CogVideoXConfig:
             )
         settings = asdict(self.scheduler)
         del settings["class_name"]
+        try:
+            scheduler = getattr(diffusers, wanted)(**settings)
+            scheduler.set_timesteps(1)
+        except (NotImplementedError, ValueError, TypeError, IndexError, RuntimeError) as error:
+            raise self._unusable_schedule(str(error)[:200]) from error
+        if not bool(torch.isfinite(scheduler.alphas_cumprod).all()):
+            raise self._unusable_schedule("noise levels that are not finite")
         return getattr(diffusers, wanted)(**settings)
+
+    def _unusable_schedule(self, got: str) -> ModelFolderError:
+        return ModelFolderError(
+            f"{self.name}/scheduler",
+            expected="a noise schedule that diffusers can compute",
+            got=got,
+            hint="The file scheduler_config.json is damaged or belongs to another model: download it again.",
+        )
 
 
 def parse_part(kind: type[PartConfig], where: str, content: Mapping[str, Any]) -> PartConfig:
@@ -275,7 +303,37 @@ def parse_part(kind: type[PartConfig], where: str, content: Mapping[str, Any]) -
     types = get_type_hints(kind)
     values = {"class_name" if key == "_class_name" else key: value for key, value in content.items()}
     known = [field.name for field in fields(kind) if field.name in values]
-    return kind(**{name: _parse_value(where, name, types[name], values[name]) for name in known})
+    parsed = {name: _parse_value(where, name, types[name], values[name]) for name in known}
+    require_sizes(where, parsed)
+    return kind(**parsed)
+
+
+def require_sizes(where: str, values: Mapping[str, Any]) -> None:
+    """Raise an error that names the first size in a configuration that no model has.
+
+    Whoever builds a model from such a size would take all memory, or never end.
+
+    Args:
+        where: Name of the part in error messages.
+        values: Values of the configuration by their names; those that are no sizes are not checked.
+
+    Raises:
+        ModelFolderError: If a size is not a whole number in its range, or another number is not finite.
+    """
+    for name, value in values.items():
+        most = _MOST.get(name)
+        if most is not None and value is not None:
+            sizes = value if isinstance(value, (list, tuple)) else [value]
+            if not 0 < len(sizes) <= _MOST_LEVELS or not all(_is_a(int, each) and 0 < each <= most for each in sizes):
+                raise _unusual(where, f"whole numbers from 1 to {most} for {name}", value)
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise _unusual(where, f"a finite number for {name}", value)
+
+
+def _unusual(where: str, expected: str, value: object) -> ModelFolderError:
+    got = "a number with many digits" if isinstance(value, int) and value.bit_length() > 200 else repr(value)[:60]
+    hint = "The file is damaged or belongs to another model: download it again."
+    return ModelFolderError(where, expected=expected, got=got, hint=hint)
 
 
 def _parse_value(where: str, name: str, kind: Any, value: Any) -> Any:

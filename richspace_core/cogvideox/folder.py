@@ -6,7 +6,6 @@ configuration and are never guessed from its name.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +13,8 @@ from typing import Any, Literal
 import torch
 
 from ..errors import ModelFolderError
-from .config import CogVideoXConfig
+from ..json_files import read_json
+from .config import CogVideoXConfig, require_sizes
 from .latent_preview import LatentColors
 
 Part = Literal["transformer", "vae", "text_encoder"]
@@ -72,6 +72,7 @@ class CogVideoXFolder(CogVideoXConfig):
                 raise ModelFolderError(f"{path.name}/{part}", expected=_CLASSES[part], got=str(named), hint=_PUBLISHED)
             for file in _weight_files(path / part):
                 _stored_dtype(file)
+        require_sizes(f"{path.name}/text_encoder", configs["text_encoder"])
         _require_tokenizer(path / "tokenizer")
         scheduler = _read_json(path / "scheduler" / "scheduler_config.json")
         parsed = CogVideoXConfig.parse(path.name, configs["transformer"], configs["vae"], scheduler)
@@ -107,7 +108,9 @@ class CogVideoXFolder(CogVideoXConfig):
                 use_safetensors=True,
                 output_loading_info=True,
             )
-        except (RuntimeError, ValueError) as error:  # what the two libraries raise for a weight of the wrong shape
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # the errors of the two libraries have no common base
             raise self.misfit(part, f"an error when loading them ({str(error)[:200]})") from error
         missing = sorted(report["missing_keys"])
         if missing:
@@ -166,7 +169,7 @@ def may_be_cogvideox(path: Path) -> bool:
 def _read_json(file: Path) -> dict[str, Any]:
     where = f"{file.parent.name}/{file.name}"
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file)
     except OSError as error:
         raise ModelFolderError(where, expected="a file", got="nothing that can be read", hint=_PUBLISHED) from error
     except ValueError as error:
@@ -215,11 +218,11 @@ def _stored_dtype(file: Path) -> torch.dtype:
     try:
         with safe_open(file, framework="pt") as weights:
             stored = {weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, RuntimeError) as error:  # RuntimeError if it is gone
         raise ModelFolderError(
             f"{file.parent.name}/{file.name}",
             expected="a complete safetensors file",
-            got=f"a damaged or truncated file of {file.stat().st_size:,} bytes",
+            got=f"a damaged or truncated file of {file.stat().st_size:,} bytes" if file.is_file() else "nothing",
             hint="Delete it and download it again.",
         ) from error
     known = [_DTYPES[name] for name in ("BF16", "F16", "F32", "F64") if name in stored]

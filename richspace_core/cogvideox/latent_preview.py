@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate as resize
 
 from ..errors import ModelFolderError, SamplingError
+from ..json_files import read_json
 
 _CALIBRATION_CELLS = 16  # latent elements along each side of the calibration picture
 
@@ -54,12 +55,14 @@ class LatentColors:
         if not file.is_file():
             return None
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
+            content = read_json(file)
             weights, bias = (torch.tensor(content[name], dtype=torch.float32) for name in ("weights", "bias"))
-        except (ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
             raise _wrong_content(file, channels, "something else") from error
         if weights.shape != (channels, 3) or bias.shape != (3,):
             raise _wrong_content(file, channels, f"{list(weights.shape)} and {list(bias.shape)}")
+        if not bool(torch.isfinite(weights).all() and torch.isfinite(bias).all()):
+            raise _wrong_content(file, channels, "numbers that are not finite")
         return cls(weights, bias)
 
     def picture(self, latents: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ downloaded.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ..errors import ModelFolderError
+from ..json_files import read_json
 
 DINO_SOURCE = "huggingface.co/facebook/dino-vitb16 (config.json and model.safetensors)"
 CLIP_L_SOURCE = "huggingface.co/openai/clip-vit-large-patch14 (model.safetensors)"
@@ -160,13 +160,15 @@ def read_clip_shape(path: Path) -> tuple[int, int] | None:
     """
     from safetensors import SafetensorError, safe_open
 
+    if not _clip_file(path).is_file():
+        return None
     try:
         with safe_open(_clip_file(path), framework="pt") as weights:
             if not set(_CLIP_SHAPES.values()) <= set(weights.keys()):
                 return None
             width, patch = (weights.get_slice(_CLIP_SHAPES[name]).get_shape() for name in ("projection", "patches"))
-            return int(width[0]), int(patch[-1])
-    except (SafetensorError, OSError):
+            return (int(width[0]), int(patch[-1])) if width and patch else None
+    except (SafetensorError, OSError, RuntimeError):
         return None
 
 
@@ -246,8 +248,8 @@ def _clip_config(file: Path, source: str, shapes: Mapping[str, torch.Size]) -> d
 def _read_config(file: Path, source: str) -> dict[str, Any]:
     _require_file(file, source)
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        config = read_json(file)
+    except (OSError, ValueError) as error:
         _refuse_content(file, "valid JSON", "a damaged file", source, error)
     if not isinstance(config, dict) or config.get("model_type") != "vit":
         _refuse_content(file, "the configuration of a vision transformer (ViT)", "another configuration", source)
@@ -265,8 +267,9 @@ def _read_weights(file: Path, source: str, *prefixes: str) -> dict[str, Tensor]:
         with safe_open(file, framework="pt") as weights:
             names = [name for name in weights.keys() if name.startswith(prefixes or "")]  # noqa: SIM118 - not a mapping
             return {name: weights.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        got = f"a damaged or incomplete file of {file.stat().st_size:,} bytes"
+    except (SafetensorError, OSError, RuntimeError) as error:
+        size = file.stat().st_size if file.is_file() else 0
+        got = f"a damaged or incomplete file of {size:,} bytes"
         _refuse_content(file, "a complete safetensors file", got, source, error)
 
 

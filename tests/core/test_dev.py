@@ -8,7 +8,20 @@ import pytest
 from environment import virtual_environment
 from environment.checkout import ROOT, TOOLS, import_file
 
-COMMANDS = ["demo", "test", "host", "workflows", "pictures", "surface", "texts", "oldest", "bench", "lint", "setup"]
+COMMANDS = [
+    "demo",
+    "test",
+    "host",
+    "workflows",
+    "pictures",
+    "surface",
+    "texts",
+    "oldest",
+    "bench",
+    "hostile",
+    "lint",
+    "setup",
+]
 
 
 @pytest.fixture

@@ -241,7 +241,7 @@ class TestCompare:
 
     @pytest.mark.usefixtures("folders")
     def test_no_video(self, nodes_by_id, core):
-        with pytest.raises(core.RichSpaceError, match=r"^frames: expected at least one video"):
+        with pytest.raises(core.RichSpaceError, match=r"^videos: expected at least one video"):
             run_compare(nodes_by_id, None)
 
     @pytest.mark.usefixtures("folders")
