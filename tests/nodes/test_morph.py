@@ -118,10 +118,17 @@ class TestReport:
     def test_captions_name_the_mixture_of_every_frame(self, load_native, nodes_by_id, native_prompts):
         given = {"a": native_prompts["positive"], "b": native_prompts["other"], "frames": 9}
         _, captions = results(nodes_by_id["RichSpaceMorph"], model=load_native("2b"), **given)
-        assert captions[0] == "A"
-        assert captions[4] == "50% A + 50% B"
-        assert captions[-1] == "B"
+        assert captions[0] == "A\nprompt 0"
+        assert captions[3] == "62% A + 38% B\nprompt 0"
+        assert captions[4] == "50% A + 50% B"  # neither dominates
+        assert captions[-1] == "B\nprompt 2"
         assert len(captions) == 9
+
+    def test_captions_of_prompts_that_are_not_known_in_words_are_the_mixture_alone(self, load_native, nodes_by_id):
+        a, b = conditioning(torch.randn(20, 32)), conditioning(torch.randn(20, 32))
+        _, captions = results(nodes_by_id["RichSpaceMorph"], model=load_native("2b"), a=a, b=b, frames=9)
+        assert captions[0] == "A"
+        assert captions[-1] == "B"
 
 
 class TestCombined:
