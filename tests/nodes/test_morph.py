@@ -1,11 +1,16 @@
 """RichSpace Morph: masks over time for ComfyUI's samplers and for the pack's own, against diffusers frame by frame."""
 
+import shutil
+
 import pytest
 import torch
 from conditionings import conditioning, frozen, identical
+from diffusers import CogVideoXTransformer3DModel
 from morph_oracle import exactly, fast, sample_literally
+from native_loras import merge, put_on, random_lora, with_prefix
 from native_models import distance
 from node_runs import results, run_node, says
+from safetensors.torch import save_file
 from small_models.tiny_models import KINDS
 
 STEPS = 6
@@ -185,6 +190,26 @@ class TestCombined:
         assert distance(native(patched, held), native(model, held)) > 1e-3
         assert torch.equal(native(patched, held), native(patched, runs.prompts["other"]))
         assert distance(native(patched, morph(patched)), native(model, morph(model))) > 1e-3
+
+    @pytest.mark.parametrize("quality", ["exact", "fast"])
+    def test_a_lora_file(
+        self, load_native, nodes_by_id, loras, morph, native, native_prompts, tiny_folders, tmp_path, quality
+    ):
+        """The morph of the changed model is that of diffusers with the LoRA in its weights."""
+        theirs = CogVideoXTransformer3DModel.from_pretrained(tiny_folders["5b"], subfolder="transformer")
+        lora = random_lora(theirs)
+        save_file(with_prefix(lora, "transformer."), loras / "style.safetensors")
+        merge(theirs, lora, 0.7)
+        merged = shutil.copytree(tiny_folders["5b"], tmp_path / "merged")
+        theirs.save_pretrained(merged / "transformer")
+        model, _ = put_on(nodes_by_id, load_native("5b"), "style.safetensors", 0.7)
+        a, b, negative = (native_prompts[name][0][0] for name in ("positive", "other", "negative"))
+        of_frame = {"exact": exactly, "fast": fast}[quality](a, b, WEIGHTS)
+        size = {"width": 64, "height": 48, "num_frames": 17, "num_inference_steps": STEPS}
+        expected = sample_literally(merged, of_frame, a, negative, latents=5, **size)
+        sampled = native(model, morph(model, quality=quality))
+        assert distance(sampled, expected) < 1e-4
+        assert distance(sampled, native(load_native("5b"), morph(model, quality=quality))) > 1e-3
 
     def test_combined_with_a_prompt_that_counts_equally_in_every_frame(
         self, load_native, load_model, morph, native, own, native_prompts, tiny_folders
