@@ -198,11 +198,11 @@ def describe_shares(shares: Sequence[float]) -> str:
 def captions(curve: MorphCurve, times: LatentTimes, prompts: Sequence[Prompt]) -> list[str]:
     """Return a caption for each frame of the video: its mixture, and in a second line the prompt that dominates it.
 
-    There is no second line where two prompts have the largest share, or where the prompt is not known in words.
+    All frames of a latent frame have its mixture, which they are made from. There is no second line where two prompts
+    have the largest share, or where the prompt is not known in words.
     """
-    every_frame = LatentTimes(times.frames, group=1)
-    fine = curve.weights(every_frame, len(prompts))
-    return [_caption(column, prompts) for column in fine.T.tolist()]
+    of_latents = [_caption(column, prompts) for column in curve.weights(times, len(prompts)).T.tolist()]
+    return [of_latents[0], *(caption for caption in of_latents[1:] for _ in range(times.group))]
 
 
 def _caption(shares: Sequence[float], prompts: Sequence[Prompt]) -> str:

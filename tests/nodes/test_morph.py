@@ -120,20 +120,18 @@ class TestReport:
         assert "3 predictions a step in place of 2 (2 for" in says(nodes_by_id["RichSpaceMorph"], **given)
         assert "4 predictions a step" in says(nodes_by_id["RichSpaceMorph"], **given, quality="exact", most_mixtures=3)
 
-    def test_captions_name_the_mixture_of_every_frame(self, load_native, nodes_by_id, native_prompts):
-        given = {"a": native_prompts["positive"], "b": native_prompts["other"], "frames": 9}
-        _, captions = results(nodes_by_id["RichSpaceMorph"], model=load_native("2b"), **given)
-        assert captions[0] == "A\nprompt 0"
-        assert captions[3] == "62% A + 38% B\nprompt 0"
-        assert captions[4] == "50% A + 50% B"  # neither dominates
-        assert captions[-1] == "B\nprompt 2"
-        assert len(captions) == 9
+    def test_captions_name_the_mixture_that_each_frame_is_made_from(self, load_native, nodes_by_id, native_prompts):
+        """It is that of its latent frame, which stands for four frames here: 1 to 4, whose middle is 2.5, and so on."""
+        given = {"a": native_prompts["positive"], "b": native_prompts["other"], "frames": 13}
+        _, captions = results(nodes_by_id["RichSpaceMorph"], model=load_native("2b"), **given, curve="0: A, 4: A, 9: B")
+        dominated = {"A": "A\nprompt 0", "even": "50% A + 50% B", "B": "B\nprompt 2"}
+        assert captions == [dominated[name] for name in ["A"] * 5 + ["even"] * 4 + ["B"] * 4]
 
     def test_captions_of_prompts_that_are_not_known_in_words_are_the_mixture_alone(self, load_native, nodes_by_id):
         a, b = conditioning(torch.randn(20, 32)), conditioning(torch.randn(20, 32))
         _, captions = results(nodes_by_id["RichSpaceMorph"], model=load_native("2b"), a=a, b=b, frames=9)
         assert captions[0] == "A"
-        assert captions[-1] == "B"
+        assert captions[-1] == "19% A + 81% B"
 
 
 class TestCombined:
