@@ -139,7 +139,8 @@ export class MorphView {
     this.keyframes = parseKeyframes(this.text, this.prompts);
     this.smooth.textContent = this.isSmooth ? "smooth" : "linear";
     this.unit.textContent = this.usesFrames ? "frames" : "%";
-    this.shown = this.keyframes ?? this.shown; // a text with a typo leaves the drawing of the last one
+    // A text with a typo leaves the drawing of the last one.
+    if (this.keyframes) Object.assign(this, { shown: this.keyframes, lanesShown: this.prompts });
     this.unit.hidden = this.frames < 2 || !this.hasHandles;
     this.smooth.disabled = this.isConnected("interpolation");
     for (const each of this.element.querySelectorAll(".richspace-presets button")) each.disabled = !this.isEditable;
@@ -164,7 +165,7 @@ export class MorphView {
     const look = {
       width,
       height,
-      prompts: this.prompts,
+      prompts: this.lanesShown,
       last: this.last,
       isSmooth: this.isSmooth,
       middles: known ? this.run.middles : [],
@@ -259,18 +260,19 @@ export class MorphView {
 
   press(event) {
     const at = keyframeOf(event);
-    const action = at === null || !this.hasHandles ? null : this.actionOf(event, at);
+    if (at === null || event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = this.hasHandles ? this.actionOf(event, at) : null;
+    if (!action && this.hasHandles) return;
+    event.stopPropagation(); // the canvas uses some of these keys, too: Delete would delete the node
     if (!action) return;
     event.preventDefault();
-    event.stopPropagation(); // the canvas uses some of these keys, too
     action();
     this.tell(at);
     noteChange();
   }
 
   /** Return what a key does to the keyframe that has the focus, if anything. */
-  actionOf({ key, shiftKey, ctrlKey, metaKey, altKey }, at) {
-    if (ctrlKey || metaKey || altKey) return null;
+  actionOf({ key, shiftKey }, at) {
     const keyframe = this.keyframes[at];
     const step = (shiftKey ? 10 : 1) / (keyframe.isFrame ? this.last : 100);
     const place = placeOf(keyframe, this.last);

@@ -26,7 +26,7 @@ _ENTRY_STRENGTH = "strength"
 _FRAMES = 2  # dimension of the frames in a mask as ComfyUI multiplies it, [batch, channels, frames, height, width]
 
 
-class MorphNote(CONDRegular):  # type: ignore[misc] # ComfyUI has no types
+class MorphNote(CONDRegular):
     """Note in an entry of a morph that says which mask is the morph's own.
 
     ComfyUI's context windows take it for a part of the prompt that they have to cut, and it refuses that. RichSpace's

@@ -272,6 +272,7 @@ def test_nothing_can_be_dragged_while_the_text_has_a_typo(page):
     page.page.keyboard.press("Escape")
     assert text(page) == "0%: A, half: B"
     assert page.errors == before
+    assert len(page.nodes()) == 1  # the canvas has not deleted the node
     chart, note = (page.page.locator(f".richspace-morph .richspace-{name}") for name in ("morph-chart svg", "note"))
     lower_edge = chart.bounding_box()["y"] + chart.bounding_box()["height"]
     assert lower_edge <= note.bounding_box()["y"] + 1  # the drawing has made room for the note
