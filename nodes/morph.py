@@ -45,7 +45,8 @@ class RichSpaceMorph(io.ComfyNode):
                 io.String.Output(
                     display_name="captions",
                     is_output_list=True,
-                    tooltip="Mixture of every frame in words, such as 72% A + 28% B.",
+                    tooltip="Mixture of every frame in words, such as 72% A + 28% B, and the prompt that dominates it. "
+                    "Connect them to RichSpace Contact Sheet.",
                 ),
             ],
             has_intermediate_output=True,
@@ -75,7 +76,7 @@ class RichSpaceMorph(io.ComfyNode):
         morph = Morph.make(given, keyframes, video.times, quality, most_mixtures, scores)
         shown = report(f"latent frames: {morph.course}\n{morph.cost}", warning="\n".join(morph.remarks))
         drawn = {"frames": video.times.frames, "middles": video.times.middles, "prompts": [each.text for each in given]}
-        texts = captions(keyframes, video.times, len(given))
+        texts = captions(keyframes, video.times, given)
         return io.NodeOutput(morph.conditioning(video), texts, ui={**shown, "richspace_morph": (drawn,)})
 
 

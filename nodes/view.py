@@ -56,6 +56,13 @@ class RichSpaceContactSheet(io.ComfyNode):
                 io.String.Input(
                     "labels", optional=True, force_input=True, tooltip="List of texts, one for each video."
                 ),
+                io.String.Input(
+                    "captions",
+                    optional=True,
+                    force_input=True,
+                    tooltip="List of texts to write below the frames, one for each frame of a video. Connect the "
+                    "captions of RichSpace Morph.",
+                ),
             ],
             outputs=[sheet_output("sheet")],
             is_input_list=True,
@@ -65,10 +72,16 @@ class RichSpaceContactSheet(io.ComfyNode):
     @classmethod
     @name_inputs_as_shown()
     def execute(
-        cls, frames: list[Tensor], columns: list[int], frame_width: list[int], labels: list[str] | None = None
+        cls,
+        frames: list[Tensor],
+        columns: list[int],
+        frame_width: list[int],
+        labels: list[str] | None = None,
+        captions: list[str] | None = None,
     ) -> io.NodeOutput:
         """Draw the sheet."""
-        sheet = draw_contact_sheet(frames, labels or [], columns=columns[0], frame_width=frame_width[0])[None]
+        size = {"columns": columns[0], "frame_width": frame_width[0]}
+        sheet = draw_contact_sheet(frames, labels or [], captions=captions or [], **size)[None]
         return io.NodeOutput(sheet, ui=ui.PreviewImage(sheet, cls=cls))
 
 

@@ -1,8 +1,8 @@
 """`dev.py pictures`: draw the example picture of each node's help page, from real runs in the real frontend.
 
 Each picture shows its node, and the nodes that explain it, in a small graph on the demo model: `help_scenes.py` has
-them. The frontend's help panel is about 400 pixels wide, so the pictures are narrow enough that their text can be read
-there.
+them, and `help_further_scenes.py` those of pages with several pictures. The frontend's help panel is about 400 pixels
+wide, so the pictures are narrow enough that their text can be read there.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from comfyui.in_process import import_host, load_pack
 from comfyui.server import ComfyServer, raise_for_status
 from environment.checkout import ROOT
 from environment.programs import Progress, ToolError, run_to_the_end
+from help_further_scenes import further_scenes
 from help_scenes import CONVERTED, Scene, scenes
 from PIL import Image
 from small_models.single_files import LORA, demo_lora, save_models
@@ -88,12 +89,12 @@ def draw(pictures: Path, names: Sequence[str] = ()) -> None:
 
     Args:
         pictures: Folder to write them to.
-        names: Ids of the nodes; without any, all nodes.
+        names: Names of the pictures, which are the ids of the nodes; without any, all pictures.
 
     Raises:
         ToolError: If a node has no scene.
     """
-    known = scenes()
+    known = scenes() | further_scenes()
     if unknown := [name for name in names if name not in known]:
         raise ToolError(f"{unknown[0]} has no scene. Add one to tools/help_scenes.py.")
     pictures.mkdir(parents=True, exist_ok=True)

@@ -196,13 +196,19 @@ def sweep() -> dict[str, Any]:
     return node("RichSpaceInterpolationSweep", **wired(a="a", b="b"), steps=30, count=5, candidates="")
 
 
-def morphing() -> Prompt:
-    """Make a graph that changes A into B over the video."""
-    settings = {"interpolation": "linear", "quality": "fast", "most_mixtures": 16, "frames": 17}
-    inputs = {**wired(model="load", a="a", b="b"), "curve": "0%: A, 30%: A, 70%: B", **settings}
+def morphing(curve: str = "0%: A, 30%: A, 70%: B", interpolation: str = "linear", *further: str) -> Prompt:
+    """Make a graph that changes A into B over the video, or goes through further prompts.
+
+    Args:
+        curve: Keyframes.
+        interpolation: Way from one keyframe to the next.
+        further: Names of the prompts after A and B in TEXTS.
+    """
+    settings = {"interpolation": interpolation, "quality": "fast", "most_mixtures": 16, "frames": 17}
+    prompts = wired(model="load", a="a", b="b", **{f"prompts.{name.upper()}": name for name in further})
     sampler = change(sampled(), "sample", positive=["morph", 0], frames=17)
     rest = {name: each for name, each in sampler.items() if name not in ("load", "a", "b", "guide", "mix")}
-    return encoded("a", "b") | {"morph": node("RichSpaceMorph", **inputs)} | rest
+    return encoded("a", "b", *further) | {"morph": node("RichSpaceMorph", **prompts, curve=curve, **settings)} | rest
 
 
 def mixing_scenes() -> dict[str, Scene]:

@@ -1,6 +1,6 @@
 /** Chart of a morph as SVG: the curve over time, its keyframes, and the moments of the latent frames. */
 
-import { heightAt, heightOf, placeOf } from "./morph_curve.js";
+import { heightAt, heightOf, placeOf, shareAt } from "./morph_curve.js";
 import { formatMixture, formatTime, LETTERS } from "./morph_text.js";
 
 const LEFT = 20; // room for the prompts' letters
@@ -9,6 +9,7 @@ const TOP = 12;
 const BOTTOM = 20; // room for the times
 const POINTS = 24; // of the curve between two keyframes
 const RADIUS = 6;
+const RIBBON = 9; // largest height of a prompt's ribbon above its lane, or less where lanes are narrow
 const TICK = 44; // pixels between two times
 
 /**
@@ -30,7 +31,9 @@ export function drawMorph(keyframes, look) {
   const drawing = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   drawing.append(svg("rect", { class: "field", x: LEFT, y: TOP, width: right - LEFT, height: bottom - TOP }));
   drawing.append(...lanes(look, y, right), ...times(look, x, bottom));
-  drawing.append(svg("polyline", { class: "curve first", points: curve(keyframes, look, x, y) }));
+  if (prompts > 2) drawing.append(...ribbons(keyframes, look, x, y));
+  const line = prompts > 2 ? "curve first thin" : "curve first";
+  drawing.append(svg("polyline", { class: line, points: curve(keyframes, look, x, y) }));
   for (const middle of look.middles) {
     const place = middle / last;
     drawing.append(svg("circle", { class: "moment", r: 2.5, cx: x(place), cy: y(heightAt(place, keyframes, look)) }));
@@ -66,23 +69,44 @@ function times({ width, last, showsFrames }, x, bottom) {
 }
 
 function curve(keyframes, look, x, y) {
-  const stops = [0, ...keyframes.map((keyframe) => placeOf(keyframe, look.last)), 1];
-  const places = stops.slice(1).flatMap((stop, at) => {
+  return points(placesOf(keyframes, look), x, (place) => y(heightAt(place, keyframes, look)));
+}
+
+/** Draw on the lane of each of several prompts a ribbon as thick as its share: one line cannot show a mixture of them. */
+function ribbons(keyframes, look, x, y) {
+  const places = placesOf(keyframes, look);
+  const distance = 1 / (look.prompts - 1); // between lanes
+  const half = Math.min(RIBBON, 0.4 * (y(distance) - y(0)));
+  return Array.from({ length: look.prompts }, (_, lane) => {
+    const edge = (side) => (place) =>
+      y(lane * distance) + side * half * shareAt(LETTERS[lane], place, keyframes, look);
+    const outline = [points(places, x, edge(-1)), points([...places].reverse(), x, edge(1))];
+    return svg("polygon", { class: "ribbon", points: outline.join(" ") });
+  });
+}
+
+/** Return the times at which curves are drawn: more of them than the eye can tell apart. */
+function placesOf(keyframes, { last }) {
+  const stops = [0, ...keyframes.map((keyframe) => placeOf(keyframe, last)).filter((place) => place < 1), 1];
+  const between = stops.slice(1).flatMap((stop, at) => {
     const from = stops[at];
     return Array.from({ length: POINTS }, (_, number) => from + ((stop - from) * (number + 1)) / POINTS);
   });
-  return [0, ...places]
-    .map((place) => `${x(place).toFixed(1)},${y(heightAt(place, keyframes, look)).toFixed(1)}`)
-    .join(" ");
+  return [0, ...between];
 }
 
-/** Draw a keyframe that the keyboard can reach. */
+function points(places, x, y) {
+  return places.map((place) => `${x(place).toFixed(1)},${y(place).toFixed(1)}`).join(" ");
+}
+
+/** Draw a keyframe that the keyboard can reach; one behind the end of the video is at the end, and looks different. */
 function handle(keyframe, at, keyframes, { prompts, last }, x, y) {
   const height = heightOf(keyframe.shares, prompts);
+  const place = placeOf(keyframe, last);
   const element = svg("circle", {
-    class: "keyframe",
+    class: place > 1 ? "keyframe outside" : "keyframe",
     r: RADIUS,
-    cx: x(placeOf(keyframe, last)),
+    cx: x(Math.min(place, 1)),
     cy: y(height),
     tabindex: 0,
     role: "slider",

@@ -32,15 +32,25 @@ export function mixOfTwo(ofB) {
 }
 
 /** Return the height of the curve at a time, `place`, between 0 and 1. */
-export function heightAt(place, keyframes, { last, prompts, isSmooth }) {
+export function heightAt(place, keyframes, look) {
+  return valueAt(place, keyframes, look, ({ shares }) => heightOf(shares, look.prompts));
+}
+
+/** Return the share of a prompt at a time, `place`, between 0 and 1. */
+export function shareAt(letter, place, keyframes, look) {
+  return valueAt(place, keyframes, look, ({ shares }) => (shares[letter] ?? 0) / 100);
+}
+
+/** Return what lies at a time between the values of the keyframes, which `valueOf` reads from one. */
+function valueAt(place, keyframes, { last, isSmooth }, valueOf) {
   const times = keyframes.map((keyframe) => placeOf(keyframe, last));
-  const heights = keyframes.map(({ shares }) => heightOf(shares, prompts));
+  const values = keyframes.map(valueOf);
   const after = times.findIndex((time) => time > place);
-  if (after === 0) return heights[0];
-  if (after === -1) return heights.at(-1);
+  if (after === 0) return values[0];
+  if (after === -1) return values.at(-1);
   const part = (place - times[after - 1]) / (times[after] - times[after - 1]);
   const eased = isSmooth ? part * part * (3 - 2 * part) : part;
-  return heights[after - 1] + eased * (heights[after] - heights[after - 1]);
+  return values[after - 1] + eased * (values[after] - values[after - 1]);
 }
 
 /** Return the time nearest to a place that a keyframe can have, between its neighbors in `keyframes`. */

@@ -94,6 +94,11 @@ export class MorphView {
     return !this.isConnected("curve");
   }
 
+  /** Whether there are keyframes to change, which a text with a typo has not. */
+  get hasHandles() {
+    return this.isEditable && Boolean(this.keyframes);
+  }
+
   get isSmooth() {
     return this.widget("interpolation")?.value === "smooth";
   }
@@ -103,14 +108,15 @@ export class MorphView {
     const further = (this.node.inputs ?? []).filter(
       ({ name }, slot) => name.startsWith("prompts.") && this.node.isInputConnected(slot),
     );
-    const named = [...this.text.toUpperCase().matchAll(/[A-F]/g)].map(([letter]) => LETTERS.indexOf(letter) + 1);
+    const named = [...this.text.toUpperCase().matchAll(/\b[A-F]\b/g)].map(([letter]) => LETTERS.indexOf(letter) + 1);
     return Math.max(2, 2 + further.length, ...named, this.dragged === null ? 2 : this.lanes);
   }
 
   /** Number of frames of the video, as far as the page knows it, or 0. */
   get frames() {
     const slot = this.node.inputs?.findIndex(({ name }) => name === "latent") ?? -1;
-    const source = slot === -1 ? null : this.node.getInputNode(slot);
+    const isPlaced = slot !== -1 && this.node.graph; // a node that goes into a subgraph is in none for a moment
+    const source = isPlaced ? this.node.getInputNode(slot) : null;
     if (source) {
       const widget = source.widgets?.find(({ name }) => FRAMES.includes(name));
       return Number(widget?.value) || this.run?.frames || 0;
@@ -133,10 +139,12 @@ export class MorphView {
     this.keyframes = parseKeyframes(this.text, this.prompts);
     this.smooth.textContent = this.isSmooth ? "smooth" : "linear";
     this.unit.textContent = this.usesFrames ? "frames" : "%";
-    this.unit.hidden = !this.keyframes || this.frames < 2 || !this.isEditable;
+    // A text with a typo leaves the drawing of the last one.
+    if (this.keyframes) Object.assign(this, { shown: this.keyframes, lanesShown: this.prompts });
+    this.unit.hidden = this.frames < 2 || !this.hasHandles;
     this.smooth.disabled = this.isConnected("interpolation");
     for (const each of this.element.querySelectorAll(".richspace-presets button")) each.disabled = !this.isEditable;
-    this.note.textContent = this.problem();
+    if (this.dragged === null) this.note.textContent = this.problem(); // the drawing stays where the pointer is
     this.chart.classList.toggle("richspace-off", !this.keyframes);
     this.tell(null);
     this.draw();
@@ -150,41 +158,42 @@ export class MorphView {
 
   draw() {
     const { clientWidth: width, clientHeight: height } = this.chart;
-    if (width < 80 || height < 40 || !this.keyframes) return;
+    if (width < 80 || height < 40 || !this.shown) return;
     const focused = document.activeElement?.dataset?.keyframe;
     const hadFocus = this.chart.contains(document.activeElement);
     const known = this.run && this.run.frames === this.frames;
     const look = {
       width,
       height,
-      prompts: this.prompts,
+      prompts: this.lanesShown,
       last: this.last,
       isSmooth: this.isSmooth,
       middles: known ? this.run.middles : [],
       showsFrames: this.usesFrames,
       names: this.run?.prompts ?? [],
     };
-    const { drawing, placeAt, heightAtY } = drawMorph(this.keyframes, look);
+    const { drawing, placeAt, heightAtY } = drawMorph(this.shown, look);
     Object.assign(this, { look, placeAt, heightAtY });
     this.chart.replaceChildren(drawing);
     if (hadFocus && focused !== undefined) this.focus(Number(focused));
   }
 
   focus(at) {
-    const within = Math.min(at, this.keyframes.length - 1);
+    const within = Math.min(at, this.shown.length - 1);
     this.chart.querySelector(`[data-keyframe="${within}"]`)?.focus({ preventScroll: true });
   }
 
   /** Write in the head what a keyframe is, or how many there are. */
   tell(at) {
     const keyframe = this.keyframes?.[at];
-    const count = this.keyframes?.length ?? 0;
-    this.choice.textContent = keyframe ? describe(keyframe) : `${count} keyframe${count === 1 ? "" : "s"}`;
+    const count = this.keyframes?.length;
+    const counted = count ? `${count} keyframe${count === 1 ? "" : "s"}` : "";
+    this.choice.textContent = keyframe ? describe(keyframe) : counted;
   }
 
   grab(event) {
     const at = keyframeOf(event);
-    if (event.button !== 0 || at === null || !this.isEditable) return;
+    if (event.button !== 0 || at === null || !this.hasHandles) return;
     event.stopPropagation();
     this.lanes = this.prompts;
     this.dragged = at;
@@ -218,7 +227,7 @@ export class MorphView {
 
   addAtPointer(event) {
     event.stopPropagation();
-    if (!this.isEditable || !this.keyframes || keyframeOf(event) !== null) return;
+    if (!this.hasHandles || keyframeOf(event) !== null) return;
     const { place, height } = this.pointer(event);
     this.add(place, sharesAt(height, this.prompts));
   }
@@ -244,25 +253,26 @@ export class MorphView {
   }
 
   remove(at) {
-    if (!this.isEditable || this.keyframes.length < 2) return;
+    if (!this.hasHandles || this.keyframes.length < 2) return;
     this.write(formatKeyframes(this.keyframes.filter((_, place) => place !== at)));
     this.focus(Math.max(at - 1, 0));
   }
 
   press(event) {
     const at = keyframeOf(event);
-    const action = at === null || !this.isEditable ? null : this.actionOf(event, at);
+    if (at === null || event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = this.hasHandles ? this.actionOf(event, at) : null;
+    if (!action && this.hasHandles) return;
+    event.stopPropagation(); // the canvas uses some of these keys, too: Delete would delete the node
     if (!action) return;
     event.preventDefault();
-    event.stopPropagation(); // the canvas uses some of these keys, too
     action();
     this.tell(at);
     noteChange();
   }
 
   /** Return what a key does to the keyframe that has the focus, if anything. */
-  actionOf({ key, shiftKey, ctrlKey, metaKey, altKey }, at) {
-    if (ctrlKey || metaKey || altKey) return null;
+  actionOf({ key, shiftKey }, at) {
     const keyframe = this.keyframes[at];
     const step = (shiftKey ? 10 : 1) / (keyframe.isFrame ? this.last : 100);
     const place = placeOf(keyframe, this.last);

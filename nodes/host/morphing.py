@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from comfy.latent_formats import LTXAV, MiniMaxH3AV
 from comfy.utils import common_upscale
 from torch import Tensor
 
@@ -61,13 +62,8 @@ class MorphedVideo:
             return cls(LatentTimes(samples.shape[_FRAMES], group), *samples.shape[-2:])
         if isinstance(model, CogVideoXModel):
             frames = model.folder.video_size(frames=frames).frames
-        elif not frames:
-            raise SamplingError(
-                "latent",
-                expected="the latent that you sample, or a number of frames",
-                got="neither",
-                hint="Connect the empty latent of your sampler, or set frames.",
-            )
+        else:
+            _require_frames(model, frames)
         return cls(LatentTimes((frames - 1) // group + 1, group))
 
 
@@ -86,6 +82,24 @@ def _frames_in_a_latent(model: Any) -> int:
             hint="Pictures have no time. To mix prompts in a picture, use RichSpace Interpolate.",
         )
     return int(latents.temporal_downscale_ratio)
+
+
+def _require_frames(model: Any, frames: int) -> None:
+    """Raise an error if a number of frames is not enough to know the latents of ComfyUI's MODEL."""
+    if isinstance(model.get_model_object("latent_format"), (LTXAV, MiniMaxH3AV)):
+        raise SamplingError(
+            "latent",
+            expected="the latent that you sample, since this model's latents can also hold sound",
+            got="nothing connected",
+            hint="Connect the empty latent of your sampler.",
+        )
+    if not frames:
+        raise SamplingError(
+            "latent",
+            expected="the latent that you sample, or a number of frames",
+            got="neither",
+            hint="Connect the empty latent of your sampler, or set frames.",
+        )
 
 
 def _require_video(samples: Any) -> None:
@@ -181,11 +195,21 @@ def describe_shares(shares: Sequence[float]) -> str:
     return format_mixture(tuple((letter, share) for letter, share in percent if share))
 
 
-def captions(curve: MorphCurve, times: LatentTimes, prompts: int) -> list[str]:
-    """Return the mixture of each frame of the video in words."""
-    every_frame = LatentTimes(times.frames, group=1)
-    fine = curve.weights(every_frame, prompts)
-    return [describe_shares(column) for column in fine.T.tolist()]
+def captions(curve: MorphCurve, times: LatentTimes, prompts: Sequence[Prompt]) -> list[str]:
+    """Return a caption for each frame of the video: its mixture, and in a second line the prompt that dominates it.
+
+    All frames of a latent frame have its mixture, which they are made from. There is no second line where two prompts
+    have the largest share, or where the prompt is not known in words.
+    """
+    of_latents = [_caption(column, prompts) for column in curve.weights(times, len(prompts)).T.tolist()]
+    return [of_latents[0], *(caption for caption in of_latents[1:] for _ in range(times.group))]
+
+
+def _caption(shares: Sequence[float], prompts: Sequence[Prompt]) -> str:
+    percent = [round(100 * share) for share in shares]
+    largest = [number for number, share in enumerate(percent) if share == max(percent)]
+    text = prompts[largest[0]].text if len(largest) == 1 else ""
+    return f"{describe_shares(shares)}\n{text}".strip()
 
 
 def _require_one_encoder(prompts: Sequence[Prompt]) -> None:

@@ -14,7 +14,7 @@ from comfy.context_windows import IndexListContextHandler
 from torch import Tensor
 
 from ...richspace_core import SamplingError
-from ..host.temporal_masks import MASK, has_mask_over_time, is_over_time, lengthen, require_own_masks
+from ..host.temporal_masks import MASK, has_mask_over_time, is_over_time, lengthen, require_own_masks, without_guard
 
 _FRAMES = 2  # dimension of the frames in ComfyUI's latents, 1 in their masks
 
@@ -39,7 +39,8 @@ def fit_masks(conds: dict[str, list[dict[str, Any]]], latents: int, surplus: int
     """
     for name, entries in conds.items():
         require_own_masks(name, entries, latents)
-        for entry in entries:
+        for place, guarded in enumerate(entries):
+            entries[place] = entry = without_guard(guarded)
             if surplus and is_over_time(entry.get(MASK)) and len(entry[MASK]) == latents:
                 entry[MASK] = lengthen(entry[MASK], surplus)
     return any(has_mask_over_time(entries) for entries in conds.values())

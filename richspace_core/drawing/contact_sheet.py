@@ -11,6 +11,7 @@ from torch import Tensor
 from ..embedding import describe
 from ..errors import RichSpaceError
 from . import theme
+from .frame_captions import FrameCaptions, captions_of
 from .lettering import Lettering
 from .raster import image_to_tensor
 
@@ -22,7 +23,12 @@ _LEAST_SIZE = 14  # smallest lettering, in pixels
 
 
 def draw_contact_sheet(
-    videos: Sequence[Tensor], labels: Sequence[str] = (), *, columns: int = 5, frame_width: int = 256
+    videos: Sequence[Tensor],
+    labels: Sequence[str] = (),
+    *,
+    columns: int = 5,
+    frame_width: int = 256,
+    captions: Sequence[str] = (),
 ) -> Tensor:
     """Draw one row for each video: its label, and below it frames at equal distances in time.
 
@@ -35,22 +41,28 @@ def draw_contact_sheet(
             without a label, or with one that the font cannot draw, is called video 1, video 2 and so on.
         columns: Number of frames of each video, at least 1.
         frame_width: Width of every frame in pixels.
+        captions: A text to write below each frame: one for each frame of every video in turn, or of one video, which
+            then holds for all. A single video with captions has no label unless one is given.
 
     Returns:
         float32 ``[height, width, 3]`` in [0, 1], on the CPU.
 
     Raises:
-        RichSpaceError: If there is no video, one of them is not a video, or the labels do not fit their number.
+        RichSpaceError: If there is no video, one of them is not a video, or the labels or captions do not fit their
+            number.
 
     Example:
         >>> videos = [torch.zeros(9, 64, 64, 3), torch.ones(9, 32, 64, 3)]
         >>> draw_contact_sheet(videos, ["dark", "bright"], columns=2, frame_width=100).shape
         torch.Size([242, 238, 3])
     """
-    return image_to_tensor(paint_contact_sheet(videos, labels, columns=columns, frame_width=frame_width))
+    sheet = paint_contact_sheet(videos, labels, columns=columns, frame_width=frame_width, captions=captions)
+    return image_to_tensor(sheet)
 
 
-def paint_contact_sheet(videos: Sequence[Tensor], labels: Sequence[str], *, columns: int, frame_width: int) -> Image:
+def paint_contact_sheet(
+    videos: Sequence[Tensor], labels: Sequence[str], *, columns: int, frame_width: int, captions: Sequence[str] = ()
+) -> Image:
     """Draw what `draw_contact_sheet` does, as a Pillow image."""
     from PIL import Image, ImageDraw
 
@@ -58,21 +70,24 @@ def paint_contact_sheet(videos: Sequence[Tensor], labels: Sequence[str], *, colu
         raise RichSpaceError("columns", expected="at least 1 frame of each video", got=str(columns))
     _require_videos(videos)
     rows = [_scale_frames(video, columns, frame_width) for video in videos]
+    below = _lay_out_captions(videos, captions, columns, frame_width)
     width = 2 * MARGIN + columns * frame_width + (columns - 1) * _GAP
     size = letter_size(width)
     font, lettering = theme.picture_font(size), Lettering(size)
-    line = round(1.6 * size)
-    height = 2 * MARGIN + sum(line + row[0].height for row in rows) + (len(rows) - 1) * MARGIN
-    sheet = Image.new("RGB", (width, height), theme.GROUND)
+    line = 0 if captions and not labels and len(videos) == 1 else round(1.6 * size)
+    heights = [line + row[0].height + texts.height for row, texts in zip(rows, below, strict=True)]
+    sheet = Image.new("RGB", (width, 2 * MARGIN + sum(heights) + (len(rows) - 1) * MARGIN), theme.GROUND)
     draw = ImageDraw.Draw(sheet)
     top = MARGIN
-    for number, (row, text) in enumerate(zip(rows, _label_videos(labels, len(videos)), strict=True), start=1):
-        label = lettering.elide(lettering.drawable(text) or f"video {number}", width - 2 * MARGIN)
-        draw.text((MARGIN, top), label, theme.TEXT, font)
-        top += line
-        for column, frame in enumerate(row):
-            sheet.paste(frame, (MARGIN + column * (frame_width + _GAP), top))
-        top += row[0].height + MARGIN
+    for number, text in enumerate(_label_videos(labels, len(videos))):
+        label = lettering.elide(lettering.drawable(text) or f"video {number + 1}", width - 2 * MARGIN)
+        if line:
+            draw.text((MARGIN, top), label, theme.TEXT, font)
+        for column, frame in enumerate(rows[number]):
+            left = MARGIN + column * (frame_width + _GAP)
+            sheet.paste(frame, (left, top + line))
+            below[number].draw(draw, column, left, top + line + frame.height)
+        top += heights[number] + MARGIN
     return sheet
 
 
@@ -112,13 +127,26 @@ def _label_videos(labels: Sequence[str], count: int) -> list[str]:
     return [f"{label} ({number})" for label in labels for number in range(1, each + 1)]
 
 
+def _lay_out_captions(
+    videos: Sequence[Tensor], captions: Sequence[str], columns: int, width: int
+) -> list[FrameCaptions]:
+    """Return the captions of the frames that each row shows."""
+    each = captions_of(captions, [len(video) for video in videos])
+    shown = [[texts[place] for place in _places(len(texts), columns)] if texts else [] for texts in each]
+    return [FrameCaptions.lay_out(texts, width) for texts in shown]
+
+
+def _places(count: int, columns: int) -> list[int]:
+    """Return the numbers of at most `columns` of `count` frames at equal distances, from the first to the last."""
+    shown = min(columns, count)
+    return [number * (count - 1) // max(shown - 1, 1) for number in range(shown)]
+
+
 def _scale_frames(video: Tensor, columns: int, width: int) -> list[Image]:
     """Return frames at equal distances, from the first to the last."""
     from PIL import Image
 
-    last = len(video) - 1
-    count = min(columns, len(video))
-    places = [number * last // max(count - 1, 1) for number in range(count)]
+    places = _places(len(video), columns)
     height = max(1, round(video.shape[1] * width / video.shape[2]))
     pixels = (video[places, ..., :3].float().clamp(0, 1) * 255).round().to("cpu", torch.uint8)  # [columns, h, w, 3]
     scaling = Image.Resampling.BICUBIC if width > video.shape[2] else Image.Resampling.LANCZOS

@@ -36,6 +36,17 @@ class Lettering:
         end = space if space > end / 2 else end  # between words, unless that loses too much
         return text[:end].rstrip(" ,.;:") + "…"
 
+    def wrap(self, text: str, width: float, lines: int) -> list[str]:
+        """Return `text` in at most `lines` lines, the last one shortened if the rest is wider than `width`."""
+        words, wrapped = text.split(), list[str]()
+        while words and len(wrapped) < lines - 1:
+            count = 1
+            while count < len(words) and self.width(" ".join(words[: count + 1])) <= width:
+                count += 1
+            wrapped.append(self.elide(" ".join(words[:count]), width))
+            words = words[count:]
+        return [*wrapped, self.elide(" ".join(words), width)] if words else wrapped
+
     def width(self, text: str) -> float:
         """Return the width of a text."""
         self._face.set_text(text)

@@ -5,20 +5,24 @@ import re
 import pytest
 from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS, ROOT
+from help_further_scenes import further_scenes
 from help_pictures import photograph
 from help_scenes import Scene, scenes
 from playwright.sync_api import expect
 from surface import read_surface
 
 DOCS = ROOT / "web" / "docs"
-SHOWN = ("RichSpaceOptimalInterpolate", "RichSpaceContactSheet", "RichSpaceLoadEmbedding")
-IS_LOADED = "() => document.querySelector('.node-help-content img')?.naturalWidth > 0"
+SHOWN = ("RichSpaceOptimalInterpolate", "RichSpaceContactSheet", "RichSpaceLoadEmbedding", "RichSpaceMorph")
+ARE_LOADED = """count => {
+    const pictures = [...document.querySelectorAll(".node-help-content img")];
+    return pictures.length === count && pictures.every(picture => picture.naturalWidth > 0);
+}"""
 
 both_renderers = pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes-2"])
 
 
 @both_renderers
-def test_a_help_page_opens_with_its_picture(open_page, nodes_2):
+def test_a_help_page_opens_with_its_pictures(open_page, nodes_2):
     with open_page(nodes_2=nodes_2) as frontend:
         for node_id in SHOWN:
             frontend.open_blank()
@@ -26,14 +30,21 @@ def test_a_help_page_opens_with_its_picture(open_page, nodes_2):
             page = (DOCS / f"{node_id}.md").read_text(encoding="utf-8")
             help_page = frontend.page.locator(".node-help-content")
             expect(help_page.locator("h1, h2")).to_have_text(re.findall(r"^#+ (.+)$", page, re.MULTILINE))
-            frontend.page.wait_for_function(IS_LOADED, timeout=SETTLED_MS)
-            assert help_page.locator("img").evaluate("it => it.getBoundingClientRect().width") > 200
+            pictures = page.count("](images/")
+            frontend.page.wait_for_function(ARE_LOADED, arg=pictures, timeout=SETTLED_MS)
+            widths = help_page.locator("img").evaluate_all("all => all.map(it => it.getBoundingClientRect().width)")
+            assert min(widths) > 200
             name = f"help-{node_id}-{'nodes-2' if nodes_2 else 'classic'}.png"
             frontend.screenshot(ARTIFACTS / "browser" / name)
 
 
 def test_every_node_has_a_scene():
     assert scenes().keys() == read_surface()["nodes"].keys()
+
+
+def test_every_picture_has_a_scene():
+    pictures = {file.stem for file in (DOCS / "images").glob("*.png")}
+    assert (scenes() | further_scenes()).keys() == pictures
 
 
 def test_a_picture_shows_its_node_after_a_run(open_page):

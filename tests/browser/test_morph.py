@@ -1,10 +1,14 @@
 """The curve of a morph in its node: the drawing edits the text, in both renderers, by pointer and keyboard."""
 
+import io
 import json
 
+import av
+import numpy as np
 import pytest
 from comfyui.frontend import SETTLED_MS
-from environment.checkout import ARTIFACTS
+from comfyui.server import output_files
+from environment.checkout import ARTIFACTS, ROOT
 from playwright.sync_api import expect
 
 from richspace_core import RichSpaceError
@@ -17,6 +21,16 @@ RUN = {"frames": 17, "middles": [0, 2.5, 6.5, 10.5, 14.5], "prompts": ["a tiger"
 SAVED = "() => app.graph.serialize().nodes.find(it => it.type === 'RichSpaceMorph').widgets_values"
 IS_TEXT = """text => app.graph.nodes.find(it => it.type === "RichSpaceMorph")?.widgets
     .find(it => it.name === "curve").value === text"""
+SET = """(node, text) => {
+    const widget = node.widgets.find(it => it.name === "curve");
+    widget.value = text;
+    widget.callback?.(text, app.canvas, node);
+}"""
+CONNECT = """([source, id, name]) => {
+    const node = app.graph.getNodeById(id);
+    app.graph.getNodeById(source).connect(0, node, node.inputs.findIndex(it => it.name === name));
+}"""
+OPEN = "() => { const {subgraph} = app.graph.nodes.find(it => it.subgraph); app.canvas.openSubgraph(subgraph); }"
 PARSE = """async texts => {
     const source = performance.getEntriesByType("resource").map(it => it.name).find(it => it.endsWith("morph_text.js"));
     const {parseKeyframes, formatKeyframes, PRESETS} = await import(source);
@@ -222,16 +236,132 @@ def test_a_typo_keeps_the_presets_as_a_way_out(page):
     expect(page.page.locator(".richspace-morph .richspace-note")).to_contain_text("in order of time")
 
 
+def test_several_prompts_have_a_ribbon_each_as_thick_as_its_share(page):
+    write(page, "0%: A, 50%: 50% A + 50% C, 100%: B")
+    ribbons = page.page.locator(".richspace-morph-chart .ribbon")
+    expect(ribbons).to_have_count(3)
+    thickest = [box["height"] for box in (ribbons.nth(at).bounding_box() for at in range(3))]
+    # A and B are whole somewhere; C is nowhere more than half.
+    assert [each / thickest[0] for each in thickest] == pytest.approx([1, 1, 0.5], rel=0.1)
+    assert thickest[0] > 8
+    shot(page, "ribbons")
+    write(page, "0%: A, 100%: B")
+    expect(ribbons).to_have_count(0)
+
+
+def test_a_keyframe_behind_the_end_can_be_dragged_back(page):
+    page.set_widget(TITLE, "frames", 17)
+    write(page, "0: A, 60: B")
+    expect(page.page.locator(".richspace-morph .richspace-note")).to_contain_text("within the video")
+    left, _, width, _ = field(page)
+    assert middle(keyframe(page, 1))[0] == pytest.approx(left + width, abs=2)
+    shot(page, "outside")
+    drag(page, 1, 0.5, 1)
+    assert text(page) == "0: A, 8: B"
+    expect(page.page.locator(".richspace-morph .richspace-note")).to_be_empty()
+
+
+def test_nothing_can_be_dragged_while_the_text_has_a_typo(page):
+    write(page, "0%: A, half: B")
+    before = page.errors.copy()
+    drag(page, 1, 0.5, 0.5)
+    keyframe(page, 1).focus()
+    for key in ("ArrowLeft", "Delete", "b"):
+        page.page.keyboard.press(key)
+    page.page.mouse.click(*middle(keyframe(page, 1)), button="right")
+    page.page.keyboard.press("Escape")
+    assert text(page) == "0%: A, half: B"
+    assert page.errors == before
+    assert len(page.nodes()) == 1  # the canvas has not deleted the node
+    chart, note = (page.page.locator(f".richspace-morph .richspace-{name}") for name in ("morph-chart svg", "note"))
+    lower_edge = chart.bounding_box()["y"] + chart.bounding_box()["height"]
+    assert lower_edge <= note.bounding_box()["y"] + 1  # the drawing has made room for the note
+
+
+def test_a_copy_has_a_curve_of_its_own(page):
+    write(page, "0%: A, 40%: A, 60%: B")
+    page.page.evaluate("id => app.canvas.selectItems([app.graph.getNodeById(id)])", page.morph)
+    page.page.mouse.move(300, 900)
+    page.page.keyboard.press("Control+c")
+    page.page.keyboard.press("Control+v")
+    page.page.wait_for_function("() => app.graph.nodes.length === 2", timeout=SETTLED_MS)
+    page.settle()
+    expect(page.page.locator(KEYFRAME)).to_have_count(6)
+    page.page.evaluate(f"id => {{ ({SET})(app.graph.nodes.find(it => String(it.id) !== id), '0%: B'); }}", page.morph)
+    page.settle()
+    expect(page.page.locator(KEYFRAME)).to_have_count(4)
+    assert text(page) == "0%: A, 40%: A, 60%: B"
+
+
+def test_it_works_in_a_subgraph(page):
+    source = page.add_node("RichSpaceEmptyCogVideoXLatent", (50, 120))
+    page.page.evaluate(CONNECT, [source, page.morph, "latent"])
+    page.page.evaluate("id => app.canvas.selectItems([app.graph.getNodeById(id)])", page.morph)
+    page.page.evaluate("app.extensionManager.command.execute('Comfy.Graph.ConvertToSubgraph')")
+    page.page.wait_for_function("() => app.rootGraph.nodes.some(it => it.subgraph)", timeout=SETTLED_MS)
+    page.settle()
+    assert page.complaints() == []
+    page.page.evaluate(OPEN)
+    page.settle()
+    expect(page.page.locator(KEYFRAME)).to_have_count(2)
+    drag(page, 1, 0.5, 1)
+    read = "() => app.canvas.graph.nodes.find(it => it.type === 'RichSpaceMorph').widgets[0].value"
+    assert page.page.evaluate(read) == "0%: A, 50%: B"
+    page.page.evaluate("() => app.canvas.setGraph(app.rootGraph)")
+    page.settle()
+
+
+def test_it_folds_and_shrinks(page):
+    fold = "id => app.graph.getNodeById(id).collapse()"
+    page.page.evaluate(fold, page.morph)
+    page.settle()
+    expect(page.page.locator(".richspace-morph:visible")).to_have_count(0)
+    page.page.evaluate(fold, page.morph)
+    page.settle()
+    expect(page.page.locator(KEYFRAME)).to_have_count(2)
+    page.page.evaluate("id => { const it = app.graph.getNodeById(id); it.setSize(it.computeSize()); }", page.morph)
+    page.settle()
+    drag(page, 1, 0.5, 1)
+    assert text(page) == "0%: A, 50%: B"
+    shot(page, "small")
+
+
+def test_81_frames_are_counted(page):
+    page.set_widget(TITLE, "frames", 81)
+    write(page, "0: A, 80: B")
+    drag(page, 1, 0.5, 1)
+    assert text(page) == "0: A, 40: B"
+    keyframe(page, 1).focus()
+    page.page.keyboard.press("ArrowRight")
+    page.page.keyboard.press("Shift+ArrowRight")
+    assert text(page) == "0: A, 51: B"
+    shot(page, "81-frames")
+
+
+def test_a_dragged_keyframe_changes_the_video_at_that_moment(frontend):
+    """As an artist: open the demo, drag, press Run, and look at the frames."""
+    frontend.drop(ROOT / "workflows" / "demo_morph.json")
+    frontend.set_widget("Sample the video", "steps", 8)
+    reds = []
+    for first, second in ((0.05, 0.15), (0.85, 0.95)):
+        order = (1, 2) if first < 0.5 else (2, 1)
+        for at in order:
+            drag(frontend, at, *((first, 0) if at == 1 else (second, 1)))
+        entry = frontend.run()
+        (file,) = (file for file in output_files(entry) if file["filename"].endswith(".mp4"))
+        with av.open(io.BytesIO(frontend.server.view(file))) as video:
+            frames = np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]).astype(int)
+        red, blue = ((frames[..., color] - frames[..., 2 - color]).clip(min=0).sum(axis=(1, 2)) for color in (0, 2))
+        reds.append(int(np.count_nonzero(red > blue)))  # frames whose shape is red rather than blue
+    frontend.wait_for_outputs()
+    shot(frontend, "dragged")
+    assert reds[0] <= 5
+    assert reds[1] >= 12
+
+
 def test_a_curve_from_another_node_is_only_shown(page):
     source = page.add_node("PrimitiveString", (50, 120))
-    page.page.evaluate(
-        """([source, id]) => {
-            const node = app.graph.getNodeById(id);
-            const slot = node.inputs.findIndex(it => it.widget?.name === "curve");
-            app.graph.getNodeById(source).connect(0, node, slot);
-        }""",
-        [source, page.morph],
-    )
+    page.page.evaluate(CONNECT, [source, page.morph, "curve"])
     page.settle()
     expect(page.page.locator(".richspace-morph .richspace-note")).to_contain_text("another node writes the curve")
     drag(page, 1, 0.5, 1)

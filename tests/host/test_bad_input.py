@@ -8,7 +8,7 @@ import pytest
 import torch
 from comfyui.prompts import DEMO, change, mix_prompt, node, video_prompt
 from comfyui.server import PromptError
-from host_runs import watch
+from host_runs import failed, watch
 from safetensors.torch import load_file, save_file
 
 DENOISER = "transformer/diffusion_pytorch_model.safetensors"
@@ -52,15 +52,6 @@ def refused(server, prompt):
         for name, found in caught.value.details["node_errors"].items()
         for error in found["errors"]
     ]
-
-
-def failed(server, prompt):
-    """Where a prompt fails and the message that the artist reads: (node, message)."""
-    with pytest.raises(PromptError) as caught:
-        server.run(prompt)
-    details = caught.value.details
-    assert details["exception_type"].isidentifier()  # no module path is shown before the message
-    return details["node_id"], details["exception_message"].strip()
 
 
 def same_prompts():

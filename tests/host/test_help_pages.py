@@ -10,11 +10,11 @@ from surface import read_surface
 
 
 @pytest.mark.parametrize("node_id", sorted(read_surface()["nodes"]))
-def test_a_help_page_and_its_picture_are_served(server, node_id):
+def test_a_help_page_and_its_pictures_are_served(server, node_id):
     # Where the frontend looks; it takes a picture's path as relative to the folder of the pages.
     folder = f"/extensions/{PACK_FOLDER}/docs"
     page = server.request(f"{folder}/{node_id}.md").decode()
     assert page == (ROOT / "web" / "docs" / f"{node_id}.md").read_text(encoding="utf-8")
-    (picture,) = re.findall(r"!\[.+?\]\((.+?)\)", page)
-    with Image.open(io.BytesIO(server.request(f"{folder}/{picture}"))) as opened:
-        opened.verify()
+    for picture in re.findall(r"!\[.+?\]\((.+?)\)", page):
+        with Image.open(io.BytesIO(server.request(f"{folder}/{picture}"))) as opened:
+            opened.verify()

@@ -30,19 +30,26 @@ def test_help_pages_name_every_input_and_output(nodes_by_id, root):
         assert set(shown_names(schema)) <= named, node_id
 
 
-def test_each_help_page_shows_a_picture_and_says_what_the_paper_has_of_it(nodes_by_id, root):
+def test_each_help_page_shows_pictures_and_says_what_the_paper_has_of_it(nodes_by_id, root):
+    """The first one has the node's id, and further ones have a topic after it."""
     docs = root / "web" / "docs"
+    shown = set()
     for node_id in nodes_by_id:
         page = (docs / f"{node_id}.md").read_text(encoding="utf-8")
-        assert re.findall(r"!\[(?:.+?)\]\((.+?)\)", page) == [f"images/{node_id}.png"]
+        pictures = re.findall(r"!\[(?:.+?)\]\((.+?)\)", page)
+        assert pictures[0] == f"images/{node_id}.png"
+        assert all(re.fullmatch(rf"images/{node_id}-[a-z]+\.png", picture) for picture in pictures[1:])
+        assert len(set(pictures)) == len(pictures)
         assert page.count("\n## In the paper\n\n") == 1, node_id
-        with Image.open(docs / "images" / f"{node_id}.png") as picture:
-            width, height = picture.size
-        assert 300 < width < 700, node_id  # the panel is some 400 pixels wide
-        assert 200 < height < 1000, node_id
-    pictures = list((docs / "images").iterdir())
-    assert {picture.name for picture in pictures} == {f"{node_id}.png" for node_id in nodes_by_id}
-    assert sum(picture.stat().st_size for picture in pictures) < MOST_BYTES_OF_PICTURES
+        for picture in pictures:
+            with Image.open(docs / picture) as opened:
+                width, height = opened.size
+            assert 300 < width < 700, picture  # the panel is some 400 pixels wide
+            assert 200 < height < 1000, picture
+        shown |= {picture.removeprefix("images/") for picture in pictures}
+    files = list((docs / "images").iterdir())
+    assert {file.name for file in files} == shown
+    assert sum(file.stat().st_size for file in files) < MOST_BYTES_OF_PICTURES
 
 
 def test_the_finder_s_help_page_explains_every_remark(root):

@@ -1,11 +1,16 @@
 """RichSpace Morph: masks over time for ComfyUI's samplers and for the pack's own, against diffusers frame by frame."""
 
+import shutil
+
 import pytest
 import torch
 from conditionings import conditioning, frozen, identical
+from diffusers import CogVideoXTransformer3DModel
 from morph_oracle import exactly, fast, sample_literally
+from native_loras import merge, put_on, random_lora, with_prefix
 from native_models import distance
 from node_runs import results, run_node, says
+from safetensors.torch import save_file
 from small_models.tiny_models import KINDS
 
 STEPS = 6
@@ -115,13 +120,18 @@ class TestReport:
         assert "3 predictions a step in place of 2 (2 for" in says(nodes_by_id["RichSpaceMorph"], **given)
         assert "4 predictions a step" in says(nodes_by_id["RichSpaceMorph"], **given, quality="exact", most_mixtures=3)
 
-    def test_captions_name_the_mixture_of_every_frame(self, load_native, nodes_by_id, native_prompts):
-        given = {"a": native_prompts["positive"], "b": native_prompts["other"], "frames": 9}
-        _, captions = results(nodes_by_id["RichSpaceMorph"], model=load_native("2b"), **given)
+    def test_captions_name_the_mixture_that_each_frame_is_made_from(self, load_native, nodes_by_id, native_prompts):
+        """It is that of its latent frame, which stands for four frames here: 1 to 4, whose middle is 2.5, and so on."""
+        given = {"a": native_prompts["positive"], "b": native_prompts["other"], "frames": 13}
+        _, captions = results(nodes_by_id["RichSpaceMorph"], model=load_native("2b"), **given, curve="0: A, 4: A, 9: B")
+        dominated = {"A": "A\nprompt 0", "even": "50% A + 50% B", "B": "B\nprompt 2"}
+        assert captions == [dominated[name] for name in ["A"] * 5 + ["even"] * 4 + ["B"] * 4]
+
+    def test_captions_of_prompts_that_are_not_known_in_words_are_the_mixture_alone(self, load_native, nodes_by_id):
+        a, b = conditioning(torch.randn(20, 32)), conditioning(torch.randn(20, 32))
+        _, captions = results(nodes_by_id["RichSpaceMorph"], model=load_native("2b"), a=a, b=b, frames=9)
         assert captions[0] == "A"
-        assert captions[4] == "50% A + 50% B"
-        assert captions[-1] == "B"
-        assert len(captions) == 9
+        assert captions[-1] == "19% A + 81% B"
 
 
 class TestCombined:
@@ -178,6 +188,26 @@ class TestCombined:
         assert distance(native(patched, held), native(model, held)) > 1e-3
         assert torch.equal(native(patched, held), native(patched, runs.prompts["other"]))
         assert distance(native(patched, morph(patched)), native(model, morph(model))) > 1e-3
+
+    @pytest.mark.parametrize("quality", ["exact", "fast"])
+    def test_a_lora_file(
+        self, load_native, nodes_by_id, loras, morph, native, native_prompts, tiny_folders, tmp_path, quality
+    ):
+        """The morph of the changed model is that of diffusers with the LoRA in its weights."""
+        theirs = CogVideoXTransformer3DModel.from_pretrained(tiny_folders["5b"], subfolder="transformer")
+        lora = random_lora(theirs)
+        save_file(with_prefix(lora, "transformer."), loras / "style.safetensors")
+        merge(theirs, lora, 0.7)
+        merged = shutil.copytree(tiny_folders["5b"], tmp_path / "merged")
+        theirs.save_pretrained(merged / "transformer")
+        model, _ = put_on(nodes_by_id, load_native("5b"), "style.safetensors", 0.7)
+        a, b, negative = (native_prompts[name][0][0] for name in ("positive", "other", "negative"))
+        of_frame = {"exact": exactly, "fast": fast}[quality](a, b, WEIGHTS)
+        size = {"width": 64, "height": 48, "num_frames": 17, "num_inference_steps": STEPS}
+        expected = sample_literally(merged, of_frame, a, negative, latents=5, **size)
+        sampled = native(model, morph(model, quality=quality))
+        assert distance(sampled, expected) < 1e-4
+        assert distance(sampled, native(load_native("5b"), morph(model, quality=quality))) > 1e-3
 
     def test_combined_with_a_prompt_that_counts_equally_in_every_frame(
         self, load_native, load_model, morph, native, own, native_prompts, tiny_folders

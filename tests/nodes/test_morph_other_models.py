@@ -1,11 +1,12 @@
 """RichSpace Morph with ComfyUI's other video models, tiny and random, against a loop over the latent frames."""
 
+import copy
 from itertools import pairwise
 
 import pytest
 import torch
 from conditionings import conditioning
-from host_video_models import VIDEO_MODELS, WIDTH, image_model, tiny_model
+from host_video_models import VIDEO_MODELS, WIDTH, image_model, sound_model, tiny_model
 from native_models import distance
 from node_runs import results
 
@@ -112,12 +113,101 @@ def test_pictures_are_refused(nodes_by_id, core, wan, shape):
         results(nodes_by_id["RichSpaceMorph"], model=model, a=a, b=b, latent={"samples": torch.zeros(shape)})
 
 
-def test_context_windows_are_refused_since_comfyui_does_not_cut_the_masks(nodes_by_id, core, wan):
+class TestSound:
+    def test_latents_with_sound_are_refused(self, nodes_by_id, core, wan):
+        from comfy.nested_tensor import NestedTensor
+
+        _, model, latent, (a, b, _) = wan
+        both = NestedTensor((latent["samples"], torch.zeros(1, 8, 20, 16)))
+        with pytest.raises(core.SamplingError, match=r"^latent: expected a video, got a video together with sound\. "):
+            results(nodes_by_id["RichSpaceMorph"], model=model, a=a, b=b, latent={"samples": both})
+
+    def test_a_model_with_sound_needs_the_latent(self, nodes_by_id, core, wan):
+        _, _, _, (a, b, _) = wan
+        given = {"model": sound_model(), "a": a, "b": b}
+        with pytest.raises(core.SamplingError, match=r"^latent: expected .* can also hold sound, got nothing"):
+            results(nodes_by_id["RichSpaceMorph"], **given, frames=25)
+        video = {"samples": torch.zeros(1, 128, LATENTS, SIDE, SIDE)}
+        (positive, captions) = results(nodes_by_id["RichSpaceMorph"], **given, latent=video)
+        assert len(positive) == 2
+        assert len(captions) == (LATENTS - 1) * 8 + 1
+
+
+def windows(model, length):
+    """Return the model with Context Windows (Manual) over its latent frames."""
     from comfy_extras.nodes_context_windows import ContextWindowsManualNode
 
+    return ContextWindowsManualNode.execute(
+        model, length, 0, "standard_static", 1, False, "flat", 2, False, "", ""
+    ).result[0]
+
+
+class TestWhatOtherNodesDoAfterwards:
+    """ComfyUI samples with a model that the pack has not touched, and the morph itself says what it cannot bear."""
+
+    @pytest.fixture
+    def denoise(self, family):
+        """Return a function that samples with a MODEL and a positive CONDITIONING and counts the model's calls."""
+        import comfy.samplers
+
+        _, _, latent, (_, _, negative) = family
+
+        def denoise(model, positive):
+            model, calls = model.clone(), []
+            model.set_model_unet_function_wrapper(
+                lambda apply, given: calls.append(1) or apply(given["input"], given["timestep"], **given["c"])
+            )
+            sampler = comfy.samplers.sampler_object("euler")
+            try:
+                return sampled(model, positive, negative, latent, sampler, steps=2, cfg=3.0, seed=2)
+            finally:
+                denoise.calls = len(calls)
+
+        return denoise
+
+    @pytest.fixture
+    def positive(self, nodes_by_id, family):
+        _, model, latent, (a, b, _) = family
+        return results(nodes_by_id["RichSpaceMorph"], model=model, a=a, b=b, latent=latent)[0]
+
+    def test_a_mask_is_refused_before_the_model_runs(self, core, family, positive, denoise):
+        import nodes
+
+        mask = torch.zeros(SIDE, SIDE)
+        mask[:, :4] = 1
+        (masked,) = nodes.ConditioningSetMask().append(positive, mask, "default", 0.7)
+        message = r"^positive: expected the morph .* got one whose masks another node has replaced\. Set the mask on"
+        with pytest.raises(core.SamplingError, match=message):
+            denoise(family[1], masked)
+        assert denoise.calls == 0
+
+    def test_context_windows_are_refused_before_the_model_runs(self, core, family, positive, denoise):
+        message = rf"^context windows: expected none for a morph with .* got one of 2 of {LATENTS} latent frames\. "
+        with pytest.raises(core.SamplingError, match=message):
+            denoise(windows(family[1], 2), positive)
+        assert denoise.calls == 0
+
+    def test_a_window_as_long_as_the_video_is_none(self, family, positive, denoise):
+        assert torch.equal(denoise(windows(family[1], LATENTS), positive), denoise(family[1], positive))
+        assert denoise.calls > 0
+
+    def test_strength_area_and_steps_may_be_set(self, family, positive, denoise):
+        import nodes
+
+        plain = denoise(family[1], positive)
+        (halved,) = nodes.ConditioningSetAreaStrength().append(positive, 0.5)
+        assert distance(denoise(family[1], halved), plain) < 1e-5  # all entries count half as much
+        (early,) = nodes.ConditioningSetTimestepRange().set_range(positive, 0.0, 1.0)
+        assert torch.equal(denoise(family[1], early), plain)
+
+    def test_a_copy_is_the_same_morph(self, family, positive, denoise):
+        copied = copy.deepcopy(positive)
+        assert torch.equal(denoise(family[1], copied), denoise(family[1], positive))
+        assert {type(entry[1]["strength"]) for entry in copied} == {type(positive[0][1]["strength"])}
+        assert {float(entry[1]["strength"]) for entry in copied} == {1.0}
+
+
+def test_context_windows_are_refused_since_comfyui_does_not_cut_the_masks(nodes_by_id, core, wan):
     _, model, latent, (a, b, _) = wan
-    (windowed,) = ContextWindowsManualNode.execute(
-        model, 2, 0, "standard_static", 1, False, "flat", 2, False, "", ""
-    ).result
     with pytest.raises(core.ModelFolderError, match=r"^model: expected a model without context windows"):
-        results(nodes_by_id["RichSpaceMorph"], model=windowed, a=a, b=b, latent=latent)
+        results(nodes_by_id["RichSpaceMorph"], model=windows(model, 2), a=a, b=b, latent=latent)

@@ -7,6 +7,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pytest
+from comfyui.server import PromptError
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -86,3 +88,12 @@ def watch(
             on_event(event)
     run.entry = server.wait(prompt_id)
     return run
+
+
+def failed(server: ComfyServer, prompt: Mapping[str, Any]) -> tuple[str, str]:
+    """Run a prompt that fails; return the name of the node that does, and the message that the artist reads."""
+    with pytest.raises(PromptError) as caught:
+        server.run(prompt)
+    details = caught.value.details
+    assert details["exception_type"].isidentifier()  # no module path is shown before the message
+    return details["node_id"], details["exception_message"].strip()

@@ -118,6 +118,13 @@ def image_model() -> Any:
     return _on_cpu(supported)
 
 
+def sound_model() -> Any:
+    """Make ComfyUI's MODEL of LTX-2, whose latents hold video and sound, without its network."""
+    import comfy.supported_models
+
+    return _on_cpu(comfy.supported_models.LTXAV({"disable_unet_model_creation": True}))
+
+
 def _on_cpu(supported: Any) -> Any:
     import comfy.model_patcher
 

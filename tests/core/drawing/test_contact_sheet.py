@@ -134,3 +134,54 @@ class TestWhatCannotBeDrawn:
     def test_no_column(self):
         with pytest.raises(RichSpaceError, match=r"^columns: expected at least 1 frame"):
             draw_contact_sheet([plain_video(ramp(3))], columns=0)
+
+
+class TestCaptions:
+    WIDTH = 200
+
+    def captioned(self, *captions, videos=1, frames=3, columns=3, **options):
+        rows = [plain_video(ramp(frames))] * videos
+        return draw_contact_sheet(rows, captions=captions, columns=columns, frame_width=self.WIDTH, **options)
+
+    def changed_columns(self, one, other):
+        """Return the numbers of the frames below which two sheets differ, and the first row of pixels that differs."""
+        places = (one != other).any(dim=-1)
+        lefts = [MARGIN + number * (self.WIDTH + GAP) for number in range(3)]
+        columns = [number for number, left in enumerate(lefts) if places[:, left : left + self.WIDTH].any()]
+        return columns, int(places.any(dim=1).nonzero().min())
+
+    def test_each_is_written_below_its_own_frame(self):
+        plain, other = self.captioned("A", "A", "A"), self.captioned("A", "B", "A")
+        assert self.changed_columns(plain, other)[0] == [1]
+        assert self.changed_columns(plain, other)[1] >= MARGIN + self.WIDTH // 2  # a single video has no label
+
+    def test_frames_that_are_not_shown_leave_theirs_out(self):
+        shown = self.captioned(*"ABCDE", frames=5)
+        assert torch.equal(shown, self.captioned(*"AxCxE", frames=5))
+        assert self.changed_columns(shown, self.captioned(*"ABxDE", frames=5))[0] == [1]
+
+    def test_of_one_video_hold_for_all_of_the_batch_and_otherwise_each_has_its_own(self):
+        same = self.captioned(*"ABC", videos=2)
+        assert torch.equal(same, self.captioned(*"ABCABC", videos=2))
+        assert self.changed_columns(same, self.captioned(*"ABCABx", videos=2))[0] == [2]
+
+    def test_a_second_line_is_wrapped_and_stays_within_its_frame(self):
+        short, long = self.captioned("A", "A", "A"), self.captioned("A", "A\n" + "very long " * 50, "A")
+        assert long.shape[0] > short.shape[0]
+        right = MARGIN + 2 * self.WIDTH + GAP
+        assert torch.equal(
+            long[MARGIN + self.WIDTH // 2 :, right : right + GAP],
+            BACKGROUND.expand(long.shape[0] - MARGIN - self.WIDTH // 2, GAP, 3),
+        )
+        head = slice(MARGIN, short.shape[0] - MARGIN)
+        assert torch.equal(long[head], short[head])
+
+    def test_labels_stay_above_the_frames(self):
+        labeled = self.captioned("A", "A", "A", labels=["tiger"])
+        assert labeled.shape[0] == self.captioned("A", "A", "A").shape[0] + line_of(labeled.shape[1])
+
+    @pytest.mark.parametrize("count", [2, 4, 5])
+    def test_another_number_than_the_frames_is_refused(self, count):
+        message = rf"^captions: expected a text for each of the 3 frames of a video, got {count}\. Connect the captions"
+        with pytest.raises(RichSpaceError, match=message):
+            self.captioned(*"ABCDE"[:count], videos=2)
