@@ -2,8 +2,8 @@
 
 The file is plain safetensors. Its tensors are `embedding` and, if there are any, `pooled_output` and `attention_mask`,
 exact to the last bit. Its metadata hold the version of the format under `richspace_embedding`, the rest of
-`SavedEmbedding` as a JSON object under `about`, and the SHA-256 of all of this under `sha256`. Files of earlier versions
-have no such hash.
+`SavedEmbedding` as a JSON object under `about`, and the SHA-256 of the tensors and of that object under `sha256`. Files
+of earlier versions have no such hash.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from .files import write_file
 from .finder.candidates import label
 from .finder.choice import Choice
 from .finder.geometry import require_index
+from .out_of_memory import raise_if_out_of_memory
 
 #: Newest version of the format that can be read, and the version that is written.
 FORMAT_VERSION = 1
@@ -177,8 +178,8 @@ def load_embedding(file: Path) -> SavedEmbedding:
         The saved content, exact to the last bit, on the CPU.
 
     Raises:
-        EmbeddingError: If the file is damaged or was changed, is of another kind, was written by a newer version of this
-            pack, or holds values that are not finite; the message names the file.
+        EmbeddingError: If the file is damaged, changed, of another kind, written by a newer version of this pack, or
+            holds values that are not finite; the message names the file.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -193,6 +194,7 @@ def load_embedding(file: Path) -> SavedEmbedding:
     except EmbeddingError as error:
         raise (error if error.argument == file.name else error.within(file.name)) from error
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise_if_out_of_memory(error)
         raise EmbeddingError(
             file.name,
             expected="a complete file of RichSpace Save Embedding",

@@ -83,7 +83,8 @@ def kill_benchmarks(
             _check_after_kill(out, before, outcome)
         _finish(out, expected, outcome)
         if outcome.kills >= kills:
-            return outcome
+            break
+    return outcome
 
 
 def kill_workers(
