@@ -82,6 +82,18 @@ class PublishedVAE(VAE):
         self.memory_used_decode = _for_one_group(vae.memory_used_decode, 2 * network.num_latent_frames_batch_size - 1)
         self.memory_used_encode = _for_one_group(vae.memory_used_encode, 2 * network.num_sample_frames_batch_size - 1)
 
+    def decode(self, samples_in: Tensor, *args: Any, **options: Any) -> Tensor:
+        """Decode latents; say what to change if memory runs out in tiles, too."""
+        with _enough_memory("samples", f"decode {samples_in.shape[2]} latent frames", "VAE Decode (Tiled)"):
+            frames: Tensor = super().decode(samples_in, *args, **options)
+        return frames
+
+    def encode(self, pixel_samples: Tensor) -> Tensor:
+        """Encode frames; say what to change if memory runs out in tiles, too."""
+        with _enough_memory("pixels", f"encode {len(pixel_samples)} frames", "VAE Encode (Tiled)"):
+            latents: Tensor = super().encode(pixel_samples)
+        return latents
+
     def _decode_tiled_owned(
         self, samples: Tensor, tile_x: int = 32, tile_y: int = 32, overlap: int = 8, **_in_time: int
     ) -> Tensor:

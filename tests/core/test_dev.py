@@ -8,7 +8,21 @@ import pytest
 from environment import virtual_environment
 from environment.checkout import ROOT, TOOLS, import_file
 
-COMMANDS = ["demo", "test", "host", "workflows", "pictures", "surface", "texts", "oldest", "bench", "lint", "setup"]
+COMMANDS = [
+    "demo",
+    "test",
+    "host",
+    "workflows",
+    "pictures",
+    "surface",
+    "texts",
+    "oldest",
+    "bench",
+    "kills",
+    "memory",
+    "lint",
+    "setup",
+]
 
 
 @pytest.fixture
@@ -36,7 +50,7 @@ def test_help_in_a_folder_with_spaces(tmp_path):
 def test_what_follows_the_dashes_is_for_some_commands_only(dev, capsys):
     with pytest.raises(SystemExit):
         dev.main(["demo", "--", "-k", "finder"])
-    assert "only host, test and bench" in capsys.readouterr().err
+    assert "only host, test, bench, kills and memory" in capsys.readouterr().err
 
 
 def test_an_error_is_one_message_and_status_1(dev, monkeypatch, tmp_path, capsys):
