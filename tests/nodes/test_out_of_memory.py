@@ -1,4 +1,4 @@
-"""Memory that runs out in the nodes: on a graphics card and on a CPU, a clear error, nothing left, the next run right."""
+"""Memory that runs out in the nodes: a clear error on every device, nothing left, and the next run right."""
 
 import gc
 
@@ -38,7 +38,7 @@ def test_says_what_to_change_and_keeps_nothing(work, name, device, management):
     inputs = whole.live - kept_drafts().bytes
     forget_drafts()
     memory = RefusingMemory(device, at=whole.operations // 2, times=10**9)
-    with pytest.raises(management.OOM_EXCEPTION, match="expected enough memory .*other programs") as caught, memory:
+    with pytest.raises(management.OOM_EXCEPTION, match=r"expected enough memory .*other programs") as caught, memory:
         work[name]()
     assert memory.refused
     del caught
@@ -69,5 +69,5 @@ def test_weights_that_do_not_fit_in_memory_are_not_called_damaged(nodes_by_id, c
     model, encoder = models.load_model(models.DEMO, torch.float32)
     (prompt, _) = nodes_by_id["RichSpaceT5Encode"].execute(encoder, "a red circle").result
     sample = nodes_by_id["RichSpaceCogVideoXSample"]
-    with pytest.raises(core.SamplingError, match="frames: expected enough memory for 9 frames .* Choose fewer frames"):
+    with pytest.raises(core.SamplingError, match=r"frames: expected enough memory for 9 frames .* Choose fewer frames"):
         sample.execute(model, prompt, prompt, 48, 32, 9, 1, 1.0, 0, 1, "auto", "off")
