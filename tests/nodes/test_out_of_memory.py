@@ -1,6 +1,7 @@
 """Memory that runs out in the nodes: a clear error on every device, nothing left, and the next run right."""
 
 import gc
+from functools import cache
 
 import pytest
 import torch
@@ -26,18 +27,28 @@ def work(nodes_by_id):
     return {each.name: each.run for each in all_work(nodes_by_id)}
 
 
+@pytest.fixture(scope="module")
+def measured(work):
+    """Return a function: the name of a work to its result, its number of operations and the bytes of its inputs."""
+
+    @cache
+    def measure(name):
+        forget_drafts()
+        with RefusingMemory() as whole:
+            work[name]()
+        gc.collect()
+        inputs = whole.live - kept_drafts().bytes
+        return work[name](), whole.operations, inputs
+
+    return measure
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("device", ["CUDA", "CPU"])
-def test_says_what_to_change_and_keeps_nothing(work, name, device, management):
+def test_says_what_to_change_and_keeps_nothing(work, measured, name, device, management):
+    expected, operations, inputs = measured(name)
     forget_drafts()
-    expected = work[name]()
-    forget_drafts()
-    with RefusingMemory() as whole:
-        work[name]()
-    gc.collect()
-    inputs = whole.live - kept_drafts().bytes
-    forget_drafts()
-    memory = RefusingMemory(device, at=whole.operations // 2, times=10**9)
+    memory = RefusingMemory(device, at=operations // 2, times=10**9)
     with pytest.raises(management.OOM_EXCEPTION, match=r"expected enough memory .*other programs") as caught, memory:
         work[name]()
     assert memory.refused
@@ -50,8 +61,8 @@ def test_says_what_to_change_and_keeps_nothing(work, name, device, management):
 
 @pytest.mark.parametrize("name", ["CogVideoX Decode", "VAE Decode", "VAE Encode"])
 @pytest.mark.parametrize("device", ["CUDA", "CPU"])
-def test_a_single_refusal_is_tried_again_in_tiles(work, name, device):
-    expected = work[name]()
+def test_a_single_refusal_is_tried_again_in_tiles(work, measured, name, device):
+    expected, _, _ = measured(name)
     memory = RefusingMemory(device, at=40)
     with memory:
         result = work[name]()

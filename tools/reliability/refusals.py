@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Device = Literal["CUDA", "CPU"]
 
 
-class RefusingMemory(TorchDispatchMode):
+class RefusingMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A mode in which operations can fail for want of memory.
 
     It counts the operations, and the bytes of the storages that they return until these are freed.
@@ -28,7 +28,7 @@ class RefusingMemory(TorchDispatchMode):
     """
 
     def __init__(self, device: Device = "CUDA", *, at: int = 0, times: int = 1, budget: int | None = None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.device, self._at, self._times, self._budget = device, at, times, budget
         self._counted: set[int] = set()
         self.operations = self.refused = self.live = self.peak = 0
