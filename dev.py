@@ -94,6 +94,16 @@ def command_hostile(options: argparse.Namespace) -> int:
     return call_tool("python", TOOLS / "reliability" / "hostile", *numbers, *only, *media, environment=places)
 
 
+def command_kills(options: argparse.Namespace) -> int:
+    """Kill what writes files at random moments, and read everything that is left. Arguments after -- go to it."""
+    return run_program("reliability/kills", *options.rest, extra="test")
+
+
+def command_memory(options: argparse.Namespace) -> int:
+    """Let memory run out in every kind of work. Arguments after -- go to it."""
+    return run_program("reliability/memory", *options.rest, extra="test")
+
+
 def command_lint(options: argparse.Namespace) -> int:
     """Run the lints only."""
     return checks.run_lints(fix=options.fix)
@@ -117,6 +127,8 @@ COMMANDS = (
     command_oldest,
     command_bench,
     command_hostile,
+    command_kills,
+    command_memory,
     command_lint,
     command_setup,
 )
@@ -155,8 +167,9 @@ def main(arguments: Sequence[str]) -> int:
     if not hasattr(options, "function"):
         parser.print_help()
         return 0
-    if options.rest and options.function not in (command_host, command_test, command_bench):
-        parser.error("only host, test and bench take arguments after --")
+    takers = (command_host, command_test, command_bench, command_kills, command_memory)
+    if options.rest and options.function not in takers:
+        parser.error("only host, test, bench, kills and memory take arguments after --")
     status = run_to_the_end(lambda: options.function(options))
     if status == 130:
         print("\nStopped.", file=sys.stderr)

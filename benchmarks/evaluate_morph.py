@@ -42,6 +42,7 @@ from richspace_core.cogvideox.blending import WeightedEmbedding
 from richspace_core.cogvideox.config import VideoSize
 from richspace_core.cogvideox.decoding import decode_latents
 from richspace_core.cogvideox.sampling import sample_latents
+from richspace_core.files import write_file
 from richspace_core.morph.curve import LatentTimes, MorphCurve
 from richspace_core.morph.seen import weights_seen_as
 from richspace_core.morph.segments import Segment, exact_segments, prompt_segments
@@ -259,7 +260,7 @@ def main() -> None:
     print(format_report(records))
     print(f"\n{len(pairs)} pairs, seed {given.seed}, {time.perf_counter() - start:.0f} s")
     if given.out:
-        given.out.write_text(json.dumps([asdict(record) for record in records], indent=1), encoding="utf-8")
+        write_file(given.out, json.dumps([asdict(record) for record in records], indent=1))
 
 
 if __name__ == "__main__":

@@ -206,7 +206,9 @@ def encode_clips(vae: nn.Module, count: int, file: Path, seed: int) -> tuple[lis
                 posterior = vae.encode(to_video(np.stack(clips))).latent_dist
             parts.append((posterior.mean.half(), posterior.std.half()))
         columns = {"means": [mean for mean, _ in parts], "deviations": [deviation for _, deviation in parts]}
-        save_file({name: torch.cat(each).transpose(1, 2).contiguous() for name, each in columns.items()}, file)
+        unfinished = file.with_suffix(".part")
+        save_file({name: torch.cat(each).transpose(1, 2).contiguous() for name, each in columns.items()}, unfinished)
+        unfinished.replace(file)
     encoded = load_file(file)
     return scenes, encoded["means"], encoded["deviations"]
 

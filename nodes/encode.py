@@ -24,6 +24,10 @@ from .inputs import conditioning_output
 _logger = logging.getLogger(__name__)
 _Encoded: TypeAlias = tuple[Conditioning, TokenizedPrompt, UnknownWords]
 
+_LESS_MEMORY = (
+    "Load it in a smaller number type (dtype bfloat16, or an fp8 file in Load CLIP), or close other programs."
+)
+
 #: File names of ComfyUI's text encoders, by the names in its tokenizers' results.
 _FILES = {"l": "clip_l", "g": "clip_g", "h": "clip_h"}
 
@@ -70,7 +74,8 @@ class RichSpaceT5Encode(io.ComfyNode):
     def execute(cls, encoder: Any, text: str) -> io.NodeOutput:
         """Encode one prompt."""
         encode = _encode_with_t5 if isinstance(encoder, T5Encoder) else _encode_with_clip
-        conditioning, tokens, unknown = encode(encoder, text)
+        with host_memory.explain_out_of_memory("text encoder", expected="enough memory for it", hint=_LESS_MEMORY):
+            conditioning, tokens, unknown = encode(encoder, text)
         count = f"{tokens.total_tokens} of {len(tokens.ids)} tokens"
         cut = f'Too long. Lost: "{tokens.lost_words}"' if tokens.lost_words else ""
         warning = "\n".join(filter(None, (cut, str(unknown))))

@@ -1,12 +1,14 @@
 """Embeddings in files, with their origin: a look that can be shared without its text encoder.
 
 The file is plain safetensors. Its tensors are `embedding` and, if there are any, `pooled_output` and `attention_mask`,
-exact to the last bit. Its metadata hold the version of the format under `richspace_embedding`, and the rest of
-`SavedEmbedding` as a JSON object under `about`.
+exact to the last bit. Its metadata hold the version of the format under `richspace_embedding`, the rest of
+`SavedEmbedding` as a JSON object under `about`, and the SHA-256 of the tensors and of that object under `sha256`. Files
+of earlier versions have no such hash.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -14,19 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .embedding import TextEmbedding, require_finite
 from .errors import EmbeddingError, RichSpaceError
+from .files import write_file
 from .finder.candidates import label
 from .finder.choice import Choice
 from .finder.geometry import require_index
 from .json_files import parse_json
+from .out_of_memory import raise_if_out_of_memory
 
 #: Newest version of the format that can be read, and the version that is written.
 FORMAT_VERSION = 1
 
-_VERSION, _ABOUT = "richspace_embedding", "about"
+_VERSION, _ABOUT, _HASH = "richspace_embedding", "about", "sha256"
 _EMBEDDING, _POOLED, _MASK = "embedding", "pooled_output", "attention_mask"
 _MOST_NUMBERS = 2**26  # of a tensor; an embedding of CogVideoX has 2**20
 _MOST_SHOWN = 60  # characters of a name in a message
@@ -135,26 +140,36 @@ class SavedEmbedding:
 
 
 def save_embedding(file: Path, saved: SavedEmbedding) -> None:
-    """Write an embedding to a file.
+    """Write an embedding to a file, in one step: if that fails, an existing file keeps its content.
 
     Args:
         file: File to write, in a folder that exists; a file of that name is replaced.
         saved: Content to write.
-    """
-    from safetensors.torch import save_file
 
-    tensors = {_EMBEDDING: saved.values, _POOLED: saved.pooled_output, _MASK: saved.attention_mask}
+    Raises:
+        EmbeddingError: If the file cannot be written.
+    """
+    from safetensors.torch import save
+
+    parts = {_EMBEDDING: saved.values, _POOLED: saved.pooled_output, _MASK: saved.attention_mask}
+    tensors = {name: tensor.cpu().clone().contiguous() for name, tensor in parts.items() if tensor is not None}
     about = {
         "token_count": saved.token_count,
         "text": saved.text,
         "mixtures": [_mixture_to_json(mixture) for mixture in saved.mixtures],
         "pack_version": saved.pack_version,
     }
-    save_file(
-        {name: tensor.cpu().clone().contiguous() for name, tensor in tensors.items() if tensor is not None},
-        file,
-        metadata={_VERSION: str(FORMAT_VERSION), _ABOUT: json.dumps(about, ensure_ascii=False)},
-    )
+    words = json.dumps(about, ensure_ascii=False)
+    metadata = {_VERSION: str(FORMAT_VERSION), _ABOUT: words, _HASH: _hash_content(tensors, words)}
+    try:
+        write_file(file, save(tensors, metadata=metadata))
+    except OSError as error:
+        raise EmbeddingError(
+            file.name,
+            expected=f"a file that can be written in {file.parent}",
+            got=error.strerror or str(error),
+            hint="Check the free disk space and the permissions of the folder.",
+        ) from error
 
 
 def load_embedding(file: Path) -> SavedEmbedding:
@@ -167,8 +182,8 @@ def load_embedding(file: Path) -> SavedEmbedding:
         The saved content, exact to the last bit, on the CPU.
 
     Raises:
-        EmbeddingError: If the file is damaged, of another kind, written by a newer version of this pack, or holds
-            values that are not finite; the message names the file.
+        EmbeddingError: If the file is damaged, changed, of another kind, written by a newer version of this pack, or
+            holds values that are not finite; the message names the file.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -190,16 +205,20 @@ def load_embedding(file: Path) -> SavedEmbedding:
             _require_format(file, metadata, list(content.keys()))
             _require_small({name: content.get_slice(name).get_shape() for name in content.keys()})  # noqa: SIM118
             tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a mapping
-        return _parse_content(tensors, parse_json(metadata[_ABOUT]))
+        saved = _parse_content(tensors, parse_json(metadata[_ABOUT]))
+        if metadata.get(_HASH, "") not in ("", _hash_content(tensors, metadata[_ABOUT])):
+            raise ValueError("its content does not match its checksum")
     except EmbeddingError as error:
         raise (error if error.argument == file.name else error.within(file.name)) from error
     except unreadable as error:
+        raise_if_out_of_memory(error)
         raise EmbeddingError(
             file.name,
             expected="a complete file of RichSpace Save Embedding",
             got=f"a damaged file ({error})",
             hint="Delete it, and save or download it again.",
         ) from error
+    return saved
 
 
 def _require_format(file: Path, metadata: Mapping[str, str], names: list[str]) -> None:
@@ -226,6 +245,15 @@ def _require_small(shapes: Mapping[str, Sequence[int]]) -> None:
     for name, shape in shapes.items():
         if math.prod(shape) > _MOST_NUMBERS:
             raise ValueError(f"{name[:_MOST_SHOWN]} of {math.prod(shape):,} numbers")
+
+
+def _hash_content(tensors: Mapping[str, Tensor], words: str) -> str:
+    """Return the SHA-256 of the tensors with their names, types and shapes, and of the rest as JSON."""
+    digest = hashlib.sha256(words.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)} ".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _parse_content(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> SavedEmbedding:

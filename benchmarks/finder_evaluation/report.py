@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from richspace_core.files import write_file
 from richspace_core.markdown import markdown_table
 
 from .estimates import IntervalEstimate
@@ -181,7 +182,7 @@ def write_report(folder: Path, found: Figures, strips: Sequence[Strip]) -> None:
     """Write figures.json, figures.md and a picture of each strip."""
     folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps(found, indent=1, default=dataclasses.asdict)
-    (folder / "figures.json").write_text(content + "\n", encoding="utf-8")
-    (folder / "figures.md").write_text(format_markdown(found), encoding="utf-8")
+    write_file(folder / "figures.json", content + "\n")
+    write_file(folder / "figures.md", format_markdown(found))
     for strip in strips:
         strip.draw().save(folder / f"{strip.pair.name.replace(' + ', '-').replace(' ', '-')}.png")

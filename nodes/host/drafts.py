@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-import comfy.model_management as management
 import torch
 from torch import Tensor
 
 from ...richspace_core import RichSpaceError, SamplingError
 from .conditioning import Prompt, without_note
 from .kept_drafts import KEPT, fingerprint
-from .memory import Progress
+from .memory import Progress, explain_out_of_memory
+
+_LESS_MEMORY = "Drafts that are done are kept. Close other programs, or connect a smaller or shorter latent."
 
 #: Draws latents as a small picture ``[h, w, 3]`` in 0..1.
 Draw = Callable[[Tensor], Tensor]
@@ -108,29 +109,18 @@ class Drafts:
     def _sample(self, index: int, prompt: Prompt) -> Tensor:
         name = {self.steps: "A", 0: "B"}.get(index, f"candidate {index}")
         try:
-            return self.drafter.sample(prompt, self._show)
+            with explain_out_of_memory(f"draft of {name}", expected="enough memory for a draft", hint=_LESS_MEMORY):
+                return self.drafter.sample(prompt, self._show)
         except RichSpaceError:
             raise
-        except Exception as error:
-            if management.is_oom(error):
-                management.soft_empty_cache()
-                raise _out_of_memory(name) from error
-            if isinstance(error, RuntimeError) and not self.latents:
-                raise _does_not_fit(name, error) from error
-            raise
+        except RuntimeError as error:
+            if self.latents:
+                raise
+            raise _does_not_fit(name, error) from error
 
 
 def _is_visible(latents: Tensor) -> bool:
     return latents.ndim in (4, 5) and latents.shape[1] >= 3
-
-
-def _out_of_memory(name: str) -> SamplingError:
-    return SamplingError(
-        f"draft of {name}",
-        expected="enough memory for a draft",
-        got="out of memory",
-        hint="Drafts that are done are kept. Close other programs, or connect a smaller or shorter latent.",
-    )
 
 
 def _does_not_fit(name: str, error: Exception) -> SamplingError:

@@ -6,7 +6,8 @@ modules are loaded whole or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import comfy.model_management as management
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...richspace_core.cogvideox.folder import Part
+from ...richspace_core.out_of_memory import NotEnoughMemoryError, is_out_of_memory, release_frames
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -88,13 +90,55 @@ def to_host(values: Tensor) -> Tensor:
 
 
 def retry_if_out_of_memory(first: Callable[[], Result], then: Callable[[], Result]) -> Result:
-    """Run `first`; if the device runs out of memory, empty its cache and run `then`."""
+    """Run `first`; if memory runs out, empty the device's cache and run `then`."""
     try:
-        return first()
-    except Exception as error:  # noqa: BLE001 - raised again unless the device is out of memory
-        management.raise_non_oom(error)
+        with as_out_of_memory():
+            return first()
+    except management.OOM_EXCEPTION as error:
+        release_frames(error)
     management.soft_empty_cache()
     return then()
+
+
+@contextmanager
+def as_out_of_memory() -> Iterator[None]:
+    """Raise the exception by which ComfyUI recognizes that memory has run out, whatever the device has raised.
+
+    ComfyUI decodes and encodes again in tiles after this exception, and unloads all models if a node ends with it. For
+    the memory of a CPU, torch raises a plain RuntimeError instead.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, management.OOM_EXCEPTION) or not _is_out_of_memory(error):
+            raise
+        raise management.OOM_EXCEPTION(str(error)) from error
+
+
+@contextmanager
+def explain_out_of_memory(argument: str, *, expected: str, hint: str) -> Iterator[None]:
+    """Replace an error that memory has run out by one that says what to change; ComfyUI recognizes that one too.
+
+    Args:
+        argument: Name of the argument or input that decides how much memory is needed.
+        expected: What would have been needed.
+        hint: What to change.
+
+    Raises:
+        NotEnoughMemoryError: If memory runs out.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _is_out_of_memory(error):
+            raise
+        release_frames(error)
+        management.soft_empty_cache()
+        raise NotEnoughMemoryError(argument, expected=expected, got="out of memory", hint=hint) from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return bool(management.is_oom(error)) or is_out_of_memory(error)
 
 
 class Progress:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...richspace_core.drawing.score_plot import plot_scores
 from ...richspace_core.finder.choice import Choice
 from .api import io, ui
+from .memory import explain_out_of_memory
 
 _HEIGHT = 448  # of a panel of the plot
 _ROW_HEIGHT = 112  # of the pictures above a panel
@@ -30,8 +31,11 @@ def report_scores(node: type[io.ComfyNode], choices: Sequence[Choice]) -> dict[s
     A page that runs this pack's script (``web/``) draws the curves from `richspace`, which has one entry for each time
     that the node runs in a prompt, with a panel for each stage. Every other page and the history have the picture.
     """
+    hint = "Drafts that are done are kept. Close other programs."
+    with explain_out_of_memory("scores", expected="enough memory to draw the curves", hint=hint):
+        picture = draw_scores(choices)
     return {
-        **ui.PreviewImage(draw_scores(choices), cls=node).as_dict(),
+        **ui.PreviewImage(picture, cls=node).as_dict(),
         "text": tuple("\n".join((choice.verdict, *choice.remarks)) for choice in choices),
         "richspace": ([describe_choice(choice) for choice in choices],),
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
 from functools import partial
 
 import torch
@@ -10,10 +12,11 @@ from torch import Tensor
 
 from ...richspace_core import TextEmbedding
 from ...richspace_core.cogvideox.blending import WeightedEmbedding
+from ...richspace_core.cogvideox.config import VideoSize
 from ...richspace_core.cogvideox.decoding import GroupCallback, decode_latents
 from ...richspace_core.cogvideox.latent_preview import false_color_preview
 from ...richspace_core.cogvideox.sampling import SamplingSettings, sample_latents
-from .memory import Progress, retry_if_out_of_memory, to_host
+from .memory import Progress, explain_out_of_memory, retry_if_out_of_memory, to_host
 from .models import CogVideoXModel
 
 
@@ -25,8 +28,6 @@ def sample_videos(
     seeds: Sequence[int],
 ) -> Tensor:
     """Sample one video for each seed: ``[len(seeds), c, f, h, w]``."""
-    needed = model.folder.sampling_memory(settings.size, model.transformer.dtype)
-    transformer = model.transformer.loaded(memory_required=needed)
     progress = Progress(len(seeds) * settings.steps)
     videos: list[Tensor] = []
     colors = model.folder.load_latent_colors()
@@ -35,12 +36,24 @@ def sample_videos(
     def on_step(done: int, steps: int, latents: Tensor) -> None:
         progress.step_done(len(videos) * steps + done, lambda: draw(latents))
 
-    for seed in seeds:
-        video = sample_latents(
-            model.folder, transformer, positive, negative, settings=settings, seed=seed, on_step=on_step
-        )
-        videos.append(video)
-    return to_host(torch.cat(videos))
+    with _enough_memory_to_sample(model, settings.size):
+        needed = model.folder.sampling_memory(settings.size, model.transformer.dtype)
+        transformer = model.transformer.loaded(memory_required=needed)
+        for seed in seeds:
+            video = sample_latents(
+                model.folder, transformer, positive, negative, settings=settings, seed=seed, on_step=on_step
+            )
+            videos.append(video)
+        return to_host(torch.cat(videos))
+
+
+def _enough_memory_to_sample(model: CogVideoXModel, size: VideoSize) -> AbstractContextManager[None]:
+    video = model.folder.video_size(**asdict(size))
+    return explain_out_of_memory(
+        "width, height, frames",
+        expected=f"enough memory for {video.frames} frames of {video.width} x {video.height} pixels",
+        hint="Choose fewer frames or a smaller size, load the model with dtype bfloat16, or close other programs.",
+    )
 
 
 def decode_videos(model: CogVideoXModel, latents: Tensor, *, tiled: bool) -> list[Tensor]:
@@ -62,4 +75,9 @@ def _decode(model: CogVideoXModel, samples: Tensor, on_group: GroupCallback, *, 
         needed = model.folder.decoding_memory(width, height, model.vae.dtype, tiled=tiled)
         return decode_latents(model.vae.loaded(memory_required=needed), samples, tiled=tiled, on_group=on_group)
 
-    return retry_if_out_of_memory(lambda: decode(tiled=tiled), lambda: decode(tiled=True))
+    with explain_out_of_memory(
+        "latent",
+        expected=f"enough memory to decode {samples.shape[2]} latent frames in tiles",
+        hint="Sample fewer frames or a smaller size, or close other programs.",
+    ):
+        return retry_if_out_of_memory(lambda: decode(tiled=tiled), lambda: decode(tiled=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from torch import Tensor
 from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.config import CogVideoXConfig
 from ...richspace_core.cogvideox.latent_preview import LatentColors, false_color_preview
-from ..host.memory import Progress
+from ..host.memory import Progress, explain_out_of_memory
 from .morphs import fit_masks, windows_with_masks
 from .stages import Leftover, Run
 
@@ -78,7 +79,8 @@ class CorrectedSampling:
             mask = _in_front(mask[:, :, :1].expand(-1, -1, surplus, -1, -1), mask) if mask is not None else None
             latents = _in_front(run.front_frames(latents, surplus), latents)
             rest["latent_shapes"] = [latents.shape]
-        sampled: Tensor = sample(noise, latents, sampler, sigmas, mask, shown, disable_pbar, seed, **rest)
+        with _enough_memory(latents.shape[_FRAMES]):
+            sampled: Tensor = sample(noise, latents, sampler, sigmas, mask, shown, disable_pbar, seed, **rest)
         # ComfyUI moves latents that are on another device, and a copy would lose what is attached to them.
         sampled = sampled.to(intermediate_device())
         videos = sampled[:, :, surplus:]
@@ -151,6 +153,14 @@ def windows_of_patches(handler: IndexListContextHandler, patch_frames: int) -> I
     windows.context_overlap = min(overlap, windows.context_length - patch_frames)
     windows.causal_window_fix = False
     return windows
+
+
+def _enough_memory(frames: int) -> AbstractContextManager[None]:
+    return explain_out_of_memory(
+        "latent_image",
+        expected=f"enough memory to sample {frames} latent frames",
+        hint="Connect a smaller or shorter latent, load the model with dtype bfloat16, or close other programs.",
+    )
 
 
 def _in_front(front: Tensor, videos: Tensor) -> Tensor:

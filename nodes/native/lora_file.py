@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ...richspace_core import ModelFolderError
+from ...richspace_core.out_of_memory import raise_if_out_of_memory
 
 PEFT = "base_model.model."  # the prefix of PEFT's own files
 
@@ -106,6 +107,7 @@ def _read_tensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             raise FileNotFoundError(file)
         tensors, metadata = comfy.utils.load_torch_file(str(file), safe_load=True, return_metadata=True)
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise_if_out_of_memory(error)
         raise refused(file, "a damaged file", "Copy or download it again.") from error
     return tensors, metadata or {}
 

@@ -12,6 +12,7 @@ made by a class of their own, which splits videos in space only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import count
 from math import prod
@@ -28,7 +29,7 @@ from torch import Tensor
 from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.config import CogVideoXConfig
 from ...richspace_core.cogvideox.latent_preview import LatentColors, fit_to_calibration_picture
-from ..host.memory import Progress
+from ..host.memory import Progress, as_out_of_memory, explain_out_of_memory
 
 
 def correct_vae(vae: Any) -> PublishedVAE:
@@ -88,6 +89,18 @@ class PublishedVAE(VAE):
         self.memory_used_decode = _for_one_group(vae.memory_used_decode, 2 * network.num_latent_frames_batch_size - 1)
         self.memory_used_encode = _for_one_group(vae.memory_used_encode, 2 * network.num_sample_frames_batch_size - 1)
 
+    def decode(self, samples_in: Tensor, *args: Any, **options: Any) -> Tensor:
+        """Decode latents; say what to change if memory runs out in tiles, too."""
+        with _enough_memory("samples", f"decode {samples_in.shape[2]} latent frames", "VAE Decode (Tiled)"):
+            frames: Tensor = super().decode(samples_in, *args, **options)
+        return frames
+
+    def encode(self, pixel_samples: Tensor) -> Tensor:
+        """Encode frames; say what to change if memory runs out in tiles, too."""
+        with _enough_memory("pixels", f"encode {len(pixel_samples)} frames", "VAE Encode (Tiled)"):
+            latents: Tensor = super().encode(pixel_samples)
+        return latents
+
     def _decode_tiled_owned(
         self, samples: Tensor, tile_x: int = 32, tile_y: int = 32, overlap: int = 8, **_in_time: int
     ) -> Tensor:
@@ -99,17 +112,18 @@ class PublishedVAE(VAE):
             decoded = decode_in_groups(network, tile.to(self.device, self.vae_dtype), step_done)
             return decoded.to(self.vae_output_dtype())
 
-        made: Tensor = tiled_scale_multidim(
-            samples,
-            decode,
-            tile=(samples.shape[2], tile_x, tile_y),
-            overlap=(1, overlap, overlap),
-            upscale_amount=(partial(_decoded_frames, network.temporal_compression_ratio), *self.upscale_ratio[1:]),
-            out_channels=self.output_channels,
-            index_formulas=self.upscale_index_formula,
-            output_device=self.output_device,
-        )
-        frames: Tensor = self.process_output(made)
+        with _enough_memory("samples", f"decode {samples.shape[2]} latent frames", "VAE Decode (Tiled)"):
+            made: Tensor = tiled_scale_multidim(
+                samples,
+                decode,
+                tile=(samples.shape[2], tile_x, tile_y),
+                overlap=(1, overlap, overlap),
+                upscale_amount=(partial(_decoded_frames, network.temporal_compression_ratio), *self.upscale_ratio[1:]),
+                out_channels=self.output_channels,
+                index_formulas=self.upscale_index_formula,
+                output_device=self.output_device,
+            )
+            frames: Tensor = self.process_output(made)
         return frames
 
     def _encode_tiled_owned(
@@ -126,17 +140,18 @@ class PublishedVAE(VAE):
         def encode(tile: Tensor) -> Tensor:
             return encode_in_groups(network, tile, step_done, prepare).to(self.vae_output_dtype())
 
-        latents: Tensor = tiled_scale_multidim(
-            pixel_samples,
-            encode,
-            tile=(pixel_samples.shape[2], tile_x, tile_y),
-            overlap=(1, overlap, overlap),
-            upscale_amount=self.downscale_ratio,
-            out_channels=self.latent_channels,
-            downscale=True,
-            index_formulas=self.downscale_index_formula,
-            output_device=self.output_device,
-        )
+        with _enough_memory("pixels", f"encode {pixel_samples.shape[2]} frames", "VAE Encode (Tiled)"):
+            latents: Tensor = tiled_scale_multidim(
+                pixel_samples,
+                encode,
+                tile=(pixel_samples.shape[2], tile_x, tile_y),
+                overlap=(1, overlap, overlap),
+                upscale_amount=self.downscale_ratio,
+                out_channels=self.latent_channels,
+                downscale=True,
+                index_formulas=self.downscale_index_formula,
+                output_device=self.output_device,
+            )
         return latents
 
 
@@ -185,12 +200,21 @@ def _in_groups(
 ) -> Tensor:
     """Run an encoder or decoder over the groups of frames in order, each with the cache of the previous ones."""
     cache, parts = None, []
-    for start, end in _groups(videos.shape[2], size):
-        group = videos[:, :, start:end]
-        part, cache = coder(prepare(group) if prepare else group, conv_cache=cache)
-        parts.append(part.to(intermediate_device()))
-        step_done()
-    return torch.cat(parts, dim=2)
+    with as_out_of_memory():
+        for start, end in _groups(videos.shape[2], size):
+            group = videos[:, :, start:end]
+            part, cache = coder(prepare(group) if prepare else group, conv_cache=cache)
+            parts.append(part.to(intermediate_device()))
+            step_done()
+        return torch.cat(parts, dim=2)
+
+
+def _enough_memory(argument: str, work: str, node: str) -> AbstractContextManager[None]:
+    return explain_out_of_memory(
+        argument,
+        expected=f"enough memory to {work} in tiles",
+        hint=f"Use {node} with a smaller tile_size, fewer frames or a smaller size, or close other programs.",
+    )
 
 
 def _groups(frames: int, size: int) -> Iterator[tuple[int, int]]:

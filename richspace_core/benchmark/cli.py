@@ -17,6 +17,7 @@ from ..cogvideox.sampling import SamplingSettings
 from ..embedding import TextEmbedding
 from ..errors import RichSpaceError, SamplingError
 from ..metrics import registry
+from ..out_of_memory import is_out_of_memory
 from .balancing import DRAFT_SCORES, ScoreKind
 from .clips import ARMS, Arm, ClipJob, ClipName
 from .devices import choose_dtype, find_device
@@ -52,8 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RichSpaceError as error:
         _print_status(f"error: {error}")
         return 2
-    except torch.cuda.OutOfMemoryError as error:  # also from a worker of a cluster
-        reason = str(error).partition(". ")[0]
+    except (RuntimeError, MemoryError) as error:  # also from a worker of a cluster
+        if not is_out_of_memory(error):
+            raise
+        reason = str(error).rpartition("DefaultCPUAllocator: ")[2].partition(". ")[0] or "MemoryError"
         _print_status(f"error: device: out of memory ({reason}). {_LESS_MEMORY}")
         return 2
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import RichSpaceError
+from ..files import write_file
 
 _PROBE_BYTES = 1 << 16
 _MOVE = "Move it away, or choose another --out."
@@ -68,13 +69,9 @@ def write_output(file: Path, content: bytes | str) -> None:
     Raises:
         RichSpaceError: If it cannot be written.
     """
-    unfinished = file.with_name(f"{file.name}.part")
     try:
-        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
-        unfinished.replace(file)
+        write_file(file, content)
     except OSError as error:
-        if unfinished.is_file():
-            unfinished.unlink()
         raise _output_error("a file that can be written", file, error) from error
 
 

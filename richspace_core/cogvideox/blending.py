@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..embedding import TextEmbedding
 from ..errors import SamplingError
+from ..out_of_memory import raise_if_out_of_memory
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -108,6 +109,7 @@ def normalized_weights(prompts: Sequence[WeightedEmbedding]) -> Tensor:
     try:
         weights = torch.stack(torch.broadcast_tensors(*each))  # type: ignore[no-untyped-call]
     except RuntimeError as error:
+        raise_if_out_of_memory(error)
         shapes = ", ".join(str(list(one.shape)) for one in each)
         raise SamplingError("positive", expected="masks of one size", got=shapes) from error
     total = weights.sum(dim=0)

@@ -14,6 +14,7 @@ import torch
 
 from ..errors import ModelFolderError
 from ..json_files import read_json
+from ..out_of_memory import raise_if_out_of_memory
 from .config import CogVideoXConfig, require_sizes
 from .latent_preview import LatentColors
 
@@ -108,9 +109,8 @@ class CogVideoXFolder(CogVideoXConfig):
                 use_safetensors=True,
                 output_loading_info=True,
             )
-        except (MemoryError, torch.OutOfMemoryError):
-            raise
         except Exception as error:  # the errors of the two libraries have no common base
+            raise_if_out_of_memory(error)
             raise self.misfit(part, f"an error when loading them ({str(error)[:200]})") from error
         missing = sorted(report["missing_keys"])
         if missing:
@@ -147,6 +147,7 @@ class CogVideoXFolder(CogVideoXConfig):
         try:
             return AutoTokenizer.from_pretrained(self.path / "tokenizer", local_files_only=True)
         except Exception as error:  # the errors of sentencepiece, protobuf and tokenizers have no common base
+            raise_if_out_of_memory(error)
             raise ModelFolderError(
                 f"{self.path.name}/tokenizer",
                 expected="a T5 tokenizer",
@@ -219,6 +220,7 @@ def _stored_dtype(file: Path) -> torch.dtype:
         with safe_open(file, framework="pt") as weights:
             stored = {weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError, RuntimeError) as error:  # RuntimeError if it is gone
+        raise_if_out_of_memory(error)
         raise ModelFolderError(
             f"{file.parent.name}/{file.name}",
             expected="a complete safetensors file",

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate as resize
 
 from ..errors import ModelFolderError, SamplingError
+from ..files import write_file
 from ..json_files import read_json
 
 _CALIBRATION_CELLS = 16  # latent elements along each side of the calibration picture
@@ -43,7 +44,7 @@ class LatentColors:
             [[round(number, 5) for number in row] for row in each.tolist()] for each in (self.weights, self.bias[None])
         )
         weights, (bias,) = rounded
-        file.write_text(json.dumps({"weights": weights, "bias": bias}, indent=1) + "\n", encoding="utf-8")
+        write_file(file, json.dumps({"weights": weights, "bias": bias}, indent=1) + "\n")
 
     @classmethod
     def read(cls, file: Path, *, channels: int) -> LatentColors | None:

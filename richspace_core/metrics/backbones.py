@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate
 
 from ..errors import ModelFolderError
 from ..json_files import read_json
+from ..out_of_memory import raise_if_out_of_memory
 
 DINO_SOURCE = "huggingface.co/facebook/dino-vitb16 (config.json and model.safetensors)"
 CLIP_L_SOURCE = "huggingface.co/openai/clip-vit-large-patch14 (model.safetensors)"
@@ -207,6 +208,7 @@ def _build_model(
             None, config=config, state_dict=weights, output_loading_info=True, **options
         )
     except (RuntimeError, ValueError, AttributeError) as error:  # raised by transformers if a shape differs
+        raise_if_out_of_memory(error)
         _refuse_weights(file, f"an error while loading ({str(error)[:200]})", source, error)
     if missing := sorted(report["missing_keys"]):
         _refuse_weights(file, f"a file without {missing[0]} and {len(missing) - 1} more", source)
@@ -268,6 +270,7 @@ def _read_weights(file: Path, source: str, *prefixes: str) -> dict[str, Tensor]:
             names = [name for name in weights.keys() if name.startswith(prefixes or "")]  # noqa: SIM118 - not a mapping
             return {name: weights.get_tensor(name) for name in names}
     except (SafetensorError, OSError, RuntimeError) as error:
+        raise_if_out_of_memory(error)
         size = file.stat().st_size if file.is_file() else 0
         got = f"a damaged or incomplete file of {size:,} bytes"
         _refuse_content(file, "a complete safetensors file", got, source, error)
@@ -278,6 +281,7 @@ def _read_small_pickle(file: Path) -> dict[str, Tensor]:
     try:
         weights = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - the errors of torch, pickle and zip have no common base; raised again
+        raise_if_out_of_memory(error)
         _refuse_content(file, "a file with tensors only", "a damaged file or other content", HEAD_SOURCE, error)
     if not isinstance(weights, dict) or not all(isinstance(weight, Tensor) for weight in weights.values()):
         _refuse_content(file, "named tensors", "other content", HEAD_SOURCE)

@@ -19,6 +19,8 @@ COMMANDS = [
     "oldest",
     "bench",
     "hostile",
+    "kills",
+    "memory",
     "lint",
     "setup",
 ]
@@ -49,7 +51,7 @@ def test_help_in_a_folder_with_spaces(tmp_path):
 def test_what_follows_the_dashes_is_for_some_commands_only(dev, capsys):
     with pytest.raises(SystemExit):
         dev.main(["demo", "--", "-k", "finder"])
-    assert "only host, test and bench" in capsys.readouterr().err
+    assert "only host, test, bench, kills and memory" in capsys.readouterr().err
 
 
 def test_an_error_is_one_message_and_status_1(dev, monkeypatch, tmp_path, capsys):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from small_disk import limited_files
 
 from richspace_core import EmbeddingError, RichSpaceError
 from richspace_core.embedding_file import MixtureRecord, SavedEmbedding, load_embedding, save_embedding
@@ -162,10 +163,39 @@ class TestWhatIsRefused:
         rewrite(about=changed_about(file, mixtures=[mixture | {"steps": 0}]))
         self.refused(file, ", steps: expected an integer >= 1")
 
+    @pytest.mark.parametrize("name", ["embedding", "pooled_output", "attention_mask"])
+    def test_a_value_that_changed_on_the_disk(self, rewrite, file, name):
+        changed = {"embedding": values(), "pooled_output": values()[:1], "attention_mask": full().attention_mask}[name]
+        changed = changed.clone()
+        changed[0, 2] = 0  # as a byte that a bad disk has lost
+        rewrite({name: changed})
+        self.refused(file, r": expected a complete file .*its content does not match its checksum.* Delete it")
+
+    def test_words_that_were_changed(self, rewrite, file):
+        rewrite(about=changed_about(file, text="another prompt"))
+        self.refused(file, ": expected a complete file .*checksum")
+
+    def test_a_file_of_an_earlier_version_has_no_checksum(self, rewrite, file):
+        rewrite(sha256=None)
+        assert same(load_embedding(file).values, values())
+
     def test_what_is_not_finite_is_not_saved_either(self, file):
         with pytest.raises(RichSpaceError, match=r"^embedding: expected finite values"):
             save_embedding(file, SavedEmbedding(values() * torch.nan))
         assert not file.exists()
+
+
+class TestAFullDisk:
+    def test_nothing_is_left_and_it_is_said(self, file):
+        with limited_files(100), pytest.raises(EmbeddingError, match=r"^look\.safetensors: .* written in .*, got File"):
+            save_embedding(file, full())
+        assert list(file.parent.iterdir()) == []
+
+    def test_an_earlier_file_stays(self, file):
+        save_embedding(file, SavedEmbedding(values()))
+        with limited_files(100), pytest.raises(EmbeddingError, match="Check the free disk space"):
+            save_embedding(file, full())
+        assert load_embedding(file).token_count is None
 
 
 def changed_about(file, **changes):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from small_disk import limited_files
 
 from richspace_core import RichSpaceError
 from richspace_core.benchmark.outputs import remove_output, require_writable, write_output
@@ -39,24 +40,13 @@ def test_a_file_system_that_cannot_be_written_to():
         require_writable(Path("/proc/self/results"))
 
 
-@pytest.fixture
-def little_room():
-    """Limit every file to 1 kB, as on a disk that is nearly full."""
-    resource = pytest.importorskip("resource")  # not on Windows
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
-@pytest.mark.usefixtures("little_room")
 def test_a_full_disk_is_said_and_the_file_stays_as_it_was(tmp_path):
-    with pytest.raises(RichSpaceError, match=r"^out: expected a folder that can be written to, .* Check the free disk"):
+    folder = r"^out: expected a folder that can be written to, .* Check the free disk"
+    with limited_files(1000), pytest.raises(RichSpaceError, match=folder):
         require_writable(tmp_path)
     write_output(tmp_path / "table.md", "a table")
-    with pytest.raises(
-        RichSpaceError, match=r"^out: expected a file that can be written, .*table\.md, got File too la"
-    ):
+    file = r"^out: expected a file that can be written, .*table\.md, got File too la"
+    with limited_files(1000), pytest.raises(RichSpaceError, match=file):
         write_output(tmp_path / "table.md", "x" * 2000)
     assert {file.name: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()} == {"table.md": "a table"}
 
