@@ -85,6 +85,16 @@ def command_bench(options: argparse.Namespace) -> int:
     return checks.run_benchmarks(options.names, options.rest)
 
 
+def command_soak(options: argparse.Namespace) -> int:
+    """Queue many runs on one server, disturb them, and draw what the process holds."""
+    return run_program("reliability/soak", "--runs", str(options.runs), extra="test", browser=True)
+
+
+def command_cancels(options: argparse.Namespace) -> int:
+    """Cancel runs at random moments in every node that samples."""
+    return run_program("reliability/cancels", "--count", str(options.count), extra="test")
+
+
 def command_lint(options: argparse.Namespace) -> int:
     """Run the lints only."""
     return checks.run_lints(fix=options.fix)
@@ -107,6 +117,8 @@ COMMANDS = (
     command_texts,
     command_oldest,
     command_bench,
+    command_soak,
+    command_cancels,
     command_lint,
     command_setup,
 )
@@ -127,6 +139,8 @@ def make_parser() -> argparse.ArgumentParser:
     commands.choices["workflows"].add_argument("--thumbnails", action="store_true", help="draw the pictures too")
     commands.choices["pictures"].add_argument("names", nargs="*", metavar="NODE_ID", help="ids of nodes (default: all)")
     commands.choices["bench"].add_argument("names", nargs="*", metavar="NAME", help="files in benchmarks/, without .py")
+    commands.choices["soak"].add_argument("--runs", type=int, default=1000, help="runs in all (default: 1000)")
+    commands.choices["cancels"].add_argument("--count", type=int, default=100, help="cancels in all (default: 100)")
     lint.add_argument("--fix", action="store_true", help="let ruff repair and format what it can")
     return top
 

@@ -6,19 +6,24 @@ Each has digest nodes behind its samplers and decoders (see `host_monitor`), so 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from comfyui.prompts import change, node
 from environment.checkout import ROOT, link_folder
-from small_models.single_files import add_single_files
-from small_models.tiny_models import Kind, save_tiny_folder
+from environment.programs import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from comfyui.prompts import Prompt
+    from small_models.tiny_models import Kind
 
 SMALL = {"frames": 9, "height": 32, "width": 48}
 # By class: what makes its node quick.
@@ -56,7 +61,19 @@ class SmallRun:
 
 
 def prepare(base: Path) -> None:
-    """Write the models that the runs need below a base directory, and the monitor. Call it before ComfyUI starts."""
+    """Write the models that the runs need below a base directory, and the monitor. Call it before ComfyUI starts.
+
+    It is done by a child process, so that the libraries of the models take no memory while the runs go on.
+    """
+    made = subprocess.run([sys.executable, __file__, str(base)], capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise ToolError(f"The small models could not be made:\n{made.stderr[-2000:]}")
+
+
+def _write_models(base: Path) -> None:
+    from small_models.single_files import add_single_files
+    from small_models.tiny_models import save_tiny_folder
+
     add_single_files(base)
     for name, kind in MODELS.items():
         save_tiny_folder(base / "models" / "diffusers" / name, kind)
@@ -122,3 +139,7 @@ def result_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the digests of a finished run, and the texts that its nodes show."""
     shown = {name: output.get("digest") or output.get("text") for name, output in entry["outputs"].items()}
     return {name: value for name, value in shown.items() if value}
+
+
+if __name__ == "__main__":
+    _write_models(Path(sys.argv[1]))

@@ -27,7 +27,7 @@ from comfyui.server import ComfyServer
 from environment.checkout import ARTIFACTS
 from environment.programs import Progress, ToolError, run_to_the_end
 
-from reliability.curves import MIB, drift, draw
+from reliability.curves import MIB, draw, drift
 from reliability.small_runs import SmallRun, prepare, result_of, small_runs
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ class Soak:
 
     def _summary(self) -> str:
         record, memory = self.record, self.record.points[-1]["rss"] / MIB
-        cancelled = record.cancelled.total()
-        return f"{record.runs} runs: {record.done} right, {cancelled} cancelled, {len(record.wrong)} wrong; {memory:.0f} MiB"
+        counts = f"{record.done} right, {record.cancelled.total()} cancelled, {len(record.wrong)} wrong"
+        return f"{record.runs} runs: {counts}; {memory:.0f} MiB"
 
     # One batch
 
@@ -208,7 +208,7 @@ def process_memory(server: ComfyServer) -> int:
     """Return the resident memory of a server's process."""
     import psutil
 
-    assert server.process is not None  # noqa: S101 - it runs
+    assert server.process is not None
     return int(psutil.Process(server.process.pid).memory_info().rss)
 
 
@@ -253,7 +253,12 @@ def report(record: Record, started: float) -> dict[str, Any]:
         "nodes": {"executed": record.executed, "cached": record.cached},
         "seconds": round(time.monotonic() - started),
         "drift": {
-            name: {"from": round(each.start), "to": round(each.end), "share": round(each.share, 5), "flat": each.is_flat}
+            name: {
+                "from": round(each.start),
+                "to": round(each.end),
+                "share": round(each.share, 5),
+                "flat": each.is_flat,
+            }
             for name, each in drifts.items()
         },
         "points": record.points,

@@ -19,7 +19,6 @@ import comfy.model_management
 import psutil
 import torch
 from aiohttp import web
-from execution import PromptExecutor
 from server import PromptServer
 
 _FIELDS = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
@@ -74,7 +73,7 @@ def _tensors(objects: list[Any]) -> dict[str, int]:
 
 
 def _caches(objects: list[Any]) -> dict[str, int]:
-    executors = [each for each in objects if type(each) is PromptExecutor]
+    executors = [each for each in objects if type(each).__name__ == "PromptExecutor"]
     return {"cached_results": sum(len(cache.cache) for each in executors for cache in each.caches.all)}
 
 
