@@ -16,7 +16,7 @@ ALLOWED = 0.01
 MIB = 2**20
 # Title of each curve, the names in a point of what it draws, and what its values are divided by.
 PANELS = (
-    ("Memory of the process, MiB", {"rss": "RSS", "uss": "USS"}, MIB),
+    ("Memory of the process, MiB", {"rss": "RSS", "anonymous": "without files"}, MIB),
     ("malloc, MiB", {"malloc_used": "in use", "malloc_unused": "kept unused"}, MIB),
     ("Open files and threads", {"open_files": "open files", "threads": "threads"}, 1),
     ("Python's objects, thousands", {"objects": "objects"}, 1000),

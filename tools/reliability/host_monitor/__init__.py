@@ -91,6 +91,7 @@ def state(*, collect: bool) -> dict[str, int]:
     memory, history = process.memory_full_info(), PromptServer.instance.prompt_queue.history
     return {
         "rss": memory.rss,
+        "anonymous": memory.rss - getattr(memory, "shared", 0),  # without the pages of files, which the system drops
         "uss": memory.uss,
         "threads": process.num_threads(),
         "open_files": process.num_fds() if hasattr(process, "num_fds") else process.num_handles(),
