@@ -2,7 +2,8 @@
 
 import pytest
 from comfyui.server import ComfyServer
-from environment.checkout import ARTIFACTS
+from environment.checkout import ARTIFACTS, link_folder
+from reliability import cancels, small_runs
 from small_models.single_files import add_single_files
 from small_models.tiny_models import save_tiny_folder
 
@@ -11,9 +12,14 @@ TINY_MODEL = "CogVideoX-2b"
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory, worker_id):
-    """A running ComfyUI with this pack and tiny single files, in a base directory of its own; its log is kept."""
+    """A running ComfyUI with this pack and tiny single files, in a base directory of its own; its log is kept.
+
+    Two monitors tell what its process holds and when its denoisers are called.
+    """
     base = tmp_path_factory.mktemp("host")
     add_single_files(base)
+    for monitor in (small_runs.MONITOR, cancels.MONITOR):
+        link_folder(base / "custom_nodes" / monitor.name, monitor)
     with pytest.MonkeyPatch.context() as patch:
         # Models this small are slower on several threads, two to three times where others use the cores too.
         patch.setenv("OMP_NUM_THREADS", "1")

@@ -245,7 +245,7 @@ def lasting(place: Place) -> Prompt:
 def prepare_cancels(base: Path) -> None:
     """Write the models and the monitors below a base directory. Call it before ComfyUI starts."""
     prepare(base)
-    link_folder(base / "custom_nodes" / "cancel_monitor", MONITOR)
+    link_folder(base / "custom_nodes" / MONITOR.name, MONITOR)
 
 
 def cancels(total: int, seed: int, folder: Path) -> dict[str, Any]:

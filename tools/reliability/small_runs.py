@@ -6,6 +6,7 @@ Each has digest nodes behind its samplers and decoders (see `host_monitor`), so 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ DECODERS = ("RichSpaceCogVideoXDecode", "VAEDecode")
 LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
 MODELS: dict[str, Kind] = {"CogVideoX-2b": "2b", "CogVideoX1.5-5B": "1.5"}
 SEEDS = 3
+_KEPT_DRAFTS = re.compile(r" \((all|\d+) from an earlier run\)")
 MONITOR = Path(__file__).parent / "host_monitor"
 
 
@@ -77,7 +79,7 @@ def _write_models(base: Path) -> None:
     add_single_files(base)
     for name, kind in MODELS.items():
         save_tiny_folder(base / "models" / "diffusers" / name, kind)
-    link_folder(base / "custom_nodes" / "host_monitor", MONITOR)
+    link_folder(base / "custom_nodes" / MONITOR.name, MONITOR)
 
 
 def small_runs() -> list[SmallRun]:
@@ -136,9 +138,9 @@ def with_digests(prompt: Mapping[str, dict[str, Any]]) -> Prompt:
 
 
 def result_of(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the digests of a finished run, and the texts that its nodes show."""
+    """Return the digests of a finished run, and the texts that its nodes show, but for how many drafts were kept."""
     shown = {name: output.get("digest") or output.get("text") for name, output in entry["outputs"].items()}
-    return {name: value for name, value in shown.items() if value}
+    return {name: [_KEPT_DRAFTS.sub("", text) for text in texts] for name, texts in shown.items() if texts}
 
 
 if __name__ == "__main__":

@@ -79,14 +79,17 @@ class Soak:
         clients: Ids of the pages that queue.
         seed: Seed of everything that is random here.
         temporary: System's folder of temporary files for the server.
+        only: Beginning of the names of the workflows to run.
     """
 
-    def __init__(self, server: ComfyServer, clients: Sequence[str], seed: int, temporary: Path) -> None:
+    def __init__(
+        self, server: ComfyServer, clients: Sequence[str], seed: int, temporary: Path, *, only: str = ""
+    ) -> None:
         self.server = server
         self.clients = clients
         self.record = Record()
         self._random = random.Random(seed)
-        self._runs = small_runs()
+        self._runs = [run for run in small_runs() if run.name.startswith(only)]
         self._temporary = temporary
         self._seconds = 2.0  # that a run takes, as a moving average
 
