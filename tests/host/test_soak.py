@@ -12,7 +12,11 @@ from reliability.soak import Soak, pages
 from small_models.tiny_models import save_tiny_folder
 
 RUNS, SEED = 30, 4
-FEW = ("KSampler in demo_morph", "RichSpaceCogVideoXSample in demo_two_prompt_mix", "RichSpaceBalance in demo_native_mix")
+FEW = (
+    "KSampler in demo_morph",
+    "RichSpaceCogVideoXSample in demo_two_prompt_mix",
+    "RichSpaceBalance in demo_native_mix",
+)
 
 
 @pytest.fixture(scope="module")
