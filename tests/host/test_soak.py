@@ -3,13 +3,11 @@
 import json
 
 import pytest
-from comfyui.server import ComfyServer
 from PIL import Image
 from reliability.cancels import PLACES, Canceller, report
 from reliability.curves import SETTLED, draw, drift
-from reliability.small_runs import MODELS, small_runs
+from reliability.small_runs import small_runs
 from reliability.soak import Soak, pages
-from small_models.tiny_models import save_tiny_folder
 
 RUNS, SEED = 30, 4
 FEW = (
@@ -20,15 +18,7 @@ FEW = (
 
 
 @pytest.fixture(scope="module")
-def small_models(diffusers_folder, tiny_model):
-    """The models of the small workflows, in the server's folder."""
-    for name, kind in MODELS.items():
-        if name != tiny_model.name:
-            save_tiny_folder(diffusers_folder / name, kind)
-
-
-@pytest.fixture(scope="module")
-def soaked(server, small_models, tmp_path_factory):
+def soaked(server, tmp_path_factory):
     """Runs of the demo's workflows on the shared server, which end or are cancelled, and what they left."""
     with pages(server, real=False) as clients:
         soak = Soak(server, clients, SEED, tmp_path_factory.mktemp("none"), only="demo")
@@ -80,7 +70,7 @@ class TestDrift:
 
 class TestCancel:
     @pytest.mark.parametrize("place", [each for each in PLACES if each.name in FEW], ids=lambda place: place.name)
-    def test_ends_within_a_step_and_the_next_run_is_right(self, server: ComfyServer, small_models, place):
+    def test_ends_within_a_step_and_the_next_run_is_right(self, server, place):
         with server.listen() as events:
             canceller = Canceller(server, events, SEED)
             found = [canceller.cancel(place) for _ in range(2)]
