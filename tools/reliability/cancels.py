@@ -235,10 +235,7 @@ def lasting(place: Place) -> Prompt:
     prompt = made_small(workflow(place.workflow))
     changes = LARGER if place.kind in ("RichSpaceCogVideoXDecode", "VAEDecode") else {place.kind: LONGER[place.kind]}
     for name, each in list(prompt.items()):
-        known = {key: value for key, value in changes.get(each["class_type"], {}).items() if key != "share"}
-        prompt = change(prompt, name, **known)
-        if "share" in each["inputs"] and each["class_type"] in changes:
-            prompt = change(prompt, name, share=changes[each["class_type"]].get("share", each["inputs"]["share"]))
+        prompt = change(prompt, name, **changes.get(each["class_type"], {}))
     return prompt
 
 

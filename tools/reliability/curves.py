@@ -55,7 +55,8 @@ def drift(points: Sequence[Mapping[str, Any]], name: str) -> Drift:
     runs = [(point["run"], point[name]) for point in points]
     settled = [each for each in runs if each[0] >= SETTLED]
     settled = settled if len(settled) > 1 else runs
-    slope = median((b - a) / (j - i) for (i, a), (j, b) in combinations(settled, 2) if i != j)
+    slopes = [(b - a) / (j - i) for (i, a), (j, b) in combinations(settled, 2) if i != j]
+    slope = median(slopes or [0.0])
     offset = median(value - slope * run for run, value in settled)
     return Drift(offset + slope * settled[0][0], offset + slope * settled[-1][0])
 

@@ -245,7 +245,7 @@ def pages(server: ComfyServer, *, real: bool) -> Iterator[list[str]]:
 
 def report(record: Record, started: float) -> dict[str, Any]:
     """Return the record as JSON, with the drift of every curve."""
-    drifts = {name: drift(record.points, name) for name in CURVES if name in record.points[0]}
+    drifts = {name: drift(record.points, name) for name in CURVES if record.points and name in record.points[0]}
     return {
         "runs": record.runs,
         "right": record.done,
@@ -307,13 +307,16 @@ def soak(runs: int, seed: int, folder: Path, page_runs: int, fresh: int) -> dict
             return outcome
 
         with temporary_files_in(temporary), ComfyServer(base, log=folder / "soak.log") as server:
-            with pages(server, real=False) as clients:
-                running = Soak(server, clients, seed, temporary)
-                for part in [*range(KEPT_EVERY, runs - page_runs, KEPT_EVERY), runs - page_runs]:
-                    keep(running.go_on(part, progress.show))
-            if page_runs:
-                with pages(server, real=True) as running.clients:
-                    keep(running.go_on(runs, progress.show))
+            running = Soak(server, [], seed, temporary)
+            try:
+                with pages(server, real=False) as running.clients:
+                    for part in [*range(KEPT_EVERY, runs - page_runs, KEPT_EVERY), runs - page_runs]:
+                        keep(running.go_on(part, progress.show))
+                if page_runs:
+                    with pages(server, real=True) as running.clients:
+                        running.go_on(runs, progress.show)
+            finally:  # also when it is stopped before its end, or a run hangs
+                keep(running.record)
             trimmed = server.get("/reliability/trim")
         with ComfyServer(base, log=folder / "fresh.log") as other:
             running.record.wrong += running.compare_with_a_fresh_start(other, fresh)
