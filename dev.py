@@ -104,6 +104,16 @@ def command_memory(options: argparse.Namespace) -> int:
     return run_program("reliability/memory", *options.rest, extra="test")
 
 
+def command_soak(options: argparse.Namespace) -> int:
+    """Queue many runs on one server, disturb them, and draw what the process holds."""
+    return run_program("reliability/soak", "--runs", str(options.runs), extra="test", browser=True)
+
+
+def command_cancels(options: argparse.Namespace) -> int:
+    """Cancel runs at random moments in every node that samples."""
+    return run_program("reliability/cancels", "--count", str(options.count), extra="test")
+
+
 def command_lint(options: argparse.Namespace) -> int:
     """Run the lints only."""
     return checks.run_lints(fix=options.fix)
@@ -129,6 +139,8 @@ COMMANDS = (
     command_hostile,
     command_kills,
     command_memory,
+    command_soak,
+    command_cancels,
     command_lint,
     command_setup,
 )
@@ -154,6 +166,8 @@ def make_parser() -> argparse.ArgumentParser:
     hostile.add_argument("--seed", type=int, default=0, help="seed of the examples (default: 0)")
     hostile.add_argument("--only", type=int, help="number of the only example to run, with one --medium")
     hostile.add_argument("--medium", action="append", choices=("nodes", "files", "http"), help="kind (default: all)")
+    commands.choices["soak"].add_argument("--runs", type=int, default=1000, help="runs in all (default: 1000)")
+    commands.choices["cancels"].add_argument("--count", type=int, default=100, help="cancels in all (default: 100)")
     lint.add_argument("--fix", action="store_true", help="let ruff repair and format what it can")
     return top
 

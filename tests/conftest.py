@@ -44,16 +44,20 @@ def root() -> Path:
 def server(tmp_path_factory, worker_id):
     """Run ComfyUI with this pack and tiny models, one of them in the form of CogVideoX-2b, and keep its log.
 
-    The tests of the host and of the browser that run in one process share it, because it takes long to start.
+    The tests of the host and of the browser that run in one process share it, because it takes long to start. Two
+    monitors tell what its process holds and when its denoisers are called.
     """
     from comfyui.server import ComfyServer
-    from environment.checkout import ARTIFACTS
+    from environment.checkout import ARTIFACTS, link_folder
+    from reliability import cancels, small_runs
     from small_models.single_files import add_single_files
     from small_models.tiny_models import save_tiny_folder
 
     base = tmp_path_factory.mktemp("server")
     save_tiny_folder(base / "models" / "diffusers" / TINY_MODEL, "2b")
     add_single_files(base)
+    for monitor in (small_runs.MONITOR, cancels.MONITOR):
+        link_folder(base / "custom_nodes" / monitor.name, monitor)
     with ComfyServer(base, log=ARTIFACTS / f"server-of-tests-{worker_id}.log") as running:
         yield running
 

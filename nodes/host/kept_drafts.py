@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,8 +20,18 @@ from torch import Tensor
 _MOST_BYTES = 256 * 2**20
 
 
+@dataclass
+class _Kept:
+    """A draft, and the number of its last use."""
+
+    draft: Tensor
+    used: int
+
+
 class KeptDrafts:
     """Drafts by the model that made them and by what they were made from.
+
+    All that is known of a draft is kept with its model, so that nothing stays of a model that goes.
 
     Args:
         most_bytes: Bytes to keep at most.
@@ -27,8 +39,8 @@ class KeptDrafts:
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self._most_bytes = most_bytes
-        self._drafts: WeakKeyDictionary[Any, dict[str, Tensor]] = WeakKeyDictionary()
-        self._used: dict[str, None] = {}  # keys, the least recently used first
+        self._drafts: WeakKeyDictionary[Any, dict[str, _Kept]] = WeakKeyDictionary()
+        self._uses = count()
 
     def __len__(self) -> int:
         return sum(map(len, self._drafts.values()))
@@ -36,32 +48,26 @@ class KeptDrafts:
     @property
     def bytes(self) -> int:
         """Bytes of all drafts."""
-        return sum(draft.nbytes for drafts in self._drafts.values() for draft in drafts.values())
+        return sum(kept.draft.nbytes for drafts in self._drafts.values() for kept in drafts.values())
 
     def get(self, model: Any, key: str) -> Tensor | None:
         """Return a draft, or None if it is not kept."""
-        draft = self._drafts.get(model, {}).get(key)
-        if draft is not None:
-            self._mark_used(key)
-        return draft
+        kept = self._drafts.get(model, {}).get(key)
+        if kept is None:
+            return None
+        kept.used = next(self._uses)
+        return kept.draft
 
     def keep(self, model: Any, key: str, draft: Tensor) -> None:
         """Keep a draft, and let go of the least recently used ones if there are too many."""
-        self._drafts.setdefault(model, {})[key] = draft
-        self._mark_used(key)
-        for oldest in list(self._used):
-            if self.bytes <= self._most_bytes:
-                break
-            self._drop(oldest)
+        self._drafts.setdefault(model, {})[key] = _Kept(draft, next(self._uses))
+        while self.bytes > self._most_bytes:
+            self._drop_the_least_recently_used()
 
-    def _mark_used(self, key: str) -> None:
-        self._used.pop(key, None)
-        self._used[key] = None
-
-    def _drop(self, key: str) -> None:
-        del self._used[key]
-        for drafts in self._drafts.values():
-            drafts.pop(key, None)
+    def _drop_the_least_recently_used(self) -> None:
+        every = [(kept.used, drafts, key) for drafts in self._drafts.values() for key, kept in drafts.items()]
+        _, drafts, key = min(every, key=lambda each: each[0])
+        del drafts[key]
 
 
 KEPT = KeptDrafts()

@@ -2,6 +2,8 @@
 
 import gc
 import importlib
+import tracemalloc
+import uuid
 
 import pytest
 import torch
@@ -176,6 +178,26 @@ class TestKeptDrafts:
         del model
         gc.collect()
         assert len(store) == 0
+
+    def test_leave_nothing_behind_when_their_models_go(self, kept):
+        store, draft = kept.KeptDrafts(), torch.zeros(3)
+
+        def load_and_drop(models):
+            for _ in range(models):
+                model = KeptDraftsModel()
+                for _ in range(5):
+                    store.keep(model, uuid.uuid4().hex, draft)
+
+        load_and_drop(10)
+        tracemalloc.start()
+        try:
+            load_and_drop(200)
+            gc.collect()
+            left, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert len(store) == 0
+        assert left < 20_000
 
     def test_go_with_a_native_model_that_comfyui_lets_go(self, drafts, management, load_native, runs):
         model = load_native("2b")

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 # A prompt that takes no time and loads no model.
 SHORT_PROMPT = {"1": {"class_type": "PreviewAny", "inputs": {"source": "nothing"}}}
-READY_SECONDS = 180.0  # starting takes about 12 s on two cores
+READY_SECONDS = 600.0  # starting takes about 12 s on two cores, and minutes where many others use them
 
 # The server is on this machine, so a proxy that the environment names is not used.
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open

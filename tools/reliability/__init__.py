@@ -1,1 +1,1 @@
-"""Programs that show how the pack behaves over many runs and with bad input; dev.py runs them."""
+"""Programs that show that the pack holds: bad inputs, long runs, cancels, kills, full memory, other versions."""
