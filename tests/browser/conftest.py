@@ -1,6 +1,7 @@
 """Fixtures of the browser tests: one real server and one real browser for each process that runs tests."""
 
 import functools
+import os
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,9 @@ def server(tmp_path_factory, worker_id):
     base = tmp_path_factory.mktemp("browser")
     save_tiny_folder(base / "models" / "diffusers" / TINY_MODEL, "2b")
     add_single_files(base)
-    with ComfyServer(base, log=ARTIFACTS / f"browser-tests-{worker_id}.log") as running:
+    # `dev.py versions` runs these tests with another frontend too.
+    options = ["--front-end-root", os.environ["FRONTEND_ROOT"]] if os.environ.get("FRONTEND_ROOT") else []
+    with ComfyServer(base, log=ARTIFACTS / f"browser-tests-{worker_id}.log", options=options) as running:
         yield running
 
 
