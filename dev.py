@@ -10,6 +10,7 @@ All files that they make are in the folder `.dev/` next to this file. Delete it 
     .dev/logs        full output of whatever is shown here as one line
     .dev/comfy-cli   command of ComfyUI's registry, for the tests
     .dev/frontend    newest frontend of ComfyUI, for the tests
+    .dev/versions    environments with other versions, while they are tried
 
 The programs behind the commands are in tools/.
 """
@@ -80,6 +81,11 @@ def command_oldest(_: argparse.Namespace) -> int:
     return checks.run_oldest_tests()
 
 
+def command_versions(options: argparse.Namespace) -> int:
+    """Try other versions of the libraries, Python and the frontend, or the named ones; write a table. Takes hours."""
+    return run_program("reliability/versions", *options.names, extra="test", browser=True)
+
+
 def command_bench(options: argparse.Namespace) -> int:
     """Run the quick benchmarks, or the named ones. Arguments after -- go to the one that is named."""
     return checks.run_benchmarks(options.names, options.rest)
@@ -106,6 +112,7 @@ COMMANDS = (
     command_surface,
     command_texts,
     command_oldest,
+    command_versions,
     command_bench,
     command_lint,
     command_setup,
@@ -126,6 +133,7 @@ def make_parser() -> argparse.ArgumentParser:
     host.add_argument("--listen", default="127.0.0.1", help="address to listen on (default: this machine only)")
     commands.choices["workflows"].add_argument("--thumbnails", action="store_true", help="draw the pictures too")
     commands.choices["pictures"].add_argument("names", nargs="*", metavar="NODE_ID", help="ids of nodes (default: all)")
+    commands.choices["versions"].add_argument("names", nargs="*", metavar="NAME", help="combinations (default: all)")
     commands.choices["bench"].add_argument("names", nargs="*", metavar="NAME", help="files in benchmarks/, without .py")
     lint.add_argument("--fix", action="store_true", help="let ruff repair and format what it can")
     return top

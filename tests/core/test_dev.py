@@ -8,7 +8,8 @@ import pytest
 from environment import virtual_environment
 from environment.checkout import ROOT, TOOLS, import_file
 
-COMMANDS = ["demo", "test", "host", "workflows", "pictures", "surface", "texts", "oldest", "bench", "lint", "setup"]
+COMMANDS = ["demo", "test", "host", "workflows", "pictures", "surface", "texts", "oldest", "versions", "bench", "lint"]
+COMMANDS += ["setup"]
 
 
 @pytest.fixture

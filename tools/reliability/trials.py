@@ -6,10 +6,10 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree  # noqa: S405 - the files are pytest's own
+from xml.etree import ElementTree
 
 from environment.checkout import ARTIFACTS, LOGS, ROOT, TOOLS
-from environment.newest_frontend import newest_frontend
+from environment.newest_frontend import fetch_newest_frontend, newest_frontend
 from environment.oldest_libraries import TESTS
 from environment.programs import ToolError, child, last_lines
 
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
     from reliability.side_environments import SideEnvironment
 
+# Every workflow is dropped on the page and run, in both renderers; and the pack's own script.
+BROWSER_TESTS = ("test_workflows.py", "test_extension.py", "test_page.py")
+
 RESULTS = ARTIFACTS / "versions"
 PASSED = ("passed", "skipped")
 
 # Old libraries warn about new ones and the other way round, so warnings are not errors here.
-PYTEST_OPTIONS = ("-q", "-W", "default", "--disable-warnings", "-n", "2", "--dist", "loadfile")
+PYTEST_OPTIONS = ("-q", "-W", "default", "--disable-warnings")
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,15 @@ def run_library_tests(environment: SideEnvironment, name: str) -> Outcome:
 
 def run_browser_tests(environment: SideEnvironment, name: str) -> Outcome:
     """Run the browser tests with the frontend that ComfyUI pins."""
-    return _run_tests(environment, name, [ROOT / "tests" / "browser"])
+    return _run_tests(environment, name, [ROOT / "tests" / "browser" / test for test in BROWSER_TESTS])
 
 
 def run_browser_tests_with_the_newest_frontend(environment: SideEnvironment, name: str) -> Outcome:
     """Run the browser tests with the newest frontend."""
+    fetch_newest_frontend(environment.python)
     variables = {"FRONTEND_ROOT": str(newest_frontend())}
-    return _run_tests(environment, name, [ROOT / "tests" / "browser"], variables=variables)
+    tests = [ROOT / "tests" / "browser" / test for test in BROWSER_TESTS]
+    return _run_tests(environment, name, tests, variables=variables)
 
 
 def _run_tests(

@@ -1,7 +1,8 @@
 """`dev.py versions`: try the pack with the oldest and newest libraries, Pythons and frontends, and write a table.
 
 Each combination has an environment of its own, which is deleted after its trials. A version that cannot be had, or a
-trial that fails, is a row in the table and does not end the program. Rows of earlier runs stay until they are run again.
+trial that fails, is a row in the table and does not end the program. Rows of earlier runs stay until they are run
+again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from environment.programs import Progress, ToolError, run_to_the_end
+
 from reliability.combinations import COMBINATIONS
 from reliability.side_environments import make_environment, remove_environment
 from reliability.trials import RESULTS, TRIALS, Outcome
@@ -73,11 +75,7 @@ def run_trial(check: str, environment: SideEnvironment, name: str) -> Outcome:
 
 
 def shorten_error(message: str) -> str:
-    """Return the last line of a message that names an error, else its first, without addresses and folders.
-
-    >>> shorten_error("Installing failed.\\nERROR: No matching distribution found for torch==9\\nThis row is left out.")
-    'No matching distribution found for torch==9'
-    """
+    """Return the last line of a message that names an error, else its first, without addresses and folders."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR:").strip() for line in lines if "Error:" in line or line.startswith("ERROR:")]
     words = (errors[-1] if errors else lines[0]).split()
