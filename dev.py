@@ -83,7 +83,8 @@ def command_oldest(_: argparse.Namespace) -> int:
 
 def command_versions(options: argparse.Namespace) -> int:
     """Try other versions of the libraries, Python and the frontend, or the named ones; write a table. Takes hours."""
-    return run_program("reliability/versions", *options.names, extra="test", browser=True)
+    flags = ["--quick"] if options.quick else []
+    return run_program("reliability/versions", *options.names, *flags, extra="test", browser=True)
 
 
 def command_bench(options: argparse.Namespace) -> int:
@@ -133,6 +134,7 @@ def make_parser() -> argparse.ArgumentParser:
     host.add_argument("--listen", default="127.0.0.1", help="address to listen on (default: this machine only)")
     commands.choices["workflows"].add_argument("--thumbnails", action="store_true", help="draw the pictures too")
     commands.choices["pictures"].add_argument("names", nargs="*", metavar="NODE_ID", help="ids of nodes (default: all)")
+    commands.choices["versions"].add_argument("--quick", action="store_true", help="a tenth of the library tests")
     commands.choices["versions"].add_argument("names", nargs="*", metavar="NAME", help="combinations (default: all)")
     commands.choices["bench"].add_argument("names", nargs="*", metavar="NAME", help="files in benchmarks/, without .py")
     lint.add_argument("--fix", action="store_true", help="let ruff repair and format what it can")

@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -26,6 +26,8 @@ from environment.programs import Progress, ToolError, run_to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+Item = TypeVar("Item")
 
 # Nodes that make conditionings. Most templates have them in a subgraph.
 MARKS = ('"CONDITIONING"', "CLIPTextEncode")
@@ -54,6 +56,17 @@ def find_templates() -> Iterator[tuple[str, dict[str, Any]]]:
             yield file.name, content
 
 
+def spread(items: list[Item], count: int) -> list[Item]:
+    """Return `count` evenly spaced items, or all of them for 0.
+
+    >>> spread([0, 1, 2, 3, 4, 5], 3)
+    [0, 2, 4]
+    """
+    if not 0 < count < len(items):
+        return items
+    return [items[number * len(items) // count] for number in range(count)]
+
+
 def validate(server: ComfyServer, prompt: dict[str, Any]) -> Any:
     """Return ComfyUI's answer to a prompt, without what differs from run to run."""
     if not prompt:
@@ -72,9 +85,10 @@ def main() -> None:
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--with-pack", action="store_true", help="link this pack into custom_nodes")
     parser.add_argument("--pack", type=Path, action="append", default=[], help="folder of a further pack")
+    parser.add_argument("--count", type=int, default=0, help="number of templates, evenly spaced (default: all)")
     parser.add_argument("options", nargs="*", help="further arguments of ComfyUI's main.py, after --")
     options = parser.parse_args()
-    answers, templates = {}, [*find_templates()]
+    answers, templates = {}, spread([*find_templates()], options.count)
     progress = Progress("Converting templates")
     with tempfile.TemporaryDirectory(prefix="versions-") as folder:
         base = Path(folder)
