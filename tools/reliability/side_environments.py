@@ -59,7 +59,7 @@ class SideEnvironment:
 
     def versions(self) -> dict[str, str]:
         """Return the versions of Python and of the named libraries; an empty text for one that is not installed."""
-        command = [self.python, "-c", _VERSIONS, *NAMED]
+        command = [str(self.python), "-c", _VERSIONS, *NAMED]
         return dict(json.loads(subprocess.check_output(command, text=True, env={**os.environ, **self.variables})))
 
 
@@ -86,7 +86,7 @@ def make_environment(combination: Combination) -> SideEnvironment:
 def _make(combination: Combination, folder: Path, own: Path) -> None:
     python = find_python(combination.python) if combination.python else sys.executable
     flags = [] if combination.python else ["--without-pip"]
-    subprocess.run([python, "-m", "venv", *flags, folder], check=True)
+    subprocess.run([python, "-m", "venv", *flags, str(folder)], check=True)
     if not combination.python:
         _look_below(folder)
     _install(combination, own, [*(_all_requirements() if combination.python else []), *combination.packages])
