@@ -74,9 +74,18 @@ def validate(server: ComfyServer, prompt: dict[str, Any]) -> Any:
     try:
         server.queue(prompt)
     except PromptError as error:
-        return {key: error.details.get(key) for key in ("error", "node_errors")}
+        return order({key: error.details.get(key) for key in ("error", "node_errors")})
     server.interrupt()
     return "accepted"
+
+
+def order(answer: Any) -> Any:
+    """Sort every list in an answer, because ComfyUI lists the inputs of a node in a random order."""
+    if isinstance(answer, dict):
+        return {key: order(value) for key, value in answer.items()}
+    if isinstance(answer, list):
+        return sorted((order(value) for value in answer), key=json.dumps)
+    return answer
 
 
 def main() -> None:
