@@ -10,6 +10,7 @@ All files that they make are in the folder `.dev/` next to this file. Delete it 
     .dev/logs        full output of whatever is shown here as one line
     .dev/comfy-cli   command of ComfyUI's registry, for the tests
     .dev/frontend    newest frontend of ComfyUI, for the tests
+    .dev/versions    environments with other versions, while they are tried
 
 The programs behind the commands are in tools/.
 """
@@ -80,6 +81,12 @@ def command_oldest(_: argparse.Namespace) -> int:
     return checks.run_oldest_tests()
 
 
+def command_versions(options: argparse.Namespace) -> int:
+    """Try other versions of the libraries, Python and the frontend, or the named ones; write a table. Takes hours."""
+    flags = ["--quick"] if options.quick else []
+    return run_program("reliability/versions", *options.names, *flags, extra="test", browser=True)
+
+
 def command_bench(options: argparse.Namespace) -> int:
     """Run the quick benchmarks, or the named ones. Arguments after -- go to the one that is named."""
     return checks.run_benchmarks(options.names, options.rest)
@@ -135,6 +142,7 @@ COMMANDS = (
     command_surface,
     command_texts,
     command_oldest,
+    command_versions,
     command_bench,
     command_hostile,
     command_kills,
@@ -160,6 +168,8 @@ def make_parser() -> argparse.ArgumentParser:
     host.add_argument("--listen", default="127.0.0.1", help="address to listen on (default: this machine only)")
     commands.choices["workflows"].add_argument("--thumbnails", action="store_true", help="draw the pictures too")
     commands.choices["pictures"].add_argument("names", nargs="*", metavar="NODE_ID", help="ids of nodes (default: all)")
+    commands.choices["versions"].add_argument("--quick", action="store_true", help="a tenth of the library tests")
+    commands.choices["versions"].add_argument("names", nargs="*", metavar="NAME", help="combinations (default: all)")
     commands.choices["bench"].add_argument("names", nargs="*", metavar="NAME", help="files in benchmarks/, without .py")
     hostile = commands.choices["hostile"]
     hostile.add_argument("--count", type=int, default=1000, help="number of examples (default: 1,000)")

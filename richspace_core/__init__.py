@@ -6,7 +6,7 @@ the algorithms of the paper line by line.
 """
 
 from .embedding import TextEmbedding
-from .errors import EmbeddingError, ModelFolderError, PromptError, RichSpaceError, SamplingError
+from .errors import EmbeddingError, LibraryError, ModelFolderError, PromptError, RichSpaceError, SamplingError
 from .finder.balance import Balance, Look, find_balance
 from .finder.cosine import ChainedInterpolation, OptimalInterpolation, Scores, find_optimal, find_optimal_chain
 from .finder.geometry import cosine_scores, foot_coefficient, interpolate, matrix_cosine, perpendicular_foot
@@ -15,6 +15,7 @@ __all__ = [
     "Balance",
     "ChainedInterpolation",
     "EmbeddingError",
+    "LibraryError",
     "Look",
     "ModelFolderError",
     "OptimalInterpolation",

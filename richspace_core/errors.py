@@ -89,6 +89,10 @@ class ModelFolderError(RichSpaceError):
     """A model's folder or file that is missing, incomplete, damaged, or not in safetensors."""
 
 
+class LibraryError(RichSpaceError):
+    """A library that does not work with the installed torch."""
+
+
 class SamplingError(RichSpaceError):
     """A video that the model cannot make: its size, frames, steps or guidance."""
 

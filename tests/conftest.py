@@ -58,7 +58,9 @@ def server(tmp_path_factory, worker_id):
     add_single_files(base)
     for monitor in (small_runs.MONITOR, cancels.MONITOR):
         link_folder(base / "custom_nodes" / monitor.name, monitor)
-    with ComfyServer(base, log=ARTIFACTS / f"server-of-tests-{worker_id}.log") as running:
+    # `dev.py versions` runs these tests with another frontend too.
+    options = ["--front-end-root", os.environ["FRONTEND_ROOT"]] if os.environ.get("FRONTEND_ROOT") else []
+    with ComfyServer(base, log=ARTIFACTS / f"server-of-tests-{worker_id}.log", options=options) as running:
         yield running
 
 

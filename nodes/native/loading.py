@@ -33,6 +33,7 @@ from torch import Tensor
 from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.config import CogVideoXConfig
 from ...richspace_core.cogvideox.folder import CogVideoXFolder, Part
+from ...richspace_core.cogvideox.libraries import find_class
 from .keys import host_keys
 from .model import recognize
 
@@ -63,7 +64,11 @@ def load_folder(folder: CogVideoXFolder, dtype: torch.dtype | None) -> NativePar
     Args:
         folder: Folder, which `CogVideoXFolder.open` has checked.
         dtype: Number type of the transformer's weights; None lets ComfyUI choose.
+
+    Raises:
+        LibraryError: If diffusers does not work with the installed torch.
     """
+    _require_diffusers()
     return NativeParts(folder, _make_model(folder, dtype), _make_clip(folder), _make_vae(folder))
 
 
@@ -72,7 +77,9 @@ def load_file(file: Path, dtype: torch.dtype | None) -> NativeParts:
 
     Raises:
         ModelFolderError: If it is not the transformer of a published CogVideoX.
+        LibraryError: If diffusers does not work with the installed torch.
     """
+    _require_diffusers()
     try:
         weights, metadata = comfy.utils.load_torch_file(str(file), safe_load=True, return_metadata=True)
     except _UNREADABLE as error:
@@ -92,6 +99,11 @@ def load_file(file: Path, dtype: torch.dtype | None) -> NativeParts:
             hint="Choose a diffusers folder, or a file that holds diffusers' or ComfyUI's CogVideoX transformer.",
         )
     return NativeParts(recognize(model), model)
+
+
+def _require_diffusers() -> None:
+    """Raise an error now if diffusers, which computes positions and noise when the model samples, cannot be used."""
+    find_class("diffusers", "CogVideoXDDIMScheduler")
 
 
 def _read(folder: CogVideoXFolder, part: Part) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ from ..json_files import read_json
 from ..out_of_memory import raise_if_out_of_memory
 from .config import CogVideoXConfig, require_sizes
 from .latent_preview import LatentColors
+from .libraries import find_class
 
 Part = Literal["transformer", "vae", "text_encoder"]
 
@@ -96,13 +97,11 @@ class CogVideoXFolder(CogVideoXConfig):
 
         Raises:
             ModelFolderError: If a weight that the model needs is missing or has the wrong shape.
+            LibraryError: If diffusers or transformers does not work with the installed torch.
         """
-        if part == "text_encoder":
-            import transformers as library
-        else:
-            import diffusers as library
+        kind = find_class("transformers" if part == "text_encoder" else "diffusers", _CLASSES[part])
         try:
-            model, report = getattr(library, _CLASSES[part]).from_pretrained(
+            model, report = kind.from_pretrained(
                 self.path / part,
                 torch_dtype=dtype,  # the name that every supported version of both libraries takes
                 local_files_only=True,

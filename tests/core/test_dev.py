@@ -17,10 +17,13 @@ COMMANDS = [
     "surface",
     "texts",
     "oldest",
+    "versions",
     "bench",
     "hostile",
     "kills",
     "memory",
+    "soak",
+    "cancels",
     "lint",
     "setup",
 ]

@@ -11,9 +11,16 @@ from typing import ClassVar
 
 import pytest
 
-from richspace_core.errors import EmbeddingError, ModelFolderError, PromptError, RichSpaceError, SamplingError
+from richspace_core.errors import (
+    EmbeddingError,
+    LibraryError,
+    ModelFolderError,
+    PromptError,
+    RichSpaceError,
+    SamplingError,
+)
 
-CHILDREN = (EmbeddingError, ModelFolderError, PromptError, SamplingError)
+CHILDREN = (EmbeddingError, LibraryError, ModelFolderError, PromptError, SamplingError)
 
 
 class CallersError(PromptError):

@@ -33,6 +33,7 @@ class TestPublicNames:
             "Balance",
             "ChainedInterpolation",
             "EmbeddingError",
+            "LibraryError",
             "Look",
             "ModelFolderError",
             "OptimalInterpolation",

@@ -107,7 +107,14 @@ def call(
     return process.returncode
 
 
-def run_logged(label: str, command: Sequence[str | Path], *, log: Path, advice: str) -> None:
+def run_logged(
+    label: str,
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    advice: str,
+    environment: Mapping[str, str] | None = None,
+) -> None:
     """Run a program behind a single progress line.
 
     Args:
@@ -115,6 +122,7 @@ def run_logged(label: str, command: Sequence[str | Path], *, log: Path, advice: 
         command: Program and arguments.
         log: File for its output.
         advice: What to do if it fails.
+        environment: Additional environment variables.
 
     Raises:
         ToolError: If it fails. The message contains the end of the log, and the advice.
@@ -122,7 +130,7 @@ def run_logged(label: str, command: Sequence[str | Path], *, log: Path, advice: 
     log.parent.mkdir(parents=True, exist_ok=True)
     progress = Progress(label)
     try:
-        with log.open("wb") as output, child(command, output=output) as process:
+        with log.open("wb") as output, child(command, output=output, environment=environment) as process:
             while process.poll() is None:
                 progress.show(last_lines(log, 1))
                 with contextlib.suppress(subprocess.TimeoutExpired):
