@@ -33,6 +33,7 @@ def measured(work):
 
     @cache
     def measure(name):
+        work[name]()  # loads the weights
         forget_drafts()
         with RefusingMemory() as whole:
             work[name]()
