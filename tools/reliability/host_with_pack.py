@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ def pytest_configure() -> None:
     from comfy.cli_args import args
 
     args.cpu = not torch.cuda.is_available()
-    import nodes  # noqa: F401 - ComfyUI's
+    importlib.import_module("nodes")  # ComfyUI's
 
     if os.environ.get("HOST_TESTS_PACK"):
         from comfyui.in_process import load_pack, node_classes

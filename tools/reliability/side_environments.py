@@ -105,13 +105,16 @@ def find_python(version: str) -> str:
     """
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     uv = Path.home() / ".local" / "share" / "uv" / "python"
-    found = [*sorted(pyenv.glob(f"{version}.*/bin/python")), *sorted(uv.glob(f"cpython-{version}.*/bin/python3"))]
+    found: list[str | Path] = [
+        *sorted(pyenv.glob(f"{version}.*/bin/python")),
+        *sorted(uv.glob(f"cpython-{version}.*/bin/python3")),
+    ]
     named = shutil.which(f"python{version}")
     for candidate in [*found, *([named] if named else [])]:
         command = [candidate, "-c", "import ensurepip, platform, ssl; print(platform.python_version())"]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         if answer.stdout.startswith(f"{version}."):
-            return str(candidate)
+            return candidate
     raise ToolError(f"There is no Python {version} here: not on PATH, nor of pyenv or uv.")
 
 

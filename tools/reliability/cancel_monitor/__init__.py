@@ -90,7 +90,7 @@ class Again:
         return (value,)
 
 
-@PromptServer.instance.routes.get("/reliability/cancel")
+@PromptServer.instance.routes.get("/reliability/cancel")  # type: ignore[untyped-decorator]
 async def _get_seen(_: web.Request) -> web.Response:
     global _seen
     seen, _seen = _seen, Seen()

@@ -108,12 +108,12 @@ def state(*, collect: bool) -> dict[str, int]:
     }
 
 
-@PromptServer.instance.routes.get("/reliability/state")
+@PromptServer.instance.routes.get("/reliability/state")  # type: ignore[untyped-decorator]
 async def _get_state(request: web.Request) -> web.Response:
     return web.json_response(state(collect="collect" in request.query))
 
 
-@PromptServer.instance.routes.get("/reliability/trim")
+@PromptServer.instance.routes.get("/reliability/trim")  # type: ignore[untyped-decorator]
 async def _trim(_: web.Request) -> web.Response:
     """Have glibc return what it holds without use."""
     if hasattr(os, "sched_getaffinity"):
