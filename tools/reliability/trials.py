@@ -179,7 +179,9 @@ def run_program(environment: SideEnvironment, name: str, program: str, *argument
     log = LOGS / f"versions-{name}-{program}.log"
     server_log = LOGS / f"versions-{name}-comfyui.log"
     command = [environment.python, TOOLS / "reliability" / f"{program}.py", "--log", server_log, *arguments]
-    status = _run_quietly(command, log, environment.variables, ROOT)
+    # ComfyUI validates outputs in the order of a set, which differs from process to process without this.
+    variables = {**environment.variables, "PYTHONHASHSEED": "0"}
+    status = _run_quietly(command, log, variables, ROOT)
     if status:
         raise ToolError(f"{program} failed. The end of its output ({log}):\n{last_lines(log, 15)}")
     return json.loads(last_lines(log, 1) if log.stat().st_size < 16_000 else log.read_text("utf-8").splitlines()[-1])
