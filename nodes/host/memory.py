@@ -90,10 +90,12 @@ def to_host(values: Tensor) -> Tensor:
 
 
 def retry_if_out_of_memory(first: Callable[[], Result], then: Callable[[], Result]) -> Result:
-    """Run `first`; if memory runs out, empty the device's cache and run `then`."""
+    """Run `first`; if memory runs out and no error says what to change yet, empty the device's cache and run `then`."""
     try:
         with as_out_of_memory():
             return first()
+    except NotEnoughMemoryError:
+        raise
     except management.OOM_EXCEPTION as error:
         release_frames(error)
     management.soft_empty_cache()

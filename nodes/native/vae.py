@@ -29,7 +29,7 @@ from torch import Tensor
 from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.config import CogVideoXConfig
 from ...richspace_core.cogvideox.latent_preview import LatentColors, fit_to_calibration_picture
-from ..host.memory import Progress, as_out_of_memory, explain_out_of_memory
+from ..host.memory import Progress, as_out_of_memory, explain_out_of_memory, retry_if_out_of_memory
 
 
 def correct_vae(vae: Any) -> PublishedVAE:
@@ -91,14 +91,16 @@ class PublishedVAE(VAE):
 
     def decode(self, samples_in: Tensor, *args: Any, **options: Any) -> Tensor:
         """Decode latents; say what to change if memory runs out in tiles, too."""
+        whole = partial(super().decode, samples_in, *args, **options)
         with _enough_memory("samples", f"decode {samples_in.shape[2]} latent frames", "VAE Decode (Tiled)"):
-            frames: Tensor = super().decode(samples_in, *args, **options)
+            frames: Tensor = retry_if_out_of_memory(whole, partial(self.decode_tiled, samples_in))
         return frames
 
     def encode(self, pixel_samples: Tensor) -> Tensor:
         """Encode frames; say what to change if memory runs out in tiles, too."""
+        whole = partial(super().encode, pixel_samples)
         with _enough_memory("pixels", f"encode {len(pixel_samples)} frames", "VAE Encode (Tiled)"):
-            latents: Tensor = super().encode(pixel_samples)
+            latents: Tensor = retry_if_out_of_memory(whole, partial(self.encode_tiled, pixel_samples))
         return latents
 
     def _decode_tiled_owned(

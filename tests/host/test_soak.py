@@ -43,7 +43,8 @@ class TestSoak:
 
     def test_the_curves_are_drawn(self, soaked, tmp_path):
         draw(soaked.points, tmp_path / "soak.png", "30 runs")
-        assert Image.open(tmp_path / "soak.png").width > 800
+        with Image.open(tmp_path / "soak.png") as picture:
+            assert picture.width > 800
 
     def test_every_workflow_is_there_in_variants(self):
         names = [run.name for run in small_runs()]
