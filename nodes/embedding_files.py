@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import folder_paths
-from safetensors import SafetensorError
 
 from ..richspace_core import EmbeddingError
 from ..richspace_core.embedding_file import MixtureRecord, load_embedding, save_embedding
@@ -27,6 +26,7 @@ FOLDER = "richspace_embeddings"
 _PLACES = f"output/{FOLDER}, marked [output], or in models/{FOLDER}"
 _SUFFIX, _SAVED_HERE = ".safetensors", " [output]"  # ComfyUI's own mark of a file in its output folder
 _DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # characters that make a name look like another
+_LONGEST = 240  # bytes of a file's name, a little less than systems allow, for the part that is written first
 _MOST_SHOWN = 60  # characters of a name in a message
 _PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
@@ -69,7 +69,10 @@ def _next_file(prefix: str) -> Path:
         place, name, counter, *_ = folder_paths.get_save_image_path(prefix, str(root))
     except (OSError, ValueError) as error:
         raise _unusable(prefix, f"a name that no file can have ({_reason(error)})") from error
-    return Path(place, f"{name}_{counter:05}_{_SUFFIX}")
+    file = Path(place, f"{name}_{counter:05}_{_SUFFIX}")
+    if len(os.fsencode(file.name)) > _LONGEST:
+        raise _unusable(prefix, "a name that is too long for a file")
+    return file
 
 
 def _reason(error: Exception) -> str:
@@ -133,10 +136,7 @@ class RichSpaceSaveEmbedding(io.ComfyNode):
             prompt, mixtures=tuple(map(MixtureRecord.of, scores or ())), pack_version=_pack_version()
         )
         file = _next_file(filename_prefix)
-        try:
-            save_embedding(file, saved)
-        except (OSError, SafetensorError) as error:
-            raise _unusable(filename_prefix, f"a name under which nothing can be saved ({_reason(error)})") from error
+        save_embedding(file, saved)
         shown = report(f"Saved as {file.relative_to(_output_folder()).as_posix()}\n{saved.summary}")
         return io.NodeOutput(conditioning, ui=shown)
 

@@ -30,6 +30,9 @@ _POOLED, _MASK = "pooled_output", "attention_mask"
 ENCODER_KEYS = _POOLED, _MASK, _KEY
 """Keys of a conditioning's dictionary that belong to the prompt itself, not to its settings."""
 
+_NUMBERS = "start_percent", "end_percent", "strength", "mask_strength"
+"""Keys whose values ComfyUI's samplers compare with numbers."""
+
 _MIX_FIRST = "Mix the prompts before they are combined, and combine the result."
 _ENCODE = "Connect the output of a node that encodes a prompt."
 
@@ -85,6 +88,7 @@ def read_prompt(name: str, conditioning: Conditioning | None, *, if_several: str
         EmbeddingError: If it holds several entries, a batch, or no embedding of shape ``[1, tokens, width]``.
     """
     values, extras = _read_entry(name, conditioning, if_several)
+    _require_numbers(name, extras)
     note = extras.get(_KEY)
     if isinstance(note, _Note) and not note.is_about(values):
         note = None
@@ -112,8 +116,19 @@ def require_entries(name: str, conditioning: Any) -> None:
             got = describe(entry[0]) if fits else f"a {type(entry).__name__}"
             raise EmbeddingError(name, expected="embeddings of shape [1, tokens, width]", got=got, hint=_ENCODE)
         require_finite(name, entry[0])
+        _require_numbers(name, entry[1])
     if not entries:
         raise EmbeddingError(name, expected="a conditioning", got=_count(conditioning), hint=_ENCODE)
+
+
+def _require_numbers(name: str, extras: Mapping[str, Any]) -> None:
+    """Raise an EmbeddingError unless the settings that ComfyUI's samplers compare with numbers are numbers."""
+    for key in _NUMBERS:
+        value = extras.get(key)
+        if value is not None and not isinstance(value, int | float):
+            raise EmbeddingError(
+                name, expected=f"a conditioning whose {key} is a number", got=describe(value), hint=_ENCODE
+            )
 
 
 def _is_note(note: Any) -> bool:

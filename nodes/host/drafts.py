@@ -113,7 +113,7 @@ class Drafts:
                 return self.drafter.sample(prompt, self._show)
         except RichSpaceError:
             raise
-        except RuntimeError as error:
+        except (RuntimeError, LookupError) as error:  # LookupError for an area of another number of sides
             if self.latents:
                 raise
             raise _does_not_fit(name, error) from error
@@ -128,5 +128,6 @@ def _does_not_fit(name: str, error: Exception) -> SamplingError:
         f"draft of {name}",
         expected="prompts and a latent that the model can read",
         got=f"an error of the model: {error}",
-        hint="Encode the prompts with the text encoder of this model, and connect an empty latent for it.",
+        hint="Encode the prompts with the text encoder of this model, connect an empty latent for it, and set areas "
+        "with a node for videos if it makes videos.",
     )

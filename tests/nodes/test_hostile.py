@@ -59,7 +59,7 @@ class TestExamples:
 def refused(world, node, **inputs):
     """Return the message of a node that refuses its inputs."""
     from reliability.hostile.cases import GOOD
-    from reliability.hostile.recipes import build
+    from reliability.hostile.in_process import build
 
     with pytest.raises(world.error) as caught:
         world.run(node, **build(GOOD[node], world) | inputs)
@@ -102,6 +102,18 @@ OVER_A_LINK = [
     ("RichSpaceT5Encode", "text", "half \ud83d", "text: expected a text of whole characters"),
     ("RichSpaceInterpolate", "a", [[torch.ones(1, 2, 3).to_sparse(), {}]], "A: expected an embedding"),
     ("RichSpaceInterpolate", "a", [[torch.ones(1, 2, 3, device="meta"), {}]], "A: expected an embedding"),
+    (
+        "RichSpaceInterpolate",
+        "b",
+        [[torch.ones(1, 2, 3), {"start_percent": torch.ones(0)}]],
+        "B: expected a conditioning whose start_percent is a number",
+    ),
+    (
+        "RichSpaceBalance",
+        "a",
+        [[torch.ones(1, 40, 32), {"area": ("percentage", 0.5, 0.5, 0, 0)}]],
+        "draft of A: expected prompts and a latent that the model can read",
+    ),
     *(
         (
             "RichSpaceInterpolate",
