@@ -19,6 +19,7 @@ from ...richspace_core.finder.choice import Choice
 from .models import CogVideoXModel, T5Encoder
 
 _CHOSEN_BY_NAME = ("model", "lora", "file")  # lists of files, whose own messages say where a file has to be
+_BOUNDED_BY_NODE = ("index", "steps", "share", "cfg")  # whose own messages say more about a number that is too small
 _CORRECT = "Correct the value, or the node that it comes from."
 _MOST_SHOWN = 60  # characters of a value in a message
 
@@ -80,11 +81,11 @@ _KINDS = {
         _is_picture,
         "Connect the frames of one video, as a decoder returns them.",
     ),
-    "MODEL": _Kind("a model of ComfyUI", _has("get_model_object", "model_options", "clone")),
+    "MODEL": _Kind("a model of ComfyUI", _has("get_model_object")),
     "CLIP": _Kind(
         "a text encoder", lambda value: value is None or _has("tokenize", "encode_from_tokens_scheduled")(value)
     ),
-    "VAE": _Kind("a VAE", _has("first_stage_model", "patcher"), "Load it with Load VAE, or disconnect this input."),
+    "VAE": _Kind("a VAE", _has("first_stage_model"), "Load it with Load VAE, or disconnect this input."),
     "RICHSPACE_COGVIDEOX": _Kind("a CogVideoX", lambda value: isinstance(value, CogVideoXModel)),
     "RICHSPACE_T5": _Kind("a T5", lambda value: isinstance(value, T5Encoder)),
     "RICHSPACE_SCORES": _Kind(
@@ -102,9 +103,9 @@ def _parts(name: str, field: Any, value: Any, *, is_list: bool) -> Iterable[tupl
     if not isinstance(value, Mapping):
         raise RichSpaceError(name, expected="a growing list of inputs", got=describe(value))
     for key, each in value.items():
-        if key not in template.names:
-            raise RichSpaceError(name, expected=f"inputs among {', '.join(template.names)}", got=_shown(key))
         if each is not None:
+            if key not in template.names:
+                raise RichSpaceError(name, expected=f"inputs among {', '.join(template.names)}", got=_shown(key))
             yield from _listed(key, template.input, each, is_list=is_list)
 
 
@@ -151,7 +152,8 @@ def _is_finite(value: float) -> bool:
 
 
 def _require_range(name: str, field: Any, value: float) -> None:
-    if (field.min is not None and value < field.min) or (field.max is not None and value > field.max):
+    is_too_small = field.min is not None and value < field.min and field.id not in _BOUNDED_BY_NODE
+    if is_too_small or (field.max is not None and value > field.max and field.id != "share"):
         raise RichSpaceError(
             name, expected=f"a number from {field.min} to {field.max}", got=_shown(value), hint=_CORRECT
         )

@@ -199,7 +199,7 @@ BAD_CONDITIONINGS = {
     "no pair": ([values_of(GOOD)], r"^A: expected a conditioning of an embedding and a dictionary, got a Tensor\."),
     "whole numbers": (
         [[torch.ones(1, 8, 6, dtype=torch.int64), {}]],
-        r"^A, values: .*floating point.*got int64 of shape",
+        r"^A: .*floating point.*got int64 of shape",
     ),
 }
 
