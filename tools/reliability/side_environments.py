@@ -114,7 +114,7 @@ def find_python(version: str) -> str:
         command = [candidate, "-c", "import ensurepip, platform, ssl; print(platform.python_version())"]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         if answer.stdout.startswith(f"{version}."):
-            return candidate
+            return str(candidate)
     raise ToolError(f"There is no Python {version} here: not on PATH, nor of pyenv or uv.")
 
 
