@@ -7,6 +7,7 @@ runs to its end, small, and must have the result that it had before the first ca
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import random
 import sys
@@ -170,6 +171,8 @@ class Canceller:
     def _try(self, place: Place) -> Cancel | None:
         prompt = self._again(lasting(place))
         wanted = {name for name, each in prompt.items() if each["class_type"] == place.kind}
+        if place.kind.endswith("Balance"):  # drafts from another noise, since those of an earlier try are kept
+            prompt = functools.reduce(lambda made, name: change(made, name, seed=next(self._numbers)), wanted, prompt)
         self.server.get("/reliability/cancel")
         prompt_id = self.server.queue(prompt, client_id=self.events.client_id)
         way, waited = self._random.choice([*WAYS]), 0.0
