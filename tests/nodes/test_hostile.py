@@ -20,7 +20,10 @@ def world(pack, nodes_by_id, tmp_path_factory):
     from reliability.hostile.world import FOLDERS, World
 
     before = {kind: list(folder_paths.folder_names_and_paths[kind][0]) for kind in FOLDERS.values()}
+    output = folder_paths.get_output_directory()
+    folder_paths.set_output_directory(str(tmp_path_factory.mktemp("output")))
     yield World(tmp_path_factory.mktemp("hostile"), pack, nodes_by_id)
+    folder_paths.set_output_directory(output)
     for kind, places in before.items():
         folder_paths.folder_names_and_paths[kind][0][:] = places
 
