@@ -34,6 +34,7 @@ from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.config import CogVideoXConfig
 from ...richspace_core.cogvideox.folder import CogVideoXFolder, Part
 from ...richspace_core.cogvideox.libraries import find_class
+from ...richspace_core.out_of_memory import raise_if_out_of_memory
 from .keys import host_keys
 from .model import recognize
 
@@ -83,6 +84,7 @@ def load_file(file: Path, dtype: torch.dtype | None) -> NativeParts:
     try:
         weights, metadata = comfy.utils.load_torch_file(str(file), safe_load=True, return_metadata=True)
     except _UNREADABLE as error:
+        raise_if_out_of_memory(error)
         raise ModelFolderError(
             "model",
             expected="a complete safetensors file",
@@ -112,6 +114,7 @@ def _read(folder: CogVideoXFolder, part: Part) -> dict[str, Tensor]:
         for file in folder.weight_files(part):
             weights.update(comfy.utils.load_torch_file(str(file), safe_load=True))
     except _UNREADABLE as error:
+        raise_if_out_of_memory(error)
         raise folder.misfit(part, f"a file that cannot be read ({str(error)[:200]})") from error
     return weights
 
