@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+
+from reliability.live_memory import LiveMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 Device = Literal["CUDA", "CPU"]
 
 
-class RefusingMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class RefusingMemory(LiveMemory):  # type: ignore[no-untyped-call]
     """A mode in which operations can fail for want of memory.
 
     It counts the operations, and the bytes of the storages that they return until these are freed.
@@ -28,10 +27,9 @@ class RefusingMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """
 
     def __init__(self, device: Device = "CUDA", *, at: int = 0, times: int = 1, budget: int | None = None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.device, self._at, self._times, self._budget = device, at, times, budget
-        self._counted: set[int] = set()
-        self.operations = self.refused = self.live = self.peak = 0
+        self.operations = self.refused = 0
 
     def __torch_dispatch__(
         self,
@@ -43,7 +41,7 @@ class RefusingMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Run an operation, or refuse it."""
         self.operations += 1
         result = func(*args, **(kwargs or {}))
-        asked = sum(self._follow(value) for value in tree_leaves(result) if isinstance(value, torch.Tensor))
+        asked = self.follow(result)
         if self._refuses():
             self.refused += 1
             del result
@@ -54,21 +52,6 @@ class RefusingMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self._budget is not None and self.live > self._budget:
             return True
         return 0 < self._at <= self.operations and self.refused < self._times
-
-    def _follow(self, tensor: torch.Tensor) -> int:
-        """Count a new storage until it is freed; return its bytes."""
-        storage = tensor.untyped_storage()
-        key, size = storage._cdata, storage.nbytes()
-        if key not in self._counted:
-            self._counted.add(key)
-            self.live += size
-            self.peak = max(self.peak, self.live)
-            weakref.finalize(storage, self._freed, key, size)
-        return size
-
-    def _freed(self, key: int, size: int) -> None:
-        self._counted.discard(key)
-        self.live -= size
 
 
 def _error(device: Device, size: int) -> RuntimeError:

@@ -10,7 +10,7 @@ import torch
 from embeddings import DTYPES, PUBLISHED_SHAPE, entries, lines, random_line, wrapped
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from live_memory import LiveMemory
+from reliability.live_memory import LiveMemory
 
 from richspace_core import (
     ChainedInterpolation,
