@@ -138,17 +138,22 @@ class TestStockConditioningNodes:
         assert caught.value.details["exception_message"].startswith("positive: expected an embedding of 64 tokens")
 
 
+def saved_names(server):
+    """Return the names that the loader of embeddings offers."""
+    return server.object_info()["RichSpaceLoadEmbedding"]["input"]["required"]["file"][1]["options"]
+
+
 class TestSavedEmbeddings:
     @pytest.fixture(scope="class")
     @classmethod
     def saved(cls, server):
         """The name under which the loader offers a mixture that was saved, and its video."""
+        before = {*saved_names(server)}  # other tests save on the same server
         prompt = video_prompt(seed=51)
         names = {"conditioning": ["mix", 0], "scores": ["mix", 3]}
         prompt["keep"] = node("RichSpaceSaveEmbedding", **names, filename_prefix="looks/test")
         frames = frames_of(server, prompt)
-        (field, *_) = server.object_info()["RichSpaceLoadEmbedding"]["input"]["required"]["file"][1:]
-        (name,) = field["options"]
+        (name,) = {*saved_names(server)} - before
         return name, frames
 
     def load_prompt(self, name, seed=51):

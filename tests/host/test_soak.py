@@ -38,8 +38,9 @@ class TestSoak:
 
     def test_files_threads_and_tensors_do_not_grow(self, soaked):
         _, warm, *_, last = soaked.points  # before the first of them, libraries have still to be imported
-        for name in ("open_files", "threads", "tensors"):
-            assert last[name] <= warm[name] + 4, name
+        runs = last["run"] - warm["run"]
+        for name in ("open_files", "threads", "tensors"):  # a font that is opened late is no leak, one file a run is
+            assert last[name] - warm[name] < runs / 2, name
 
     def test_the_curves_are_drawn(self, soaked, tmp_path):
         draw(soaked.points, tmp_path / "soak.png", "30 runs")
