@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import folder_paths
 
 from ..richspace_core import EmbeddingError
+from ..richspace_core.control_characters import is_control
 from ..richspace_core.embedding_file import MixtureRecord, load_embedding, save_embedding
 from ..richspace_core.finder.choice import Choice
 from .host.api import Scores, io, report
@@ -25,7 +25,6 @@ FOLDER = "richspace_embeddings"
 
 _PLACES = f"output/{FOLDER}, marked [output], or in models/{FOLDER}"
 _SUFFIX, _SAVED_HERE = ".safetensors", " [output]"  # ComfyUI's own mark of a file in its output folder
-_DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # characters that make a name look like another
 _LONGEST = 240  # bytes of a file's name, a little less than systems allow, for the part that is written first
 _MOST_SHOWN = 60  # characters of a name in a message
 _PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
@@ -59,7 +58,7 @@ def _next_file(prefix: str) -> Path:
     Raises:
         EmbeddingError: If the name leads out of the folder, or no file can have it.
     """
-    if any(unicodedata.category(letter) == "Cc" or letter in _DIRECTIONS for letter in prefix):
+    if any(map(is_control, prefix)):
         raise _unusable(prefix, "one with control characters")
     root = _output_folder()
     folder = root / os.path.dirname(os.path.normpath(prefix))

@@ -13,6 +13,7 @@ from ..richspace_core.cogvideox.t5 import (
     require_known_words,
 )
 from ..richspace_core.cogvideox.unknown_words import UnknownWords, find_unknown_words
+from ..richspace_core.control_characters import escape_controls
 from ..richspace_core.embedding import require_finite
 from .host import memory as host_memory
 from .host.api import T5, io, report
@@ -80,7 +81,7 @@ class RichSpaceT5Encode(io.ComfyNode):
         cut = f'Too long. Lost: "{tokens.lost_words}"' if tokens.lost_words else ""
         warning = "\n".join(filter(None, (cut, str(unknown))))
         if warning:
-            _logger.warning("RichSpace Encode Prompt: %s. %s", count, _printable(warning))
+            _logger.warning("RichSpace Encode Prompt: %s. %s", count, escape_controls(warning))
         return io.NodeOutput(conditioning, tokens.token_count, ui=report(count, warning=warning))
 
 
@@ -110,14 +111,6 @@ def _encode_with_clip(clip: Any, text: str) -> _Encoded:
     for values, _ in conditioning:
         require_finite("text encoder output", values)
     return attach_token_count(conditioning, tokens.token_count, text), tokens, _unknown_words(text, tokenizer)
-
-
-def _printable(text: str) -> str:
-    """Return a text for the log, where a prompt's control characters would move the cursor or change the colors."""
-    return "".join(
-        letter if letter.isprintable() or letter == "\n" else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
 
 
 def _unknown_words(text: str, tokenizer: Any) -> UnknownWords:

@@ -16,6 +16,8 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .control_characters import escape_controls
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -49,7 +51,8 @@ class RichSpaceError(ValueError):
         self.expected = expected
         self.got = got
         self.hint = hint
-        super().__init__(f"{argument}: expected {expected}, got {got}." + (f" {hint}" if hint else ""))
+        # What came can be anything that somebody wrote, and messages are also shown in terminals.
+        super().__init__(escape_controls(f"{argument}: expected {expected}, got {got}." + (f" {hint}" if hint else "")))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the four parts, and the class by the module that defines it."""

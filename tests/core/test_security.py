@@ -60,17 +60,6 @@ def test_no_route_is_added():
         assert not re.search(r"routes\.(get|post|put|delete)|add_routes|add_static|web\.(get|post)", text), file
 
 
-def test_a_report_escapes_what_it_shows():
-    from jinja2 import Environment
-
-    text = (ROOT / "richspace_core" / "benchmark" / "report.py").read_text(encoding="utf-8")
-    assert "autoescape=True" in text
-    template = (ROOT / "richspace_core" / "benchmark" / "report.html.jinja").read_text(encoding="utf-8")
-    assert "|safe" not in template.replace(" ", "")
-    shown = Environment(autoescape=True).from_string("{{ x }}").render(x="<script>alert(1)</script>")
-    assert "<script>" not in shown
-
-
 class TestJson:
     @pytest.mark.parametrize("text", ["", "{", DEEP, '{"a":' * 50_000, b"\xff\xfe", " " * (MOST_BYTES + 1)])
     def test_has_one_kind_of_error(self, text, tmp_path):

@@ -1,11 +1,12 @@
 """Bad graphs over HTTP: some examples, and pages of another origin. `python3 dev.py hostile` runs thousands."""
 
+import json
 import urllib.error
 import urllib.request
 
 import pytest
-from comfyui.prompts import change, video_prompt
-from comfyui.server import PromptError
+from comfyui.prompts import change, node, video_prompt
+from comfyui.server import SHORT_PROMPT, PromptError
 from small_models.tiny_models import DEMO_MODEL
 
 SEED, COUNT = 1, 25
@@ -31,13 +32,14 @@ def test_a_number_that_the_host_lets_through(server, value):
 
 @pytest.mark.parametrize("origin", ["https://example.com", "null", "http://127.0.0.1.example.com"])
 def test_a_page_of_another_origin_queues_nothing(server, origin):
-    request = urllib.request.Request(
-        server.address + "/prompt", b"{}", {"Origin": origin, "Sec-Fetch-Site": "cross-site"}
-    )
+    body = json.dumps({"prompt": {"1": node("PreviewAny", source=f"from {origin}")}}).encode()
+    headers = {"Content-Type": "application/json", "Origin": origin, "Sec-Fetch-Site": "cross-site"}
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request)
+        urllib.request.urlopen(urllib.request.Request(server.address + "/prompt", body, headers))
     with caught.value as answer:
         assert answer.code == 403
+    server.run(SHORT_PROMPT)  # whatever was queued before is over when this one is
+    assert f"from {origin}" not in json.dumps(server.get("/history"))
 
 
 def test_nothing_of_the_pack_but_its_pages_is_served(server):

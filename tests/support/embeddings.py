@@ -9,10 +9,21 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from richspace_core import TextEmbedding
+from richspace_core.cogvideox.t5 import EncodedPrompt, TokenizedPrompt
 
 #: The shape of a published CogVideoX's embeddings.
 PUBLISHED_SHAPE = (226, 4096)
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+
+
+class RandomEncoder:
+    """Text encoder with another random embedding for each text."""
+
+    def encode(self, prompt: str) -> EncodedPrompt:
+        """Return the random embedding of a text, which is always the same."""
+        generator = torch.Generator().manual_seed(len(prompt) + ord(prompt[0]))
+        embedding = TextEmbedding(torch.randn(6, 8, generator=generator), token_count=4)
+        return EncodedPrompt(prompt, TokenizedPrompt((5, 6, 7, 1, 0, 0), 4, 4, ""), embedding)
 
 
 def random_line(rows: int, width: int, *, seed: int = 0, dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:

@@ -7,24 +7,14 @@ import statistics
 
 import pytest
 import torch
+from embeddings import RandomEncoder
 from small_models.tiny_models import DEMO_MODEL
 
-from richspace_core import EmbeddingError, PromptError, TextEmbedding, find_optimal_chain
+from richspace_core import EmbeddingError, PromptError, find_optimal_chain
 from richspace_core.benchmark.cli import main
 from richspace_core.benchmark.indices import Finding, compute_distances, find_mixture, format_index_report, write_index
 from richspace_core.benchmark.mixtures import Mixture
 from richspace_core.benchmark.text_encoder import load_text_encoder
-from richspace_core.cogvideox.t5 import EncodedPrompt, TokenizedPrompt
-
-
-class Encoder:
-    """Text encoder with a different embedding for each text."""
-
-    def encode(self, prompt):
-        generator = torch.Generator().manual_seed(len(prompt) + ord(prompt[0]))
-        embedding = TextEmbedding(torch.randn(6, 8, generator=generator), token_count=4)
-        return EncodedPrompt(prompt, TokenizedPrompt((5, 6, 7, 1, 0, 0), 4, 4, ""), embedding)
-
 
 PAIR = Mixture("Tiger+Zebra", ("tiger", "zebra"), ("a tiger like a zebra",), "2a", 14)
 CHAIN = Mixture("A+B+C", ("a", "bb", "ccc"), ("a bb", "d a bb ccc"))
@@ -32,9 +22,9 @@ CHAIN = Mixture("A+B+C", ("a", "bb", "ccc"), ("a bb", "d a bb ccc"))
 
 def test_a_mixture_is_found_as_the_finder_finds_it():
     def encode(text):
-        return Encoder().encode(text).embedding
+        return RandomEncoder().encode(text).embedding
 
-    finding = find_mixture(CHAIN, Encoder(), steps=30)
+    finding = find_mixture(CHAIN, RandomEncoder(), steps=30)
     expected = find_optimal_chain(
         encode("a"), [(encode("bb"), encode("a bb")), (encode("ccc"), encode("d a bb ccc"))], steps=30
     )
@@ -45,7 +35,7 @@ def test_a_mixture_is_found_as_the_finder_finds_it():
 
 def test_an_error_names_the_mixture():
     with pytest.raises(EmbeddingError, match=r"^Same, stage 1, "):
-        find_mixture(Mixture("Same", ("tiger", "tiger"), ("tiger like a tiger",)), Encoder(), steps=30)
+        find_mixture(Mixture("Same", ("tiger", "tiger"), ("tiger like a tiger",)), RandomEncoder(), steps=30)
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +80,10 @@ def test_the_command_names_lost_words(tmp_path, capsys):
 
 
 def test_distances_from_the_papers_indices():
-    found = find_mixture(PAIR, Encoder(), steps=30)
+    found = find_mixture(PAIR, RandomEncoder(), steps=30)
     index = found.last.index
     other = Finding(Mixture("other", PAIR.prompts, PAIR.guides, "5", 20), found.chain, found.direct)
-    mean = compute_distances([found, other, find_mixture(CHAIN, Encoder(), steps=30)])
+    mean = compute_distances([found, other, find_mixture(CHAIN, RandomEncoder(), steps=30)])
     assert mean.count == 2
     assert mean.finder == pytest.approx((abs(index - 14) + abs(index - 20)) / 2)
     assert mean.middle == pytest.approx((1 + 5) / 2)
@@ -102,12 +92,12 @@ def test_distances_from_the_papers_indices():
 
 
 def test_indices_on_other_lines_are_not_compared():
-    assert compute_distances([find_mixture(PAIR, Encoder(), steps=20)]) is None
-    assert compute_distances([find_mixture(CHAIN, Encoder(), steps=30)]) is None
+    assert compute_distances([find_mixture(PAIR, RandomEncoder(), steps=20)]) is None
+    assert compute_distances([find_mixture(CHAIN, RandomEncoder(), steps=30)]) is None
 
 
 def test_the_files_say_the_same(tmp_path):
-    findings = [find_mixture(PAIR, Encoder(), steps=30), find_mixture(CHAIN, Encoder(), steps=30)]
+    findings = [find_mixture(PAIR, RandomEncoder(), steps=30), find_mixture(CHAIN, RandomEncoder(), steps=30)]
     write_index(tmp_path, findings)
     report = (tmp_path / "index.md").read_text(encoding="utf-8")
     assert report == format_index_report(findings)
