@@ -16,12 +16,16 @@ ALLOWED = 0.01
 MIB = 2**20
 # Title of each curve, the names in a point of what it draws, and what its values are divided by.
 PANELS = (
-    ("Memory of the process, MiB", {"rss": "RSS", "anonymous": "without files"}, MIB),
+    (
+        "Memory of the process, MiB",
+        {"rss": "RSS", "besides_history": "without history", "anonymous": "without files"},
+        MIB,
+    ),
     ("malloc, MiB", {"malloc_used": "in use", "malloc_unused": "kept unused"}, MIB),
     ("Open files and threads", {"open_files": "open files", "threads": "threads"}, 1),
-    ("Python's objects, thousands", {"objects": "objects"}, 1000),
+    ("Python's objects besides the history, thousands", {"objects": "objects"}, 1000),
     ("Tensors alive", {"tensors": "tensors"}, 1),
-    ("Host's history, MiB of JSON", {"history_bytes": "history"}, MIB),
+    ("Host's history of runs, MiB", {"history_bytes": "history"}, MIB),
     ("Cached, after memory was freed", {"cached_results": "results", "kept_drafts": "drafts"}, 1),
     ("Temporary files", {"temp_files": "host's folder", "system_temp_files": "system's folder"}, 1),
 )

@@ -38,7 +38,7 @@ KEPT_EVERY = 50  # runs, after which the record is written
 LARGEST_BATCH = 4
 PATIENCE_SECONDS = 300.0  # for a batch; one takes a few seconds
 DISTURBED = 0.4  # share of the batches
-CURVES = ("rss", "anonymous", "malloc_used", "open_files", "threads", "objects", "tensors")
+CURVES = ("rss", "besides_history", "anonymous", "malloc_used", "open_files", "threads", "objects", "tensors")
 
 
 @dataclass

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import hashlib
-import json
 import os
 import sys
 import warnings
@@ -83,23 +82,39 @@ def _kept_drafts() -> dict[str, int]:
     return {"kept_drafts": len(kept), "kept_draft_bytes": getattr(kept, "bytes", 0)}
 
 
+def _history() -> dict[str, int]:
+    """Return what ComfyUI's list of finished runs holds: its runs, and the objects of which they consist."""
+    seen: dict[int, Any] = {}
+    waiting: list[Any] = [PromptServer.instance.prompt_queue.history]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in seen and isinstance(each, (dict, list, tuple, str, int, float)):
+            seen[id(each)] = each
+            waiting += gc.get_referents(each)
+    return {
+        "history": len(PromptServer.instance.prompt_queue.history),
+        "history_objects": sum(map(gc.is_tracked, seen.values())),
+        "history_bytes": sum(map(sys.getsizeof, seen.values())),
+    }
+
+
 def state(*, collect: bool) -> dict[str, int]:
     """Return what the process holds."""
     if collect:
         gc.collect()
-    process, objects = psutil.Process(), gc.get_objects()
-    memory, history = process.memory_full_info(), PromptServer.instance.prompt_queue.history
+    process, objects, history = psutil.Process(), gc.get_objects(), _history()
+    memory = process.memory_full_info()
     return {
         "rss": memory.rss,
         "anonymous": memory.rss - getattr(memory, "shared", 0),  # without the pages of files, which the system drops
+        "besides_history": memory.rss - history["history_bytes"],
         "uss": memory.uss,
         "threads": process.num_threads(),
         "open_files": process.num_fds() if hasattr(process, "num_fds") else process.num_handles(),
         "children": len(process.children()),
         "loaded_models": len(comfy.model_management.current_loaded_models),
-        "objects": len(objects),
-        "history": len(history),
-        "history_bytes": len(json.dumps(history, default=str)),
+        "objects": len(objects) - history["history_objects"],
+        **history,
         "sockets": len(PromptServer.instance.sockets),
         **_malloc(),
         **_tensors(objects),
