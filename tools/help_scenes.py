@@ -314,7 +314,15 @@ def video_scenes() -> dict[str, Scene]:
     """Return the scenes of sampling and decoding."""
     video = sampled()
     return {
-        "RichSpaceCogVideoXSample": Scene(video, {"sample": (0, 0, 380, 400)}),
+        "RichSpaceCogVideoXSample": Scene(video, {"sample": (0, 0, 380, 440)}),
+        "RichSpaceCogVideoXEncode": Scene(
+            video
+            | {
+                "encode": node("RichSpaceCogVideoXEncode", model=["load", 0], frames=["decode", 0], tiled=False),
+                "change": change(video, "sample", start_latent=["encode", 0], strength=0.6)["sample"],
+            },
+            {"encode": (0, 0, 250, 130), "change": (300, 0, 330, 440)},
+        ),
         "RichSpaceCogVideoXDecode": Scene(
             video, {"decode": (0, 0, 240, 150), "video": (0, 205, 240, 130), "save": (300, 0, 280, 400)}
         ),
