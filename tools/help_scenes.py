@@ -310,11 +310,29 @@ def native_scenes() -> dict[str, Scene]:
     }
 
 
+OPTIONS = {
+    "cache": "pyramid attention",
+    "cache_interval": 0,
+    "cache_threshold": 0.0,
+    "float8_weights": True,
+    "stream_weights": False,
+    "attention": "auto",
+    "compile_blocks": False,
+    "tiled_vae": False,
+}
+"""Options of the picture."""
+
+
 def video_scenes() -> dict[str, Scene]:
     """Return the scenes of sampling and decoding."""
     video = sampled()
     return {
         "RichSpaceCogVideoXSample": Scene(video, {"sample": (0, 0, 380, 440)}),
+        "RichSpaceCogVideoXOptions": Scene(
+            change(video, "sample", model=["options", 0])
+            | {"options": node("RichSpaceCogVideoXOptions", model=["load", 0], **OPTIONS)},
+            {"load": (0, 0, 270, 200), "options": (310, 0, 300, 330)},
+        ),
         "RichSpaceCogVideoXEncode": Scene(
             video
             | {

@@ -54,7 +54,15 @@ def sample_videos(
         transformer = model.transformer.loaded(memory_required=needed)
         for seed, start in zip(seeds, starts or [None] * len(seeds), strict=True):
             video = sample_latents(
-                model.folder, transformer, positive, negative, settings, seed=seed, start=start, on_step=on_step
+                model.folder,
+                transformer,
+                positive,
+                negative,
+                settings,
+                seed=seed,
+                start=start,
+                options=model.options,
+                on_step=on_step,
             )
             videos.append(video)
         return to_host(torch.cat(videos))
@@ -119,7 +127,8 @@ def _decode(model: CogVideoXModel, samples: Tensor, on_group: GroupCallback, *, 
         expected=f"enough memory to decode {samples.shape[2]} latent frames in tiles",
         hint="Sample fewer frames or a smaller size, or close other programs.",
     ):
-        return retry_if_out_of_memory(lambda: decode(tiled=tiled), lambda: decode(tiled=True))
+        first = tiled or model.options.tiled_vae
+        return retry_if_out_of_memory(lambda: decode(tiled=first), lambda: decode(tiled=True))
 
 
 def encode_video(model: CogVideoXModel, frames: Tensor, *, tiled: bool) -> Tensor:
@@ -149,7 +158,8 @@ def encode_video(model: CogVideoXModel, frames: Tensor, *, tiled: bool) -> Tenso
         expected=f"enough memory to encode {count} frames of {width} x {height} pixels in tiles",
         hint="Use fewer or smaller frames, or close other programs.",
     ):
-        return to_host(retry_if_out_of_memory(lambda: encode(tiled=tiled), lambda: encode(tiled=True)))
+        first = tiled or model.options.tiled_vae
+        return to_host(retry_if_out_of_memory(lambda: encode(tiled=first), lambda: encode(tiled=True)))
 
 
 def _require_video_size(model: CogVideoXModel, *, width: int, height: int, frames: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -17,11 +18,13 @@ from torch import Tensor
 from ..embedding import TextEmbedding, require_finite
 from ..errors import SamplingError
 from .blending import Blend, WeightedEmbedding
+from .caching import cached
 from .config import SchedulerName, VideoSize
 from .folder import CogVideoXFolder
 from .guidance import DynamicGuidance, cosine_guidance
 from .latents import require_finite_video, to_comfyui_layout
 from .libraries import find_class
+from .options import NO_OPTIONS, SpeedOptions, attention_kernel
 from .start_video import StartVideo
 
 if TYPE_CHECKING:
@@ -94,6 +97,7 @@ def sample_latents(
     *,
     seed: int,
     start: StartVideo | None = None,
+    options: SpeedOptions = NO_OPTIONS,
     on_step: StepCallback | None = None,
 ) -> Tensor:
     """Sample the latents of one video from text embeddings, and from another video if there is a start.
@@ -110,6 +114,7 @@ def sample_latents(
         settings: Size, steps, guidance and scheduler.
         seed: Any integer; taken modulo 2^64.
         start: Video to change, with the strength of the change; its size is the video's.
+        options: What makes the sampling faster; `transformer` is prepared for them.
         on_step: Called after each step. An exception that it raises ends the sampling.
 
     Returns:
@@ -128,22 +133,28 @@ def sample_latents(
         require_fits(folder, positive=prompt.embedding, negative=negative)
     size = start.video_size(folder, settings.size) if start else folder.video_size(**asdict(settings.size))
     taken = start.steps_taken(settings.steps) if start else settings.steps
-    weights = next(transformer.parameters())
+    device, dtype = options.place(transformer)
     pipeline = (make_changing_pipeline if start else make_pipeline)(folder, transformer, settings.scheduler)
     generator = torch.Generator("cpu").manual_seed(seed % _MAX_SEED)
-    # The blend comes first, so that the view sees the average.
-    with torch.inference_mode(), Blend(transformer, prompts), _DenoisedView(pipeline, on_step, settings, taken) as view:
+    with ExitStack() as contexts:
+        contexts.enter_context(torch.inference_mode())
+        contexts.enter_context(attention_kernel(options.attention))
+        guided = settings.guidance_scale > 1
+        contexts.enter_context(cached(pipeline, options.cache, guided=guided, prompts=len(prompts)))
+        # The blend comes before the view, so that the view sees the average.
+        contexts.enter_context(Blend(transformer, prompts, device, dtype))
+        view = contexts.enter_context(_DenoisedView(pipeline, on_step, settings, taken))
         latents: Tensor = pipeline(
-            prompt_embeds=prompts[0].embedding.values[None].to(weights.device, weights.dtype),
-            negative_prompt_embeds=negative.values[None].to(weights.device, weights.dtype),
+            prompt_embeds=prompts[0].embedding.values[None].to(device, dtype),
+            negative_prompt_embeds=negative.values[None].to(device, dtype),
             generator=generator,
             max_sequence_length=folder.text_length,
             output_type="latent",
-            **_start_arguments(folder, pipeline, start, settings, generator, size),
+            **_start_arguments(folder, pipeline, start, settings, generator, size, (device, dtype)),
             **view.arguments,
         ).frames  # [1, f, c, h, w]
     latents = to_comfyui_layout(latents, folder, size.frames).float()
-    require_finite_video(latents, weights.dtype)
+    require_finite_video(latents, dtype)
     return latents
 
 
@@ -162,13 +173,13 @@ def _start_arguments(
     settings: SamplingSettings,
     generator: torch.Generator,
     size: VideoSize,
+    place: tuple[torch.device, torch.dtype],
 ) -> dict[str, Any]:
     """Return the arguments of a pipeline that say where its sampling starts."""
     shape: dict[str, Any] = {"width": size.width, "height": size.height}
     if start is None:
         return {**shape, "num_frames": size.frames}
-    weights = next(pipeline.transformer.parameters())
-    noised = start.noised(folder, pipeline.scheduler, settings.steps, generator, weights)
+    noised = start.noised(folder, pipeline.scheduler, settings.steps, generator, *place)
     return {**shape, "latents": noised, "strength": start.strength}
 
 

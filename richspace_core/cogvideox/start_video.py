@@ -106,7 +106,13 @@ class StartVideo:
         return taken
 
     def noised(
-        self, config: CogVideoXConfig, scheduler: Any, steps: int, generator: torch.Generator, weights: Tensor
+        self,
+        config: CogVideoXConfig,
+        scheduler: Any,
+        steps: int,
+        generator: torch.Generator,
+        device: torch.device,
+        dtype: torch.dtype,
     ) -> Tensor:
         """Return the latents with the noise of the first step that is taken, ``[1, f, c, h, w]`` in diffusers' scale.
 
@@ -118,15 +124,16 @@ class StartVideo:
             scheduler: Noise schedule of diffusers.
             steps: Number of steps of the whole schedule.
             generator: CPU generator of the noise.
-            weights: Tensor on the device and in the number type of the sampling.
+            device: Device of the sampling.
+            dtype: Number type of the sampling.
         """
         from diffusers.utils.torch_utils import randn_tensor
 
-        clean = self.latents.permute(0, 2, 1, 3, 4).to(weights.device, weights.dtype) * config.scaling_factor
+        clean = self.latents.permute(0, 2, 1, 3, 4).to(device, dtype) * config.scaling_factor
         surplus = -clean.shape[1] % config.patch_frames
         clean = torch.cat([clean[:, :1].expand(-1, surplus, -1, -1, -1), clean], dim=1)
-        noise = randn_tensor(clean.shape, generator=generator, device=weights.device, dtype=weights.dtype)
-        scheduler.set_timesteps(steps, device=weights.device)
+        noise = randn_tensor(clean.shape, generator=generator, device=device, dtype=dtype)
+        scheduler.set_timesteps(steps, device=device)
         first = steps - self.steps_taken(steps)
         noised: Tensor = scheduler.add_noise(clean, noise, scheduler.timesteps[first : first + 1])
         return noised
