@@ -52,7 +52,8 @@ def sample_videos(
     with _enough_memory_to_sample(model, settings.size):
         needed = model.folder.sampling_memory(settings.size, model.transformer.dtype)
         transformer = model.transformer.loaded(memory_required=needed)
-        for seed, start in zip(seeds, starts or [None] * len(seeds), strict=True):
+        begins: Sequence[StartVideo | None] = starts or [None] * len(seeds)
+        for seed, start in zip(seeds, begins, strict=True):
             video = sample_latents(
                 model.folder,
                 transformer,
