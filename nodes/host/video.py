@@ -76,8 +76,7 @@ def read_start_videos(latent: Mapping[str, Any], strength: float, count: int) ->
         SamplingError: If they are not as many or not usable, or the LATENT has a mask or sound.
     """
     samples = latent["samples"]
-    if getattr(samples, "is_nested", False):
-        raise SamplingError("start", expected="a latent of videos", got="one of videos with sound")
+    _require_no_sound("start", samples)
     if latent.get("noise_mask") is not None:
         raise SamplingError(
             "start",
@@ -95,6 +94,16 @@ def read_start_videos(latent: Mapping[str, Any], strength: float, count: int) ->
     return [StartVideo(samples[video % len(samples)][None].float(), strength) for video in range(count)]
 
 
+def _require_no_sound(name: str, samples: Tensor) -> None:
+    if samples.is_nested:
+        raise SamplingError(
+            name,
+            expected="a latent of videos",
+            got="one of videos with sound",
+            hint="Separate the sound first: a CogVideoX makes videos alone.",
+        )
+
+
 def _enough_memory_to_sample(model: CogVideoXModel, size: VideoSize) -> AbstractContextManager[None]:
     video = model.folder.video_size(**asdict(size))
     return explain_out_of_memory(
@@ -106,6 +115,7 @@ def _enough_memory_to_sample(model: CogVideoXModel, size: VideoSize) -> Abstract
 
 def decode_videos(model: CogVideoXModel, latents: Tensor, *, tiled: bool) -> list[Tensor]:
     """Decode each video of a batch, ``[b, c, f, h, w]``, in tiles if asked for or if memory runs out."""
+    _require_no_sound("latents", latents)
     count = len(latents)
 
     def on_group(video: int, done: int, groups: int) -> None:
