@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import diffusers
 import pytest
 import torch
+from diffusers.video_processor import VideoProcessor
 from pipeline_oracle import sample, settings_of
 from small_models.tiny_models import KINDS, TEXT_LENGTH
 
@@ -179,7 +180,7 @@ class TestEncode:
         model = model_of(kind)
         frames = pictures(model)
         latents = encode_frames(model.vae, frames)
-        processor = diffusers.video_processor.VideoProcessor(vae_scale_factor=8)
+        processor = VideoProcessor(vae_scale_factor=8)
         video = processor.preprocess_video(frames.permute(0, 3, 1, 2)[None])
         with torch.no_grad():
             expected = model.vae.encode(video).latent_dist.mode()
