@@ -1,9 +1,14 @@
-"""CogVideoX through diffusers: load a model, sample videos from a conditioning, decode them to frames."""
+"""CogVideoX through diffusers: load a model, sample videos from a conditioning, decode and encode frames."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
+from torch import Tensor
+
+from ..richspace_core.cogvideox.config import VideoSize
 from ..richspace_core.cogvideox.sampling import SamplingSettings, require_fits
 from .host import models
 from .host.api import T5, CogVideoX, io, report
@@ -11,9 +16,9 @@ from .host.conditioning import Conditioning, read_prompt
 from .host.input_names import name_inputs_as_shown
 from .host.models import CogVideoXModel
 from .host.prompt_settings import require_plain
-from .host.video import decode_videos, sample_videos
+from .host.video import decode_videos, encode_video, read_start_videos, sample_videos
 from .host.weighted_prompts import read_weighted_prompts
-from .inputs import loader_inputs, sampler_inputs, size_inputs
+from .inputs import loader_inputs, sampler_inputs, size_inputs, start_inputs
 
 _ONE_PROMPT = (
     "This sampler takes one prompt or one morph. Mix prompts with RichSpace Interpolate, or use RichSpace Load "
@@ -70,7 +75,7 @@ class RichSpaceCogVideoXSample(io.ComfyNode):
             display_name="RichSpace CogVideoX Sample",
             category="RichSpace",
             description="Samples videos with diffusers' own CogVideoX pipeline (Algorithm 3) on ComfyUI's device.",
-            search_aliases=["ksampler", "sampler", "text to video", "cogvideox", "denoise"],
+            search_aliases=["ksampler", "sampler", "text to video", "video to video", "cogvideox", "denoise"],
             inputs=[
                 CogVideoX.Input("model", tooltip="From RichSpace Load CogVideoX."),
                 io.Conditioning.Input(
@@ -79,12 +84,13 @@ class RichSpaceCogVideoXSample(io.ComfyNode):
                 io.Conditioning.Input("negative", tooltip="What the video should avoid; usually an empty prompt."),
                 *size_inputs(),
                 *sampler_inputs(),
+                *start_inputs(),
             ],
             outputs=[io.Latent.Output(display_name="latent", tooltip="For RichSpace CogVideoX Decode.")],
         )
 
     @classmethod
-    @name_inputs_as_shown(guidance_scale="cfg", dynamic_guidance="dynamic_cfg")
+    @name_inputs_as_shown(guidance_scale="cfg", dynamic_guidance="dynamic_cfg", start="start_latent")
     def execute(
         cls,
         model: CogVideoXModel,
@@ -99,15 +105,20 @@ class RichSpaceCogVideoXSample(io.ComfyNode):
         batch_size: int,
         scheduler: Any,
         dynamic_cfg: Any,
+        start_latent: Mapping[str, Any] | None = None,
+        strength: float = 0.8,
     ) -> io.NodeOutput:
         """Check every input, then load the transformer and sample."""
-        size = model.folder.video_size(width=width, height=height, frames=frames)
+        starts = read_start_videos(start_latent, strength, batch_size) if start_latent else []
+        size = VideoSize(width, height, frames)
+        size = starts[0].video_size(model.folder, size) if starts else model.folder.video_size(**asdict(size))
         settings = SamplingSettings(size, steps, cfg, dynamic_cfg, scheduler)
         prompts = read_weighted_prompts(positive, model.folder, size, if_several=_ONE_PROMPT)
         unwanted = read_prompt("negative", negative, if_several=_ONE_PROMPT)
         require_plain(negative=unwanted)
         require_fits(model.folder, negative=unwanted.embedding)
-        videos = sample_videos(model, prompts, unwanted.embedding, settings, range(seed, seed + batch_size))
+        seeds = range(seed, seed + batch_size)
+        videos = sample_videos(model, prompts, unwanted.embedding, settings, seeds, starts)
         return io.NodeOutput({"samples": videos})
 
 
@@ -151,4 +162,50 @@ class RichSpaceCogVideoXDecode(io.ComfyNode):
         return io.NodeOutput(decode_videos(model, latent["samples"], tiled=tiled))
 
 
-NODES: list[type[io.ComfyNode]] = [RichSpaceLoadCogVideoX, RichSpaceCogVideoXSample, RichSpaceCogVideoXDecode]
+class RichSpaceCogVideoXEncode(io.ComfyNode):
+    """Latents of a video's frames."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return the schema."""
+        tiled = io.Boolean.Input(
+            "tiled",
+            default=False,
+            advanced=True,
+            tooltip="Encodes in overlapping tiles, with a quarter of the memory. Used automatically when memory runs "
+            "out.",
+        )
+        return io.Schema(
+            node_id="RichSpaceCogVideoXEncode",
+            display_name="RichSpace CogVideoX Encode",
+            category="RichSpace",
+            description="Encodes the frames of a video to latents with the model's own VAE, to change the video with "
+            "RichSpace CogVideoX Sample.",
+            search_aliases=["vae encode", "video to video", "cogvideox", "image to latent", "start latent"],
+            inputs=[
+                CogVideoX.Input("model", tooltip="Model that will change the video."),
+                io.Image.Input(
+                    "frames",
+                    tooltip="Frames of one video: 8n + 1 of them, with sides that are multiples of 16. Scale and cut "
+                    "other videos first.",
+                ),
+                tiled,
+            ],
+            outputs=[
+                io.Latent.Output(display_name="latent", tooltip="For start_latent of RichSpace CogVideoX Sample.")
+            ],
+        )
+
+    @classmethod
+    @name_inputs_as_shown()
+    def execute(cls, model: CogVideoXModel, frames: Tensor, tiled: bool) -> io.NodeOutput:
+        """Encode the video."""
+        return io.NodeOutput({"samples": encode_video(model, frames, tiled=tiled)})
+
+
+NODES: list[type[io.ComfyNode]] = [
+    RichSpaceLoadCogVideoX,
+    RichSpaceCogVideoXSample,
+    RichSpaceCogVideoXDecode,
+    RichSpaceCogVideoXEncode,
+]

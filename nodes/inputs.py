@@ -227,6 +227,28 @@ def sampler_inputs() -> list[io.Input]:
     ]
 
 
+def start_inputs() -> list[io.Input]:
+    """Return the inputs start_latent and strength of a sampler that can change a video."""
+    return [
+        io.Latent.Input(
+            "start_latent",
+            optional=True,
+            tooltip="Video to change, from RichSpace CogVideoX Encode. Its size is used. Without it, the video starts "
+            "from noise.",
+        ),
+        io.Float.Input(
+            "strength",
+            optional=True,
+            default=0.8,
+            min=0.01,
+            max=1.0,
+            step=0.01,
+            tooltip="Used only with start_latent: how much of that video changes. 0.3 keeps the shapes, 0.8 only "
+            "the motion, 1 nothing.",
+        ),
+    ]
+
+
 def negative_input() -> io.Input:
     """Return what a video should avoid."""
     return io.Conditioning.Input("negative", tooltip="What the video should avoid; usually an empty prompt.")

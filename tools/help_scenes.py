@@ -310,11 +310,37 @@ def native_scenes() -> dict[str, Scene]:
     }
 
 
+OPTIONS = {
+    "cache": "pyramid attention",
+    "cache_interval": 0,
+    "cache_threshold": 0.0,
+    "float8_weights": True,
+    "stream_weights": False,
+    "attention": "auto",
+    "compile_blocks": False,
+    "tiled_vae": False,
+}
+"""Options of the picture."""
+
+
 def video_scenes() -> dict[str, Scene]:
     """Return the scenes of sampling and decoding."""
     video = sampled()
     return {
-        "RichSpaceCogVideoXSample": Scene(video, {"sample": (0, 0, 380, 400)}),
+        "RichSpaceCogVideoXSample": Scene(video, {"sample": (0, 0, 380, 440)}),
+        "RichSpaceCogVideoXOptions": Scene(
+            change(video, "sample", model=["options", 0])
+            | {"options": node("RichSpaceCogVideoXOptions", model=["load", 0], **OPTIONS)},
+            {"load": (0, 0, 270, 200), "options": (310, 0, 300, 330)},
+        ),
+        "RichSpaceCogVideoXEncode": Scene(
+            video
+            | {
+                "encode": node("RichSpaceCogVideoXEncode", model=["load", 0], frames=["decode", 0], tiled=False),
+                "change": change(video, "sample", start_latent=["encode", 0], strength=0.6)["sample"],
+            },
+            {"encode": (0, 0, 250, 130), "change": (300, 0, 330, 440)},
+        ),
         "RichSpaceCogVideoXDecode": Scene(
             video, {"decode": (0, 0, 240, 150), "video": (0, 205, 240, 130), "save": (300, 0, 280, 400)}
         ),

@@ -205,6 +205,7 @@ class CogVideoXDrafter:
             self.negative,
             self.sampling,
             seed=self.seed,
+            options=self.model.options,
             on_step=lambda done, _steps, latents: on_step(done, latents),
         )
 

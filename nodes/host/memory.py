@@ -6,6 +6,7 @@ modules are loaded whole or not at all.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -31,6 +32,9 @@ _DEVICES: dict[Part | Literal["vision"], tuple[Callable[[], torch.device], Calla
     "vae": (management.vae_device, management.vae_offload_device),
     "vision": (management.text_encoder_device, management.text_encoder_offload_device),  # as for ComfyUI's CLIP vision
 }
+
+#: Blocks of a streamed module that are on the device at once: the computing one, the next, and one that leaves.
+_STREAMED_BLOCKS = 3
 
 #: Longest side in pixels of a live preview.
 _PREVIEW_SIZE = 512
@@ -65,10 +69,33 @@ class HostOwned:
         dtype: torch.dtype | None,
     ) -> None:
         load_device, offload_device = _DEVICES[part]
-        self._load = load
+        self._load, self._base, self._is_streamed = load, self, False
         self._devices = load_device(), offload_device()
         self._patcher: Any = None
         self.dtype = dtype or _usable_dtype(stored_dtype, self._devices[0])
+
+    @property
+    def device(self) -> torch.device:
+        """Device on which the module runs."""
+        return self._devices[0]
+
+    def prepared(self, prepare: Callable[[nn.Module], nn.Module], *, is_streamed: bool = False) -> HostOwned:
+        """Return the module as it is read from disk, with weights of its own that `prepare` may change.
+
+        Args:
+            prepare: Function that changes the module on the CPU and returns it.
+            is_streamed: Whether the module brings its weights to the device by itself, block after block. ComfyUI then
+                counts them as weights on the CPU, which it never brings to the device as a whole, and only makes room
+                for the blocks and for the computation.
+        """
+        other = copy.copy(self._base)
+        other._load = lambda dtype: prepare(self._base._load(dtype))
+        other._patcher, other._is_streamed = None, is_streamed
+        return other
+
+    def unprepared(self) -> HostOwned:
+        """Return the module as it is read from disk, which others share."""
+        return self._base
 
     def loaded(self, *, memory_required: int = 0) -> nn.Module:
         """Return the module with its weights on its device; call this before every use.
@@ -78,10 +105,20 @@ class HostOwned:
         """
         if self._patcher is None:
             holder = RichSpaceModel(self._load(self.dtype))
-            self._patcher = comfy.model_patcher.ModelPatcher(holder, *self._devices)
+            devices = [torch.device("cpu")] * 2 if self._is_streamed else self._devices
+            self._patcher = comfy.model_patcher.ModelPatcher(holder, *devices)
+        if self._is_streamed:
+            blocks = _STREAMED_BLOCKS * _largest_block(self._patcher.model.module)
+            management.free_memory(memory_required + blocks + management.minimum_inference_memory(), self.device)
         management.load_models_gpu([self._patcher], memory_required=memory_required, force_full_load=True)
         module: nn.Module = self._patcher.model.module
         return module
+
+
+def _largest_block(module: nn.Module) -> int:
+    """Return the bytes of the weights of a module's largest block."""
+    lists = [child for child in module.children() if isinstance(child, nn.ModuleList)]
+    return max((sum(weight.nbytes for weight in block.parameters()) for each in lists for block in each), default=0)
 
 
 def to_host(values: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 
 from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.folder import CogVideoXFolder, Part, may_be_cogvideox
+from ...richspace_core.cogvideox.options import NO_OPTIONS, SpeedOptions
 from .memory import HostOwned
 
 DEMO = "bundled demo"
@@ -34,11 +35,30 @@ _SEARCH_DEPTH = 4
 
 @dataclass(frozen=True, eq=False)
 class CogVideoXModel:
-    """CogVideoX whose transformer and VAE are managed by ComfyUI, each on its own."""
+    """CogVideoX whose transformer and VAE are managed by ComfyUI, each on its own.
+
+    Args:
+        folder: Folder of the model.
+        transformer: Denoiser, prepared for the options.
+        vae: Autoencoder.
+        options: What makes the model faster or smaller.
+    """
 
     folder: CogVideoXFolder
     transformer: HostOwned
     vae: HostOwned
+    options: SpeedOptions = NO_OPTIONS
+
+    def with_options(self, options: SpeedOptions) -> CogVideoXModel:
+        """Return the model with other options, which replace those that it has; this one stays unchanged.
+
+        The weights are shared unless the options change them; then they are read again when they are first used.
+        """
+        shared = self.transformer.unprepared()
+        own = options.needs_own_weights
+        streamed = options.stream_to is not None
+        transformer = shared.prepared(options.prepare, is_streamed=streamed) if own else shared
+        return CogVideoXModel(self.folder, transformer, self.vae, options)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..embedding import TextEmbedding
 from ..errors import SamplingError
 from ..out_of_memory import raise_if_out_of_memory
+from .caching import cache_state
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -42,16 +43,23 @@ class Blend:
     Args:
         transformer: Denoiser of the model.
         prompts: At least one prompt; a single one changes nothing.
+        device: Device of the sampling.
+        dtype: Number type of the sampling.
 
     Raises:
         SamplingError: If the weights do not fit each other, or add up to 0 somewhere.
     """
 
-    def __init__(self, transformer: torch.nn.Module, prompts: Sequence[WeightedEmbedding]) -> None:
+    def __init__(
+        self,
+        transformer: torch.nn.Module,
+        prompts: Sequence[WeightedEmbedding],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
         self._transformer = transformer
-        weight = next(transformer.parameters())
-        self._others = [prompt.embedding.values[None].to(weight.device, weight.dtype) for prompt in prompts[1:]]
-        self._weights = normalized_weights(prompts).to(weight.device) if self._others else None
+        self._others = [prompt.embedding.values[None].to(device, dtype) for prompt in prompts[1:]]
+        self._weights = normalized_weights(prompts).to(device) if self._others else None
         self._hook: torch.utils.hooks.RemovableHandle | None = None
 
     def __enter__(self) -> Self:
@@ -69,9 +77,10 @@ class Blend:
         """Return the denoiser's output with the last prediction averaged; the first ones are without a prompt."""
         last = {name: kwargs[name][-1:] for name in ("hidden_states", "timestep")}
         predictions = [output[0][-1:]]
-        for embedding in self._others:
+        for number, embedding in enumerate(self._others):
             given = {**kwargs, **last, "encoder_hidden_states": embedding}
-            predictions.append(module.forward(**given)[0])  # not called, since that would run this hook again
+            with cache_state(module, f"prompt {number + 2}"):
+                predictions.append(module.forward(**given)[0])  # not called, since that would run this hook again
         averaged = output[0].clone()
         weights = self._weights_of(averaged.shape[1])
         averaged[-1:] = sum(weight * each.float() for weight, each in zip(weights, predictions, strict=True)).to(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..embedding import TextEmbedding
 from .folder import CogVideoXFolder
+from .options import NO_OPTIONS, SpeedOptions
 from .sampling import SamplingSettings, StepCallback, sample_latents
 
 SCHEDULE = 8
@@ -27,6 +28,7 @@ def sample_draft(
     settings: SamplingSettings,
     *,
     seed: int,
+    options: SpeedOptions = NO_OPTIONS,
     on_step: StepCallback | None = None,
 ) -> Tensor:
     """Sample a draft: the clean video that the model predicts after some steps of a short schedule.
@@ -42,6 +44,7 @@ def sample_draft(
         negative: Embedding of what to avoid; a draft of one step does not use it.
         settings: Size, guidance, scheduler, and the number of steps to take.
         seed: Any integer; taken modulo 2^64.
+        options: What makes the sampling faster; `transformer` is prepared for them.
         on_step: Called after each step. An exception that it raises ends the sampling.
 
     Returns:
@@ -55,7 +58,9 @@ def sample_draft(
     guidance = 1.0 if settings.steps == 1 else settings.guidance_scale
     schedule = replace(settings, steps=max(SCHEDULE, settings.steps), guidance_scale=guidance)
     try:
-        video = sample_latents(folder, transformer, positive, negative, schedule, seed=seed, on_step=watch)
+        video = sample_latents(
+            folder, transformer, positive, negative, schedule, seed=seed, options=options, on_step=watch
+        )
         return video.cpu() * folder.scaling_factor
     except _EnoughError:
         return watch.predicted.float().cpu()
@@ -69,6 +74,7 @@ def make_drafter(
     settings: SamplingSettings,
     *,
     seed: int,
+    options: SpeedOptions = NO_OPTIONS,
 ) -> Callable[[int], Tensor]:
     """Return a function that makes the draft of a candidate, with the same noise for every candidate.
 
@@ -79,6 +85,7 @@ def make_drafter(
         negative: Embedding of what to avoid.
         settings: Size, guidance and scheduler of a draft, and the number of its steps; see `sample_draft`.
         seed: Any integer; taken modulo 2^64.
+        options: What makes the sampling faster; `transformer` is prepared for them.
 
     Returns:
         A function of a candidate's index. It returns the draft's latents, float32 ``[1, c, f, h, w]`` on the CPU, and
@@ -86,7 +93,7 @@ def make_drafter(
     """
 
     def draft(index: int) -> Tensor:
-        return sample_draft(folder, transformer, candidate(index), negative, settings, seed=seed)
+        return sample_draft(folder, transformer, candidate(index), negative, settings, seed=seed, options=options)
 
     return draft
 

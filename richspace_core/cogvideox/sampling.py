@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -17,10 +18,14 @@ from torch import Tensor
 from ..embedding import TextEmbedding, require_finite
 from ..errors import SamplingError
 from .blending import Blend, WeightedEmbedding
+from .caching import cached
 from .config import SchedulerName, VideoSize
 from .folder import CogVideoXFolder
 from .guidance import DynamicGuidance, cosine_guidance
 from .latents import require_finite_video, to_comfyui_layout
+from .libraries import find_class
+from .options import NO_OPTIONS, SpeedOptions, attention_kernel
+from .start_video import StartVideo
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -91,9 +96,11 @@ def sample_latents(
     settings: SamplingSettings,
     *,
     seed: int,
+    start: StartVideo | None = None,
+    options: SpeedOptions = NO_OPTIONS,
     on_step: StepCallback | None = None,
 ) -> Tensor:
-    """Sample the latents of one video from text embeddings.
+    """Sample the latents of one video from text embeddings, and from another video if there is a start.
 
     The latents are those of diffusers' pipeline with the same embeddings, seed and settings, in ComfyUI's layout and
     scale. Noise comes from a CPU generator, so a seed gives the same noise on every device.
@@ -106,14 +113,16 @@ def sample_latents(
         negative: Embedding of what to avoid, same shape; usually that of the empty prompt.
         settings: Size, steps, guidance and scheduler.
         seed: Any integer; taken modulo 2^64.
+        start: Video to change, with the strength of the change; its size is the video's.
+        options: What makes the sampling faster; `transformer` is prepared for them.
         on_step: Called after each step. An exception that it raises ends the sampling.
 
     Returns:
         float32 ``[1, c, f, h, w]`` on the transformer's device.
 
     Raises:
-        SamplingError: If an embedding does not fit the model, the model cannot make the size, or the video is not
-            finite.
+        SamplingError: If an embedding or the start does not fit the model, the model cannot make the size, or the
+            video is not finite.
         EmbeddingError: If an embedding holds NaN or infinity.
 
     Reference:
@@ -122,22 +131,30 @@ def sample_latents(
     prompts = _as_weighted(positive)
     for prompt in prompts:
         require_fits(folder, positive=prompt.embedding, negative=negative)
-    size = folder.video_size(**asdict(settings.size))
-    weights = next(transformer.parameters())
-    pipeline = make_pipeline(folder, transformer, settings.scheduler)
-    # The blend comes first, so that the view sees the average.
-    with torch.inference_mode(), Blend(transformer, prompts), _DenoisedView(pipeline, on_step, settings) as view:
+    size = start.video_size(folder, settings.size) if start else folder.video_size(**asdict(settings.size))
+    taken = start.steps_taken(settings.steps) if start else settings.steps
+    device, dtype = options.place(transformer)
+    pipeline = (make_changing_pipeline if start else make_pipeline)(folder, transformer, settings.scheduler)
+    generator = torch.Generator("cpu").manual_seed(seed % _MAX_SEED)
+    with ExitStack() as contexts:
+        contexts.enter_context(torch.inference_mode())
+        contexts.enter_context(attention_kernel(options.attention))
+        guided = settings.guidance_scale > 1
+        contexts.enter_context(cached(pipeline, options.cache, guided=guided, prompts=len(prompts)))
+        # The blend comes before the view, so that the view sees the average.
+        contexts.enter_context(Blend(transformer, prompts, device, dtype))
+        view = contexts.enter_context(_DenoisedView(pipeline, on_step, settings, taken))
         latents: Tensor = pipeline(
-            prompt_embeds=prompts[0].embedding.values[None].to(weights.device, weights.dtype),
-            negative_prompt_embeds=negative.values[None].to(weights.device, weights.dtype),
-            generator=torch.Generator("cpu").manual_seed(seed % _MAX_SEED),
+            prompt_embeds=prompts[0].embedding.values[None].to(device, dtype),
+            negative_prompt_embeds=negative.values[None].to(device, dtype),
+            generator=generator,
             max_sequence_length=folder.text_length,
             output_type="latent",
-            **_size_arguments(size),
+            **_start_arguments(folder, pipeline, start, settings, generator, size, (device, dtype)),
             **view.arguments,
         ).frames  # [1, f, c, h, w]
     latents = to_comfyui_layout(latents, folder, size.frames).float()
-    require_finite_video(latents, weights.dtype)
+    require_finite_video(latents, dtype)
     return latents
 
 
@@ -149,8 +166,21 @@ def _as_weighted(positive: TextEmbedding | Sequence[WeightedEmbedding]) -> Seque
     return positive
 
 
-def _size_arguments(size: VideoSize) -> dict[str, int]:
-    return {"width": size.width, "height": size.height, "num_frames": size.frames}
+def _start_arguments(
+    folder: CogVideoXFolder,
+    pipeline: Any,
+    start: StartVideo | None,
+    settings: SamplingSettings,
+    generator: torch.Generator,
+    size: VideoSize,
+    place: tuple[torch.device, torch.dtype],
+) -> dict[str, Any]:
+    """Return the arguments of a pipeline that say where its sampling starts."""
+    shape: dict[str, Any] = {"width": size.width, "height": size.height}
+    if start is None:
+        return {**shape, "num_frames": size.frames}
+    noised = start.noised(folder, pipeline.scheduler, settings.steps, generator, *place)
+    return {**shape, "latents": noised, "strength": start.strength}
 
 
 def make_pipeline(folder: CogVideoXFolder, transformer: torch.nn.Module, scheduler: SchedulerName = "auto") -> Any:
@@ -161,9 +191,27 @@ def make_pipeline(folder: CogVideoXFolder, transformer: torch.nn.Module, schedul
         transformer: Denoiser of the model.
         scheduler: DDIM, DPM, or auto for the one that the folder names.
     """
-    from diffusers import CogVideoXPipeline
+    return _denoising_pipeline("CogVideoXPipeline", folder, transformer, scheduler, folder.temporal_ratio)
 
-    pipeline = CogVideoXPipeline(
+
+def make_changing_pipeline(
+    folder: CogVideoXFolder, transformer: torch.nn.Module, scheduler: SchedulerName = "auto"
+) -> Any:
+    """Make a `diffusers.CogVideoXVideoToVideoPipeline` that only denoises latents which are noised already.
+
+    Args:
+        folder: Folder of the model.
+        transformer: Denoiser of the model.
+        scheduler: DDIM, DPM, or auto for the one that the folder names.
+    """
+    # The pipeline takes the number of latents for one of frames when it looks whether they fill whole patches.
+    return _denoising_pipeline("CogVideoXVideoToVideoPipeline", folder, transformer, scheduler, temporal_ratio=1)
+
+
+def _denoising_pipeline(
+    kind: str, folder: CogVideoXFolder, transformer: torch.nn.Module, scheduler: SchedulerName, temporal_ratio: int
+) -> Any:
+    pipeline = find_class("diffusers", kind)(
         tokenizer=None,
         text_encoder=None,
         vae=None,
@@ -172,7 +220,7 @@ def make_pipeline(folder: CogVideoXFolder, transformer: torch.nn.Module, schedul
     )
     # Without an autoencoder the pipeline assumes the published one's ratios.
     pipeline.vae_scale_factor_spatial = folder.spatial_ratio
-    pipeline.vae_scale_factor_temporal = folder.temporal_ratio
+    pipeline.vae_scale_factor_temporal = temporal_ratio
     pipeline.vae_scaling_factor_image = folder.scaling_factor
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
@@ -185,8 +233,9 @@ class _DenoisedView:
     denoiser returned, which a forward hook catches.
     """
 
-    def __init__(self, pipeline: Any, on_step: StepCallback | None, settings: SamplingSettings) -> None:
+    def __init__(self, pipeline: Any, on_step: StepCallback | None, settings: SamplingSettings, taken: int) -> None:
         self._pipeline, self._on_step, self._settings = pipeline, on_step, settings
+        self._taken = taken  # steps of the schedule that are taken: the last ones
         self._noisy: Tensor | None = None
         self._prediction: Tensor | None = None
 
@@ -217,13 +266,14 @@ class _DenoisedView:
     def step_done(self, pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         """Show the video as predicted after a step, and set the guidance of the next one."""
         if self._on_step is not None:
-            self._on_step(step + 1, self._settings.steps, self._denoised(int(timestep)))
+            self._on_step(step + 1, self._taken, self._denoised(int(timestep)))
         if self._settings.dynamic_guidance == "cosine":
             pipeline._guidance_scale = self._guidance(step + 1)  # the documented way to change it between steps
         return tensors
 
     def _guidance(self, step: int) -> float:
-        return cosine_guidance(self._settings.guidance_scale, step, self._settings.steps)
+        steps = self._settings.steps
+        return cosine_guidance(self._settings.guidance_scale, steps - self._taken + step, steps)
 
     def _catch(self, _module: Any, _args: Any, kwargs: dict[str, Any], output: tuple[Tensor]) -> None:
         self._noisy, self._prediction = kwargs["hidden_states"][-1:], output[0]

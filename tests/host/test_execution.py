@@ -2,7 +2,9 @@
 
 import time
 
+import numpy as np
 from comfyui.prompts import DEMO, change, mix_prompt, node, richspace_nodes, video_prompt
+from host_frames import run_for_frames
 from host_runs import watch
 
 AFTER_THE_SEED = {"sample", "decode", "video", "save"}
@@ -165,3 +167,19 @@ class TestTextLength:
         assert "positive 121" in server.log.read_text(encoding="utf-8", errors="replace")
         assert fitting.texts("sample") == ["The prompts have 64 tokens, like those that this model was trained with."]
         assert watch(server, self.prompt("a blue circle")).texts("sample") == []
+
+
+class TestVideoToVideo:
+    def test_a_sampled_video_is_encoded_and_changed(self, server):
+        prompt = video_prompt(seed=301)
+        links = {"model": ["load", 0], "positive": ["b", 0], "negative": ["negative", 0], "start_latent": ["encode", 0]}
+        settings = {"steps": 4, "cfg": 6.0, "seed": 302, "batch_size": 1, "scheduler": "auto", "dynamic_cfg": "off"}
+        own_size = dict.fromkeys(("width", "height", "frames"), 0)
+        prompt |= {
+            "encode": node("RichSpaceCogVideoXEncode", model=["load", 0], frames=["decode", 0], tiled=False),
+            "change": node("RichSpaceCogVideoXSample", **links, **settings, **own_size, strength=0.5),
+            "changed": node("RichSpaceCogVideoXDecode", model=["load", 0], latent=["change", 0], tiled=False),
+        }
+        start, changed = (run_for_frames(server, prompt, decoder=name)[1] for name in ("decode", "changed"))
+        assert start.shape == changed.shape
+        assert not np.array_equal(start, changed)

@@ -244,6 +244,13 @@ class TestDecoding:
         with pytest.raises(core.SamplingError, match=message):
             decode(model, torch.zeros(1, 4, 8, 8))
 
+    def test_latents_with_sound(self, load_model, decode, core):
+        from comfy.nested_tensor import NestedTensor
+
+        model, _ = load_model()
+        with pytest.raises(core.SamplingError, match=r"^latent: expected a latent of videos, got one of videos with"):
+            decode(model, NestedTensor([torch.zeros(1, 16, 1, 2, 2), torch.zeros(1, 16, 4)]))
+
 
 @pytest.fixture
 def latents():

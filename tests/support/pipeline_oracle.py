@@ -9,6 +9,7 @@ import torch
 from diffusers import CogVideoXPipeline
 from small_models.tiny_models import TEXT_LENGTH
 
+from richspace_core.cogvideox.options import NO_OPTIONS
 from richspace_core.cogvideox.sampling import SamplingSettings, sample_latents
 
 STEPS = 4
@@ -20,9 +21,11 @@ def settings_of(model, *, width=0, height=0, frames=0, steps=STEPS, **others):
     return SamplingSettings(size, steps=steps, **others)
 
 
-def sample(model, settings, *, seed=3, on_step=None, **replaced):
+def sample(model, settings, *, seed=3, on_step=None, start=None, options=NO_OPTIONS, **replaced):
     parts = {"transformer": model.transformer, "positive": model.positive, "negative": model.negative} | replaced
-    return sample_latents(model.folder, **parts, settings=settings, seed=seed, on_step=on_step)
+    return sample_latents(
+        model.folder, **parts, settings=settings, seed=seed, start=start, options=options, on_step=on_step
+    )
 
 
 def direct(model, *, scheduler="DDIM", seed=3, steps=STEPS, output_type="latent", transformer=None, **options):

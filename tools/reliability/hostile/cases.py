@@ -35,6 +35,7 @@ def _m(name: str) -> Recipe:
 
 _VIDEO = _of("latent", samples=_of("tensor", shape=(1, 16, 3, 2, 2), fill="zeros"))
 _FRAMES = _of("tensor", shape=(3, 8, 8, 3), fill="zeros")
+_CLIP = _of("tensor", shape=(9, 16, 16, 3), fill="zeros")
 _PAIR = {"a": _p(0), "b": _p(1)}
 _DRAFT = {"steps": 4, "looks": 1, "draft_steps": 1, "seed": 0, "cfg": 1.0}
 _SMALL = {"width": 16, "height": 16, "frames": 9}
@@ -114,8 +115,22 @@ GOOD: dict[str, dict[str, Any]] = {
         "batch_size": 1,
         "scheduler": "auto",
         "dynamic_cfg": "off",
+        "start_latent": _VIDEO,
+        "strength": 1.0,
+    },
+    "RichSpaceCogVideoXOptions": {
+        "model": _m("2b"),
+        "cache": "off",
+        "cache_interval": 0,
+        "cache_threshold": 0.0,
+        "float8_weights": False,
+        "stream_weights": False,
+        "attention": "auto",
+        "compile_blocks": False,
+        "tiled_vae": False,
     },
     "RichSpaceCogVideoXDecode": {"model": _m("2b"), "latent": _VIDEO, "tiled": False},
+    "RichSpaceCogVideoXEncode": {"model": _m("2b"), "frames": _CLIP, "tiled": False},
     "RichSpaceFixCogVideoX": {"model": _m("native 2b"), "vae": _m("vae 2b")},
     "RichSpaceCogVideoXSampler": {
         "model": _m("native 2b"),
