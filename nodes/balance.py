@@ -16,6 +16,7 @@ from .host.mixing import read_prompts
 from .host.models import CogVideoXModel
 from .host.score_report import report_scores
 from .inputs import (
+    MIX_ALIASES,
     candidate_steps_input,
     host_draft_inputs,
     index_input,
@@ -39,7 +40,7 @@ class RichSpaceBalance(io.ComfyNode):
             category="RichSpace/mix",
             description="Mixes two prompts so that the model shows as much of each as you want. It looks at a few "
             "cheap drafts, so it needs no guide. For every model that ComfyUI samples.",
-            search_aliases=["mix", "blend", "balance", "merge prompts", "hybrid", "two prompts", "richspace", "look"],
+            search_aliases=[*MIX_ALIASES, "balance", "look"],
             inputs=[
                 io.Model.Input("model", tooltip="Model that makes the video or picture."),
                 *prompt_inputs(),
@@ -93,7 +94,7 @@ class RichSpaceCogVideoXBalance(io.ComfyNode):
             category="RichSpace/mix",
             description="Mixes two prompts so that the video shows as much of each as you want. It looks at a few "
             "cheap drafts, so it needs no guide. For RichSpace CogVideoX Sample.",
-            search_aliases=["mix", "blend", "balance", "merge prompts", "hybrid", "two prompts", "richspace", "look"],
+            search_aliases=[*MIX_ALIASES, "balance", "look"],
             inputs=[
                 CogVideoX.Input("model", tooltip="From RichSpace Load CogVideoX."),
                 *prompt_inputs(),
@@ -157,7 +158,7 @@ def _first_look_input() -> io.Input:
         force_input=True,
         min=1,
         max=1000,
-        tooltip="Candidate to look at first, such as the index of RichSpace Optimal Interpolation. Without it, the "
+        tooltip="Candidate to look at first, such as the index of RichSpace Mix Prompts. Without it, the "
         "search starts in the middle.",
     )
 

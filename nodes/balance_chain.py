@@ -17,6 +17,7 @@ from .host.mixing import read_prompts
 from .host.models import CogVideoXModel
 from .host.score_report import report_scores
 from .inputs import (
+    CHAIN_ALIASES,
     GrowingList,
     candidate_steps_input,
     host_draft_inputs,
@@ -41,7 +42,7 @@ class RichSpaceChainedBalance(io.ComfyNode):
             category="RichSpace/mix",
             description="Mixes three or more prompts so that the model shows as much of each as you want. Each prompt "
             "is mixed into the result so far, as with RichSpace Balance nodes connected one after another.",
-            search_aliases=["mix three prompts", "chain", "blend", "balance", "multiple prompts", "richspace"],
+            search_aliases=[*CHAIN_ALIASES, "balance", "look"],
             inputs=[
                 io.Model.Input("model", tooltip="Model that makes the video or picture."),
                 _prompts_input(),
@@ -90,7 +91,7 @@ class RichSpaceCogVideoXChainedBalance(io.ComfyNode):
             category="RichSpace/mix",
             description="Mixes three or more prompts so that the video shows as much of each as you want. Each prompt "
             "is mixed into the result so far, as with RichSpace CogVideoX Balance nodes connected one after another.",
-            search_aliases=["mix three prompts", "chain", "blend", "balance", "multiple prompts", "richspace"],
+            search_aliases=[*CHAIN_ALIASES, "balance", "look"],
             inputs=[
                 CogVideoX.Input("model", tooltip="From RichSpace Load CogVideoX."),
                 _prompts_input(),

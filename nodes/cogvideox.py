@@ -16,7 +16,7 @@ from .host.weighted_prompts import read_weighted_prompts
 from .inputs import loader_inputs, sampler_inputs, size_inputs
 
 _ONE_PROMPT = (
-    "This sampler takes one prompt or one morph. Mix prompts with RichSpace Interpolate, or use RichSpace Load "
+    "This sampler takes one prompt or one morph. Mix prompts with RichSpace Mix by Weight, or use RichSpace Load "
     "CogVideoX (native) with KSampler, which takes several."
 )
 

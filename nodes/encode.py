@@ -44,7 +44,7 @@ class RichSpaceT5Encode(io.ComfyNode):
             display_name="RichSpace Encode Prompt (T5)",
             category="RichSpace",
             description="Encodes a prompt exactly as CogVideoX reads it: padded or cut to the model's length, with "
-            "every character taken literally. Counts the tokens, which optimal interpolation needs.",
+            "every character taken literally. Counts the tokens, which RichSpace Mix Prompts needs.",
             search_aliases=["prompt", "t5", "text encode", "cogvideox", "clip text encode"],
             inputs=[
                 io.MultiType.Input(

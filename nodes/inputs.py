@@ -13,6 +13,30 @@ from .host.models import DTYPES, MODEL_NOTES
 GrowingList: TypeAlias = Mapping[str, Conditioning | None]
 """What is connected to a growing list of inputs; an input without a connection is absent or None."""
 
+MIX_ALIASES = (
+    "richspace",
+    "mix",
+    "mix two prompts",
+    "two prompts",
+    "merge prompts",
+    "combine prompts",
+    "blend",
+    "blend prompts",
+    "hybrid",
+)
+"""Words for which the search offers the nodes that mix two prompts."""
+
+CHAIN_ALIASES = (
+    "richspace",
+    "mix three prompts",
+    "three prompts",
+    "several prompts",
+    "multiple prompts",
+    "blend",
+    "chain",
+)
+"""Words for which the search offers the nodes that mix three prompts or more."""
+
 _AS_THE_SAMPLER = "As in the sampler that makes the video."
 
 _SIDE_STEP = 16
