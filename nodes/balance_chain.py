@@ -11,16 +11,18 @@ from ..richspace_core.finder.choice import Choice
 from .host.api import CogVideoX, Scores, io
 from .host.balancing import Search, balance_chain
 from .host.conditioning import Conditioning, Prompt, make_conditioning
-from .host.drafters import CogVideoXDrafter, DraftSettings, HostDrafter, require_readable
+from .host.drafters import CogVideoXDrafter, DraftSettings, HostDrafter
 from .host.input_names import name_inputs_as_shown
 from .host.mixing import read_prompts
 from .host.models import CogVideoXModel
+from .host.readable import require_readable
 from .host.score_report import report_scores
 from .inputs import (
     CHAIN_ALIASES,
     GrowingList,
     candidate_steps_input,
     host_draft_inputs,
+    host_negative_input,
     looks_input,
     mixture_output,
     negative_input,
@@ -46,7 +48,7 @@ class RichSpaceChainedBalance(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="Model that makes the video or picture."),
                 _prompts_input(),
-                negative_input(),
+                host_negative_input(),
                 io.Latent.Input("latent", tooltip="Sets the size of the drafts. Connect the sampler's empty latent."),
                 *_search_inputs(),
                 *host_draft_inputs(),
@@ -61,7 +63,8 @@ class RichSpaceChainedBalance(io.ComfyNode):
         cls,
         model: Any,
         prompts: GrowingList,
-        negative: Conditioning,
+        *,
+        negative: Conditioning | None = None,
         latent: Mapping[str, Any],
         steps: int,
         shares: str,
@@ -75,8 +78,8 @@ class RichSpaceChainedBalance(io.ComfyNode):
         """Mix in one prompt after another."""
         read = _read_prompts(prompts)
         settings = DraftSettings(draft_steps, seed, cfg, scheduler)
-        drafter, remark = HostDrafter.make(model, negative, latent, settings, sampler_name)
-        return _output(cls, *balance_chain(drafter, read, shares, Search(steps, looks), remarks=[remark]))
+        drafter, remarks = HostDrafter.make(model, negative, latent, settings, sampler_name)
+        return _output(cls, *balance_chain(drafter, read, shares, Search(steps, looks), remarks=remarks))
 
 
 class RichSpaceCogVideoXChainedBalance(io.ComfyNode):
@@ -109,7 +112,8 @@ class RichSpaceCogVideoXChainedBalance(io.ComfyNode):
         cls,
         model: CogVideoXModel,
         prompts: GrowingList,
-        negative: Conditioning,
+        *,
+        negative: Conditioning | None = None,
         steps: int,
         shares: str,
         looks: int,
@@ -124,8 +128,8 @@ class RichSpaceCogVideoXChainedBalance(io.ComfyNode):
         """Mix in one prompt after another."""
         read = _read_prompts(prompts)
         settings = DraftSettings(draft_steps, seed, cfg, scheduler)
-        drafter = CogVideoXDrafter.make(model, negative, VideoSize(width, height, frames), settings)
         require_readable(model, **read)
+        drafter = CogVideoXDrafter.make(model, negative, VideoSize(width, height, frames), settings)
         return _output(cls, *balance_chain(drafter, read, shares, Search(steps, looks)))
 
 

@@ -252,8 +252,19 @@ def sampler_inputs() -> list[io.Input]:
 
 
 def negative_input() -> io.Input:
-    """Return what a video should avoid."""
-    return io.Conditioning.Input("negative", tooltip="What the video should avoid; usually an empty prompt.")
+    """Return what a video of this pack's CogVideoX should avoid."""
+    return io.Conditioning.Input(
+        "negative", optional=True, tooltip="What the video should avoid. If not connected, an empty prompt is used."
+    )
+
+
+def host_negative_input() -> io.Input:
+    """Return what drafts of any model should avoid; only the model's own text encoder could make an empty prompt."""
+    return io.Conditioning.Input(
+        "negative",
+        optional=True,
+        tooltip="What to avoid, as in the sampler. If not connected, the drafts are made with cfg 1, in half the time.",
+    )
 
 
 def looks_input() -> io.Input:
