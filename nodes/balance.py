@@ -10,14 +10,17 @@ from ..richspace_core.finder.choice import Choice
 from .host.api import CogVideoX, Scores, io
 from .host.balancing import Search, balance_prompts
 from .host.conditioning import Conditioning, Prompt, make_conditioning
-from .host.drafters import CogVideoXDrafter, DraftSettings, HostDrafter, require_readable
+from .host.drafters import CogVideoXDrafter, DraftSettings, HostDrafter
 from .host.input_names import name_inputs_as_shown
 from .host.mixing import read_prompts
 from .host.models import CogVideoXModel
+from .host.readable import require_readable
 from .host.score_report import report_scores
 from .inputs import (
+    MIX_ALIASES,
     candidate_steps_input,
     host_draft_inputs,
+    host_negative_input,
     index_input,
     looks_input,
     mixture_output,
@@ -39,11 +42,11 @@ class RichSpaceBalance(io.ComfyNode):
             category="RichSpace/mix",
             description="Mixes two prompts so that the model shows as much of each as you want. It looks at a few "
             "cheap drafts, so it needs no guide. For every model that ComfyUI samples.",
-            search_aliases=["mix", "blend", "balance", "merge prompts", "hybrid", "two prompts", "richspace", "look"],
+            search_aliases=[*MIX_ALIASES, "balance", "look"],
             inputs=[
                 io.Model.Input("model", tooltip="Model that makes the video or picture."),
                 *prompt_inputs(),
-                negative_input(),
+                host_negative_input(),
                 io.Latent.Input("latent", tooltip="Sets the size of the drafts. Connect the sampler's empty latent."),
                 *_search_inputs(),
                 *host_draft_inputs(),
@@ -60,7 +63,8 @@ class RichSpaceBalance(io.ComfyNode):
         model: Any,
         a: Conditioning,
         b: Conditioning,
-        negative: Conditioning,
+        *,
+        negative: Conditioning | None = None,
         latent: Mapping[str, Any],
         steps: int,
         index: int,
@@ -76,9 +80,9 @@ class RichSpaceBalance(io.ComfyNode):
         """Look at drafts of ComfyUI's sampling."""
         prompt_a, prompt_b = read_prompts(a=a, b=b)
         settings = DraftSettings(draft_steps, seed, cfg, scheduler)
-        drafter, remark = HostDrafter.make(model, negative, latent, settings, sampler_name)
+        drafter, remarks = HostDrafter.make(model, negative, latent, settings, sampler_name)
         search = Search(steps, looks, share, index, first_look)
-        return _output(cls, *balance_prompts(drafter, prompt_a, prompt_b, search, remarks=[remark]))
+        return _output(cls, *balance_prompts(drafter, prompt_a, prompt_b, search, remarks=remarks))
 
 
 class RichSpaceCogVideoXBalance(io.ComfyNode):
@@ -93,7 +97,7 @@ class RichSpaceCogVideoXBalance(io.ComfyNode):
             category="RichSpace/mix",
             description="Mixes two prompts so that the video shows as much of each as you want. It looks at a few "
             "cheap drafts, so it needs no guide. For RichSpace CogVideoX Sample.",
-            search_aliases=["mix", "blend", "balance", "merge prompts", "hybrid", "two prompts", "richspace", "look"],
+            search_aliases=[*MIX_ALIASES, "balance", "look"],
             inputs=[
                 CogVideoX.Input("model", tooltip="From RichSpace Load CogVideoX."),
                 *prompt_inputs(),
@@ -113,7 +117,8 @@ class RichSpaceCogVideoXBalance(io.ComfyNode):
         model: CogVideoXModel,
         a: Conditioning,
         b: Conditioning,
-        negative: Conditioning,
+        *,
+        negative: Conditioning | None = None,
         steps: int,
         index: int,
         share: float,
@@ -130,8 +135,8 @@ class RichSpaceCogVideoXBalance(io.ComfyNode):
         """Look at drafts of diffusers' sampling."""
         prompt_a, prompt_b = read_prompts(a=a, b=b)
         settings = DraftSettings(draft_steps, seed, cfg, scheduler)
-        drafter = CogVideoXDrafter.make(model, negative, VideoSize(width, height, frames), settings)
         require_readable(model, a=prompt_a, b=prompt_b)
+        drafter = CogVideoXDrafter.make(model, negative, VideoSize(width, height, frames), settings)
         search = Search(steps, looks, share, index, first_look)
         return _output(cls, *balance_prompts(drafter, prompt_a, prompt_b, search))
 
@@ -157,7 +162,7 @@ def _first_look_input() -> io.Input:
         force_input=True,
         min=1,
         max=1000,
-        tooltip="Candidate to look at first, such as the index of RichSpace Optimal Interpolation. Without it, the "
+        tooltip="Candidate to look at first, such as the index of RichSpace Mix Prompts. Without it, the "
         "search starts in the middle.",
     )
 

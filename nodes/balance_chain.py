@@ -11,15 +11,18 @@ from ..richspace_core.finder.choice import Choice
 from .host.api import CogVideoX, Scores, io
 from .host.balancing import Search, balance_chain
 from .host.conditioning import Conditioning, Prompt, make_conditioning
-from .host.drafters import CogVideoXDrafter, DraftSettings, HostDrafter, require_readable
+from .host.drafters import CogVideoXDrafter, DraftSettings, HostDrafter
 from .host.input_names import name_inputs_as_shown
 from .host.mixing import read_prompts
 from .host.models import CogVideoXModel
+from .host.readable import require_readable
 from .host.score_report import report_scores
 from .inputs import (
+    CHAIN_ALIASES,
     GrowingList,
     candidate_steps_input,
     host_draft_inputs,
+    host_negative_input,
     looks_input,
     mixture_output,
     negative_input,
@@ -41,11 +44,11 @@ class RichSpaceChainedBalance(io.ComfyNode):
             category="RichSpace/mix",
             description="Mixes three or more prompts so that the model shows as much of each as you want. Each prompt "
             "is mixed into the result so far, as with RichSpace Balance nodes connected one after another.",
-            search_aliases=["mix three prompts", "chain", "blend", "balance", "multiple prompts", "richspace"],
+            search_aliases=[*CHAIN_ALIASES, "balance", "look"],
             inputs=[
                 io.Model.Input("model", tooltip="Model that makes the video or picture."),
                 _prompts_input(),
-                negative_input(),
+                host_negative_input(),
                 io.Latent.Input("latent", tooltip="Sets the size of the drafts. Connect the sampler's empty latent."),
                 *_search_inputs(),
                 *host_draft_inputs(),
@@ -60,7 +63,8 @@ class RichSpaceChainedBalance(io.ComfyNode):
         cls,
         model: Any,
         prompts: GrowingList,
-        negative: Conditioning,
+        *,
+        negative: Conditioning | None = None,
         latent: Mapping[str, Any],
         steps: int,
         shares: str,
@@ -74,8 +78,8 @@ class RichSpaceChainedBalance(io.ComfyNode):
         """Mix in one prompt after another."""
         read = _read_prompts(prompts)
         settings = DraftSettings(draft_steps, seed, cfg, scheduler)
-        drafter, remark = HostDrafter.make(model, negative, latent, settings, sampler_name)
-        return _output(cls, *balance_chain(drafter, read, shares, Search(steps, looks), remarks=[remark]))
+        drafter, remarks = HostDrafter.make(model, negative, latent, settings, sampler_name)
+        return _output(cls, *balance_chain(drafter, read, shares, Search(steps, looks), remarks=remarks))
 
 
 class RichSpaceCogVideoXChainedBalance(io.ComfyNode):
@@ -90,7 +94,7 @@ class RichSpaceCogVideoXChainedBalance(io.ComfyNode):
             category="RichSpace/mix",
             description="Mixes three or more prompts so that the video shows as much of each as you want. Each prompt "
             "is mixed into the result so far, as with RichSpace CogVideoX Balance nodes connected one after another.",
-            search_aliases=["mix three prompts", "chain", "blend", "balance", "multiple prompts", "richspace"],
+            search_aliases=[*CHAIN_ALIASES, "balance", "look"],
             inputs=[
                 CogVideoX.Input("model", tooltip="From RichSpace Load CogVideoX."),
                 _prompts_input(),
@@ -108,7 +112,8 @@ class RichSpaceCogVideoXChainedBalance(io.ComfyNode):
         cls,
         model: CogVideoXModel,
         prompts: GrowingList,
-        negative: Conditioning,
+        *,
+        negative: Conditioning | None = None,
         steps: int,
         shares: str,
         looks: int,
@@ -123,8 +128,8 @@ class RichSpaceCogVideoXChainedBalance(io.ComfyNode):
         """Mix in one prompt after another."""
         read = _read_prompts(prompts)
         settings = DraftSettings(draft_steps, seed, cfg, scheduler)
-        drafter = CogVideoXDrafter.make(model, negative, VideoSize(width, height, frames), settings)
         require_readable(model, **read)
+        drafter = CogVideoXDrafter.make(model, negative, VideoSize(width, height, frames), settings)
         return _output(cls, *balance_chain(drafter, read, shares, Search(steps, looks)))
 
 

@@ -9,19 +9,19 @@ from typing import Any
 from torch import Tensor
 
 from ..richspace_core.cogvideox.config import VideoSize
-from ..richspace_core.cogvideox.sampling import SamplingSettings, require_fits
+from ..richspace_core.cogvideox.sampling import SamplingSettings
 from .host import models
 from .host.api import T5, CogVideoX, io, report
-from .host.conditioning import Conditioning, read_prompt
+from .host.conditioning import Conditioning
 from .host.input_names import name_inputs_as_shown
 from .host.models import CogVideoXModel
-from .host.prompt_settings import require_plain
+from .host.readable import read_negative
 from .host.video import decode_videos, encode_video, read_start_videos, sample_videos
 from .host.weighted_prompts import read_weighted_prompts
-from .inputs import loader_inputs, sampler_inputs, size_inputs, start_inputs
+from .inputs import loader_inputs, negative_input, sampler_inputs, size_inputs, start_inputs
 
 _ONE_PROMPT = (
-    "This sampler takes one prompt or one morph. Mix prompts with RichSpace Interpolate, or use RichSpace Load "
+    "This sampler takes one prompt or one morph. Mix prompts with RichSpace Mix by Weight, or use RichSpace Load "
     "CogVideoX (native) with KSampler, which takes several."
 )
 
@@ -81,7 +81,7 @@ class RichSpaceCogVideoXSample(io.ComfyNode):
                 io.Conditioning.Input(
                     "positive", tooltip="What the video should show: a prompt, a mixture of prompts, or a morph."
                 ),
-                io.Conditioning.Input("negative", tooltip="What the video should avoid; usually an empty prompt."),
+                negative_input(),
                 *size_inputs(),
                 *sampler_inputs(),
                 *start_inputs(),
@@ -95,7 +95,8 @@ class RichSpaceCogVideoXSample(io.ComfyNode):
         cls,
         model: CogVideoXModel,
         positive: Conditioning,
-        negative: Conditioning,
+        *,
+        negative: Conditioning | None = None,
         width: int,
         height: int,
         frames: int,
@@ -114,11 +115,9 @@ class RichSpaceCogVideoXSample(io.ComfyNode):
         size = starts[0].video_size(model.folder, size) if starts else model.folder.video_size(**asdict(size))
         settings = SamplingSettings(size, steps, cfg, dynamic_cfg, scheduler)
         prompts = read_weighted_prompts(positive, model.folder, size, if_several=_ONE_PROMPT)
-        unwanted = read_prompt("negative", negative, if_several=_ONE_PROMPT)
-        require_plain(negative=unwanted)
-        require_fits(model.folder, negative=unwanted.embedding)
+        unwanted = read_negative(model, negative, is_used=settings.is_guided, if_several=_ONE_PROMPT)
         seeds = range(seed, seed + batch_size)
-        videos = sample_videos(model, prompts, unwanted.embedding, settings, seeds, starts)
+        videos = sample_videos(model, prompts, unwanted, settings, seeds, starts)
         return io.NodeOutput({"samples": videos})
 
 

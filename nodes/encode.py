@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any, TypeAlias
 
-from ..richspace_core import PromptError, TextEmbedding
+from ..richspace_core import PromptError
 from ..richspace_core.cogvideox.t5 import (
     TokenizedPrompt,
-    encode_prompts,
     fit_tokens,
     require_known_words,
 )
@@ -19,15 +18,11 @@ from .host import memory as host_memory
 from .host.api import T5, io, report
 from .host.conditioning import Conditioning, Prompt, attach_token_count, make_conditioning
 from .host.input_names import name_inputs_as_shown
-from .host.models import T5Encoder
+from .host.models import LESS_TEXT_MEMORY, T5Encoder
 from .inputs import conditioning_output
 
 _logger = logging.getLogger(__name__)
 _Encoded: TypeAlias = tuple[Conditioning, TokenizedPrompt, UnknownWords]
-
-_LESS_MEMORY = (
-    "Load it in a smaller number type (dtype bfloat16, or an fp8 file in Load CLIP), or close other programs."
-)
 
 #: File names of ComfyUI's text encoders, by the names in its tokenizers' results.
 _FILES = {"l": "clip_l", "g": "clip_g", "h": "clip_h"}
@@ -44,7 +39,7 @@ class RichSpaceT5Encode(io.ComfyNode):
             display_name="RichSpace Encode Prompt (T5)",
             category="RichSpace",
             description="Encodes a prompt exactly as CogVideoX reads it: padded or cut to the model's length, with "
-            "every character taken literally. Counts the tokens, which optimal interpolation needs.",
+            "every character taken literally. Counts the tokens, which RichSpace Mix Prompts needs.",
             search_aliases=["prompt", "t5", "text encode", "cogvideox", "clip text encode"],
             inputs=[
                 io.MultiType.Input(
@@ -75,7 +70,7 @@ class RichSpaceT5Encode(io.ComfyNode):
     def execute(cls, encoder: Any, text: str) -> io.NodeOutput:
         """Encode one prompt."""
         encode = _encode_with_t5 if isinstance(encoder, T5Encoder) else _encode_with_clip
-        with host_memory.explain_out_of_memory("text encoder", expected="enough memory for it", hint=_LESS_MEMORY):
+        with host_memory.explain_out_of_memory("text encoder", expected="enough memory for it", hint=LESS_TEXT_MEMORY):
             conditioning, tokens, unknown = encode(encoder, text)
         count = f"{tokens.total_tokens} of {len(tokens.ids)} tokens"
         cut = f'Too long. Lost: "{tokens.lost_words}"' if tokens.lost_words else ""
@@ -87,10 +82,9 @@ class RichSpaceT5Encode(io.ComfyNode):
 
 def _encode_with_t5(encoder: T5Encoder, text: str) -> _Encoded:
     require_known_words("text", text, encoder.tokenizer)
-    module = encoder.text_encoder.loaded()
-    (encoded,) = encode_prompts([text], encoder.tokenizer, module, max_length=encoder.folder.text_length)
-    embedding = TextEmbedding(host_memory.to_host(encoded.embedding.values), encoded.tokens.token_count)
-    return make_conditioning(Prompt.encoded(embedding, text)), encoded.tokens, _unknown_words(text, encoder.tokenizer)
+    encoded = encoder.encode(text)
+    conditioning = make_conditioning(Prompt.encoded(encoded.embedding, text))
+    return conditioning, encoded.tokens, _unknown_words(text, encoder.tokenizer)
 
 
 def _encode_with_clip(clip: Any, text: str) -> _Encoded:

@@ -14,6 +14,8 @@ from .host.input_names import name_guides, name_inputs_as_shown, shown_names
 from .host.mixing import A_AND_B, describe_mixture, mix_prompts, project_guide, read_prompts
 from .host.score_report import report_scores
 from .inputs import (
+    CHAIN_ALIASES,
+    MIX_ALIASES,
     GrowingList,
     candidate_steps_input,
     further_guides_input,
@@ -101,11 +103,11 @@ class RichSpaceOptimalInterpolate(io.ComfyNode):
         further = [f"guide_{number}" for number in range(2, _GUIDES_OF_A_MIXTURE + 1)]
         return io.Schema(
             node_id="RichSpaceOptimalInterpolate",
-            display_name="RichSpace Optimal Interpolation",
+            display_name="RichSpace Mix Prompts",
             category="RichSpace/mix",
             description="Mixes two plain prompts at the point that the guide sentence describes (Algorithm 1). Chain "
             "two of these nodes to mix three prompts.",
-            search_aliases=["mix", "blend", "average", "interpolate", "richspace", "optimal", "combine prompts"],
+            search_aliases=[*MIX_ALIASES, "optimal interpolation", "interpolate", "average"],
             inputs=[
                 *prompt_inputs(),
                 guide_input(),
@@ -155,11 +157,11 @@ class RichSpaceChainedFinder(io.ComfyNode):
         names = [name for number in numbers for name in _pair(number)]
         return io.Schema(
             node_id="RichSpaceChainedFinder",
-            display_name="RichSpace Chained Finder",
+            display_name="RichSpace Mix Several Prompts",
             category="RichSpace/mix",
             description="Mixes three or more prompts. Each prompt is mixed into the result so far at the point that "
-            "its guide describes, as with Optimal Interpolation nodes connected one after another.",
-            search_aliases=["mix three prompts", "chain", "blend", "multiple prompts", "richspace"],
+            "its guide describes, as with Mix Prompts nodes connected one after another.",
+            search_aliases=[*CHAIN_ALIASES, "chained finder", "optimal interpolation"],
             inputs=[
                 io.Conditioning.Input("first", display_name="prompt 1", tooltip="Prompt to start from."),
                 io.Autogrow.Input(

@@ -13,6 +13,30 @@ from .host.models import DTYPES, MODEL_NOTES
 GrowingList: TypeAlias = Mapping[str, Conditioning | None]
 """What is connected to a growing list of inputs; an input without a connection is absent or None."""
 
+MIX_ALIASES = (
+    "richspace",
+    "mix",
+    "mix two prompts",
+    "two prompts",
+    "merge prompts",
+    "combine prompts",
+    "blend",
+    "blend prompts",
+    "hybrid",
+)
+"""Words for which the search offers the nodes that mix two prompts."""
+
+CHAIN_ALIASES = (
+    "richspace",
+    "mix three prompts",
+    "three prompts",
+    "several prompts",
+    "multiple prompts",
+    "blend",
+    "chain",
+)
+"""Words for which the search offers the nodes that mix three prompts or more."""
+
 _AS_THE_SAMPLER = "As in the sampler that makes the video."
 
 _SIDE_STEP = 16
@@ -250,8 +274,19 @@ def start_inputs() -> list[io.Input]:
 
 
 def negative_input() -> io.Input:
-    """Return what a video should avoid."""
-    return io.Conditioning.Input("negative", tooltip="What the video should avoid; usually an empty prompt.")
+    """Return what a video of this pack's CogVideoX should avoid."""
+    return io.Conditioning.Input(
+        "negative", optional=True, tooltip="What the video should avoid. If not connected, an empty prompt is used."
+    )
+
+
+def host_negative_input() -> io.Input:
+    """Return what drafts of any model should avoid; only the model's own text encoder could make an empty prompt."""
+    return io.Conditioning.Input(
+        "negative",
+        optional=True,
+        tooltip="What to avoid, as in the sampler. If not connected, the drafts are made with cfg 1, in half the time.",
+    )
 
 
 def looks_input() -> io.Input:

@@ -21,11 +21,11 @@ class RichSpaceInterpolate(io.ComfyNode):
         index = index_input(default=15, tooltip="Candidate to take: 1 is nearly B, the number of steps is exactly A.")
         return io.Schema(
             node_id="RichSpaceInterpolate",
-            display_name="RichSpace Interpolate",
+            display_name="RichSpace Mix by Weight",
             category="RichSpace/mix",
             description="Mixes two prompts with a weight that you choose: index / steps of A and the rest of B "
             "(Definition 5.1).",
-            search_aliases=["mix", "blend", "average", "lerp", "interpolate", "weight"],
+            search_aliases=["mix", "blend", "average", "lerp", "interpolate", "weight", "two prompts"],
             inputs=[*prompt_inputs(), index, candidate_steps_input()],
             outputs=[mixture_output()],
             has_intermediate_output=True,

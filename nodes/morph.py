@@ -32,6 +32,7 @@ class RichSpaceMorph(io.ComfyNode):
             "keyframes in the node, or write them as a text. Works with ComfyUI's own video models, too.",
             search_aliases=[
                 "morph",
+                "morph prompts",
                 "prompt travel",
                 "prompt schedule",
                 "transition",

@@ -32,6 +32,9 @@ ADVICE = (
 LOOKS = {"tooltip", "display_name", "advanced", "multiline", "placeholder", "display", "step", "round"}
 LOOKS |= {"richspace_frame_step", "richspace_notes"}  # for the pack's own script
 
+#: Types of inputs with a widget, whose value a saved workflow refers to by its place.
+WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+
 Surface: TypeAlias = "dict[str, dict[str, Any]]"
 
 
@@ -97,13 +100,21 @@ def _changed_inputs(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterat
             yield f"input {name} was removed"
         elif not _still_means(old, now[name]):
             yield f"input {name} was {json.dumps(old)}, now {json.dumps(now[name])}"
-    kept = [name for name in now if name in before]
-    if kept != list(now)[: len(kept)] or kept != [name for name in before if name in now]:
+    # The frontend lists optional inputs after the others, so a socket that became optional may move.
+    order_before, order_now = ([name for name in names if not _is_freed(name, before, now)] for names in (before, now))
+    kept = [name for name in order_now if name in before]
+    if kept != order_now[: len(kept)] or kept != [name for name in order_before if name in now]:
         # A saved workflow has the values of the widgets in a list, without names.
         yield f"inputs were {', '.join(before)}, now {', '.join(now)}. Add new ones at the end"
     for name in now.keys() - before.keys():
         if now[name]["required"]:
             yield f"input {name} is new and required, but saved workflows do not have it"
+
+
+def _is_freed(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Return whether an input is a socket, which saved workflows refer to by name, and is no longer required."""
+    old, new = before.get(name), now.get(name)
+    return bool(old and new and old["required"] > new["required"] and old["type"] not in WIDGETS)
 
 
 def _still_means(old: Any, new: Any, name: str = "") -> bool:

@@ -1,4 +1,4 @@
-/** Sockets of the Chained Finder for further guides of a prompt: shown only while the prompt is connected. */
+/** Sockets of Mix Several Prompts for further guides of a prompt: shown only while the prompt is connected. */
 
 import { app } from "../../scripts/app.js";
 import { chain } from "./chain.js";

@@ -17,11 +17,11 @@ from ...richspace_core import RichSpaceError, SamplingError, TextEmbedding
 from ...richspace_core.cogvideox.config import VideoSize
 from ...richspace_core.cogvideox.drafts import SCHEDULE, sample_draft
 from ...richspace_core.cogvideox.latent_preview import false_color_preview
-from ...richspace_core.cogvideox.sampling import SamplingSettings, require_fits
-from .conditioning import Conditioning, Prompt, make_conditioning, read_prompt, require_entries, without_note
+from ...richspace_core.cogvideox.sampling import SamplingSettings
+from .conditioning import Conditioning, Prompt, make_conditioning, require_entries, without_note
 from .drafts import Draw, OnStep
 from .models import CogVideoXModel
-from .prompt_settings import require_plain
+from .readable import read_negative
 
 PREVIEW = "richspace_preview"
 """Attachment of a MODEL that draws its latents, where ComfyUI's own preview has other colors."""
@@ -30,6 +30,7 @@ SAMPLERS, SCHEDULERS = KSampler.SAMPLERS, KSampler.SCHEDULERS
 """Names that ComfyUI's KSampler offers."""
 
 _ONE_PROMPT = "Connect one prompt; usually an empty one."
+_WITHOUT_NEGATIVE = "no negative prompt is connected, so the drafts are made with cfg 1"
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,14 @@ class HostDrafter:
 
     Args:
         model: ComfyUI's MODEL.
-        negative: What to avoid.
+        negative: What to avoid; None for drafts with cfg 1.
         latent: Empty latents of one video or picture, which fit the model.
         sampling: Settings of the drafts.
         sampler: Name of ComfyUI's sampler.
     """
 
     model: Any
-    negative: Conditioning
+    negative: Conditioning | None
     latent: Tensor
     sampling: DraftSettings
     sampler: str
@@ -71,23 +72,31 @@ class HostDrafter:
     def make(
         cls,
         model: Any,
-        negative: Conditioning,
+        negative: Conditioning | None,
         latent: Mapping[str, Any],
         settings: DraftSettings,
         sampler: str,
-    ) -> tuple[HostDrafter, str]:
-        """Return a maker of drafts as large as a LATENT, and a remark on what is left out of it; often none.
+    ) -> tuple[HostDrafter, list[str]]:
+        """Return a maker of drafts as large as a LATENT, and remarks on what is left out; often none.
+
+        Without a negative prompt, the drafts are made with cfg 1, since only the model's text encoder, which is
+        not at hand, could encode an empty one.
 
         Raises:
             SamplingError: If the LATENT is of another model.
         """
-        require_entries("negative", negative)
+        if negative is not None:
+            require_entries("negative", negative)
         empty, remark = _empty_latent(model, latent)
+        remarks = [remark] if remark else []
         if settings.steps == 1:
             # The share seen in a first prediction depends neither on guidance (`sample_draft` says why) nor on the
             # sampler and the scheduler, some of which cannot make a single step.
             sampler, settings = "euler", replace(settings, cfg=1.0, scheduler="simple")
-        return cls(model, negative, empty, settings, sampler), remark
+        if negative is None and settings.cfg != 1:
+            settings = replace(settings, cfg=1.0)
+            remarks.append(_WITHOUT_NEGATIVE)
+        return cls(model, negative, empty, settings, sampler), remarks
 
     @property
     def steps(self) -> int:
@@ -103,8 +112,8 @@ class HostDrafter:
     @property
     def settings(self) -> tuple[object, ...]:
         """Everything that a draft depends on, apart from the prompt."""
-        guided = self.negative if self.sampling.cfg != 1 else []
-        negative = [(values, without_note(extras)) for values, extras in guided]
+        guided = self.negative if self.sampling.cfg != 1 else None
+        negative = [(values, without_note(extras)) for values, extras in guided or []]
         return negative, list(self.latent.shape), self.sampler, *astuple(self.sampling)
 
     def sample(self, prompt: Prompt, on_step: OnStep) -> Tensor:
@@ -112,6 +121,7 @@ class HostDrafter:
         settings = self.sampling
         schedule = 1 if settings.steps == 1 else max(SCHEDULE, settings.steps)
         predicted: list[Tensor] = []
+        positive = make_conditioning(prompt)
 
         def callback(step: int, denoised: Tensor, _noisy: Tensor, _steps: int) -> None:
             predicted[:] = [denoised]
@@ -125,8 +135,8 @@ class HostDrafter:
             settings.cfg,
             self.sampler,
             settings.scheduler,
-            make_conditioning(prompt),
-            self.negative,
+            positive,
+            self.negative if self.negative is not None else positive,  # which a cfg of 1 does not use
             self.latent,
             last_step=settings.steps,
             callback=callback,
@@ -145,13 +155,13 @@ class CogVideoXDrafter:
 
     Args:
         model: CogVideoX of this pack.
-        negative: Embedding of what to avoid.
+        negative: Embedding of what to avoid; None if the drafts do not use it.
         sampling: Size, steps, guidance and scheduler of a draft.
         seed: Seed of the noise, the same for all drafts.
     """
 
     model: CogVideoXModel
-    negative: TextEmbedding
+    negative: TextEmbedding | None
     sampling: SamplingSettings
     seed: int
 
@@ -159,7 +169,7 @@ class CogVideoXDrafter:
     def make(
         cls,
         model: CogVideoXModel,
-        negative: Conditioning,
+        negative: Conditioning | None,
         size: VideoSize,
         settings: DraftSettings,
     ) -> CogVideoXDrafter:
@@ -168,14 +178,14 @@ class CogVideoXDrafter:
         Raises:
             RichSpaceError: If the model cannot make the size or read the negative prompt, or a setting is out of range.
         """
-        prompt = read_prompt("negative", negative, if_several=_ONE_PROMPT)
-        require_readable(model, negative=prompt)
         try:
             video = model.folder.video_size(**asdict(size))
             sampling = SamplingSettings(video, settings.steps, settings.cfg, scheduler=settings.scheduler)
         except RichSpaceError as error:
             raise error.renamed({"steps": "draft_steps"}) from error
-        return cls(model, prompt.embedding, sampling, settings.seed)
+        is_used = sampling.is_guided and settings.steps > 1
+        unwanted = read_negative(model, negative, is_used=is_used, if_several=_ONE_PROMPT)
+        return cls(model, unwanted, sampling, settings.seed)
 
     @property
     def steps(self) -> int:
@@ -193,7 +203,7 @@ class CogVideoXDrafter:
         """Everything that a draft depends on, apart from the prompt."""
         if self.steps == 1:  # without guidance
             return repr(replace(self.sampling, guidance_scale=1.0)), self.seed
-        return self.negative.values, repr(self.sampling), self.seed
+        return None if self.negative is None else self.negative.values, repr(self.sampling), self.seed
 
     def sample(self, prompt: Prompt, on_step: OnStep) -> Tensor:
         """Sample the latents of a prompt's draft."""
@@ -208,12 +218,6 @@ class CogVideoXDrafter:
             options=self.model.options,
             on_step=lambda done, _steps, latents: on_step(done, latents),
         )
-
-
-def require_readable(model: CogVideoXModel, **prompts: Prompt) -> None:
-    """Raise an error that names the first of `prompts` that this pack's CogVideoX cannot sample."""
-    require_plain(**prompts)
-    require_fits(model.folder, **{name: prompt.embedding for name, prompt in prompts.items()})
 
 
 def _empty_latent(model: Any, latent: Mapping[str, Any]) -> tuple[Tensor, str]:

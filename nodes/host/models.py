@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from typing import Any
 import folder_paths
 import torch
 
-from ...richspace_core import ModelFolderError
+from ...richspace_core import ModelFolderError, TextEmbedding
 from ...richspace_core.cogvideox.folder import CogVideoXFolder, Part, may_be_cogvideox
 from ...richspace_core.cogvideox.options import NO_OPTIONS, SpeedOptions
-from .memory import HostOwned
+from ...richspace_core.cogvideox.t5 import EncodedPrompt, encode_prompts
+from .memory import HostOwned, explain_out_of_memory, to_host
 
 DEMO = "bundled demo"
 DEMO_NOTE = (
@@ -29,36 +30,13 @@ MODEL_NOTES = {"richspace_notes": {DEMO: DEMO_NOTE}}
 DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Number types that a loader offers, by name; with None the loader chooses."""
 
+LESS_TEXT_MEMORY = (
+    "Load it in a smaller number type (dtype bfloat16, or an fp8 file in Load CLIP), or close other programs."
+)
+"""Advice if memory runs out in a text encoder."""
+
 _DEMO_FOLDER = Path(__file__).parents[2] / "demo_model"
 _SEARCH_DEPTH = 4
-
-
-@dataclass(frozen=True, eq=False)
-class CogVideoXModel:
-    """CogVideoX whose transformer and VAE are managed by ComfyUI, each on its own.
-
-    Args:
-        folder: Folder of the model.
-        transformer: Denoiser, prepared for the options.
-        vae: Autoencoder.
-        options: What makes the model faster or smaller.
-    """
-
-    folder: CogVideoXFolder
-    transformer: HostOwned
-    vae: HostOwned
-    options: SpeedOptions = NO_OPTIONS
-
-    def with_options(self, options: SpeedOptions) -> CogVideoXModel:
-        """Return the model with other options, which replace those that it has; this one stays unchanged.
-
-        The weights are shared unless the options change them; then they are read again when they are first used.
-        """
-        shared = self.transformer.unprepared()
-        own = options.needs_own_weights
-        streamed = options.stream_to is not None
-        transformer = shared.prepared(options.prepare, is_streamed=streamed) if own else shared
-        return CogVideoXModel(self.folder, transformer, self.vae, options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +50,53 @@ class T5Encoder:
     def tokenizer(self) -> Any:
         """Tokenizer of transformers, read when it is first used."""
         return self.folder.load_tokenizer()
+
+    def encode(self, text: str) -> EncodedPrompt:
+        """Encode a prompt, with its embedding where ComfyUI's nodes expect it.
+
+        Raises:
+            NotEnoughMemoryError: If memory runs out.
+        """
+        with explain_out_of_memory("text encoder", expected="enough memory for it", hint=LESS_TEXT_MEMORY):
+            encoder = self.text_encoder.loaded()
+            (encoded,) = encode_prompts([text], self.tokenizer, encoder, max_length=self.folder.text_length)
+            values = to_host(encoded.embedding.values)
+        return replace(encoded, embedding=TextEmbedding(values, encoded.tokens.token_count))
+
+    @cached_property
+    def empty_prompt(self) -> TextEmbedding:
+        """Embedding of the empty prompt, encoded when it is first used."""
+        return self.encode("").embedding
+
+
+@dataclass(frozen=True, eq=False)
+class CogVideoXModel:
+    """CogVideoX whose transformer and VAE are managed by ComfyUI, each on its own.
+
+    Args:
+        folder: Folder of the model.
+        transformer: Denoiser, prepared for the options.
+        vae: Autoencoder.
+        text: Text encoder.
+        options: What makes the model faster or smaller.
+    """
+
+    folder: CogVideoXFolder
+    transformer: HostOwned
+    vae: HostOwned
+    text: T5Encoder
+    options: SpeedOptions = NO_OPTIONS
+
+    def with_options(self, options: SpeedOptions) -> CogVideoXModel:
+        """Return the model with other options, which replace those that it has; this one stays unchanged.
+
+        The weights are shared unless the options change them; then they are read again when they are first used.
+        """
+        shared = self.transformer.unprepared()
+        own = options.needs_own_weights
+        streamed = options.stream_to is not None
+        transformer = shared.prepared(options.prepare, is_streamed=streamed) if own else shared
+        return replace(self, transformer=transformer, options=options)
 
 
 def model_folders() -> dict[str, Path]:
@@ -147,7 +172,8 @@ def load_model(name: str, dtype: torch.dtype | None) -> tuple[CogVideoXModel, T5
     def owned(part: Part) -> HostOwned:
         return HostOwned(part, partial(folder.load, part), stored_dtype=folder.stored_dtype(part), dtype=dtype)
 
-    return CogVideoXModel(folder, owned("transformer"), owned("vae")), T5Encoder(folder, owned("text_encoder"))
+    text = T5Encoder(folder, owned("text_encoder"))
+    return CogVideoXModel(folder, owned("transformer"), owned("vae"), text), text
 
 
 def _safetensors(kind: str) -> dict[str, Path]:

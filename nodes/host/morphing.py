@@ -79,7 +79,7 @@ def _frames_in_a_latent(model: Any) -> int:
             "model",
             expected="a video model with latent frames (CogVideoX, Wan, LTX-Video, HunyuanVideo, Mochi)",
             got=type(model.model).__name__,
-            hint="Pictures have no time. To mix prompts in a picture, use RichSpace Interpolate.",
+            hint="Pictures have no time. To mix prompts in a picture, use RichSpace Mix by Weight.",
         )
     return int(latents.temporal_downscale_ratio)
 

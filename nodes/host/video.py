@@ -26,7 +26,7 @@ from .models import CogVideoXModel
 def sample_videos(
     model: CogVideoXModel,
     positive: TextEmbedding | Sequence[WeightedEmbedding],
-    negative: TextEmbedding,
+    negative: TextEmbedding | None,
     settings: SamplingSettings,
     seeds: Sequence[int],
     starts: Sequence[StartVideo] = (),

@@ -24,7 +24,7 @@ def sample_draft(
     folder: CogVideoXFolder,
     transformer: torch.nn.Module,
     positive: TextEmbedding,
-    negative: TextEmbedding,
+    negative: TextEmbedding | None,
     settings: SamplingSettings,
     *,
     seed: int,
@@ -41,7 +41,8 @@ def sample_draft(
         folder: Folder of the model, whose noise schedule is used.
         transformer: Denoiser of the model, on the device to run on.
         positive: Embedding of what to draw.
-        negative: Embedding of what to avoid; a draft of one step does not use it.
+        negative: Embedding of what to avoid. None for a draft of one step or a guidance scale of at most 1, which do
+            not use it.
         settings: Size, guidance, scheduler, and the number of steps to take.
         seed: Any integer; taken modulo 2^64.
         options: What makes the sampling faster; `transformer` is prepared for them.
@@ -70,7 +71,7 @@ def make_drafter(
     folder: CogVideoXFolder,
     transformer: torch.nn.Module,
     candidate: Callable[[int], TextEmbedding],
-    negative: TextEmbedding,
+    negative: TextEmbedding | None,
     settings: SamplingSettings,
     *,
     seed: int,
@@ -82,7 +83,7 @@ def make_drafter(
         folder: Folder of the model, whose noise schedule is used.
         transformer: Denoiser of the model, on the device to run on.
         candidate: Function that returns the embedding of a candidate by its index.
-        negative: Embedding of what to avoid.
+        negative: Embedding of what to avoid; see `sample_draft`.
         settings: Size, guidance and scheduler of a draft, and the number of its steps; see `sample_draft`.
         seed: Any integer; taken modulo 2^64.
         options: What makes the sampling faster; `transformer` is prepared for them.

@@ -59,6 +59,11 @@ class SamplingSettings:
     dynamic_guidance: DynamicGuidance = "off"
     scheduler: SchedulerName = "auto"
 
+    @property
+    def is_guided(self) -> bool:
+        """Whether the negative prompt is used."""
+        return self.guidance_scale > 1
+
     def __post_init__(self) -> None:
         if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
             raise SamplingError("steps", expected="an integer >= 1", got=repr(self.steps), hint="50 is usual.")
@@ -92,7 +97,7 @@ def sample_latents(
     folder: CogVideoXFolder,
     transformer: torch.nn.Module,
     positive: TextEmbedding | Sequence[WeightedEmbedding],
-    negative: TextEmbedding,
+    negative: TextEmbedding | None,
     settings: SamplingSettings,
     *,
     seed: int,
@@ -110,7 +115,8 @@ def sample_latents(
         transformer: Denoiser of the model, on the device to run on.
         positive: Embedding of what to draw, as long and as wide as the model reads; or several, each with its weight in
             every latent frame. A step takes one prediction for each.
-        negative: Embedding of what to avoid, same shape; usually that of the empty prompt.
+        negative: Embedding of what to avoid, same shape; usually that of the empty prompt. None if the guidance scale
+            is at most 1, which does not use it.
         settings: Size, steps, guidance and scheduler.
         seed: Any integer; taken modulo 2^64.
         start: Video to change, with the strength of the change; its size is the video's.
@@ -129,6 +135,8 @@ def sample_latents(
         RichSpace, Algorithm 3, lines 19-25.
     """
     prompts = _as_weighted(positive)
+    if negative is None:
+        negative = _unused_negative(prompts, settings)
     for prompt in prompts:
         require_fits(folder, positive=prompt.embedding, negative=negative)
     size = start.video_size(folder, settings.size) if start else folder.video_size(**asdict(settings.size))
@@ -181,6 +189,18 @@ def _start_arguments(
         return {**shape, "num_frames": size.frames}
     noised = start.noised(folder, pipeline.scheduler, settings.steps, generator, *place)
     return {**shape, "latents": noised, "strength": start.strength}
+
+
+def _unused_negative(prompts: Sequence[WeightedEmbedding], settings: SamplingSettings) -> TextEmbedding:
+    """Return an embedding of the right shape for the pipeline, which does not use it."""
+    if settings.is_guided:
+        raise SamplingError(
+            "negative",
+            expected=f"an embedding, since guidance_scale is {settings.guidance_scale:g}",
+            got="None",
+            hint="Take the embedding of the empty prompt, or a guidance_scale of 1.",
+        )
+    return prompts[0].embedding
 
 
 def make_pipeline(folder: CogVideoXFolder, transformer: torch.nn.Module, scheduler: SchedulerName = "auto") -> Any:

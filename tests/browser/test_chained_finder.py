@@ -1,4 +1,4 @@
-"""Sockets of the Chained Finder: further guides of a prompt appear only once the prompt is connected."""
+"""Sockets of Mix Several Prompts: further guides of a prompt appear only once the prompt is connected."""
 
 import pytest
 from environment.checkout import ARTIFACTS

@@ -130,6 +130,20 @@ class TestBothNodes:
         same = balance("native", draft_steps=1, sampler_name=sampler, scheduler=scheduler)
         assert "first predictions (all from an earlier run)" in same.ui["text"][0]
 
+    def test_without_a_negative_the_pack_s_own_takes_the_empty_prompt(self, balance):
+        connected, free = (balance("own", **given) for given in ({}, {"negative": None}))
+        assert looks_of(free) == looks_of(connected)
+        assert "(all from an earlier run)" in free.ui["text"][0]  # the very same drafts
+
+    def test_without_a_negative_any_other_model_makes_drafts_with_cfg_1(self, balance):
+        unguided, free = (balance("native", **given) for given in ({"cfg": 1.0}, {"negative": None}))
+        assert looks_of(free) == looks_of(unguided) != looks_of(balance("native"))
+        remark = "no negative prompt is connected, so the drafts are made with cfg 1"
+        assert remark in free.ui["text"][0]
+        assert "(all from an earlier run)" in free.ui["text"][0]
+        for without_guidance in ({"draft_steps": 1}, {"cfg": 1.0}):
+            assert remark not in balance("native", **{"negative": None, **without_guidance}).ui["text"][0]
+
     def test_first_look(self, balance):
         assert 9 in looks_of(balance("own", looks=1, first_look=9))
 
@@ -296,6 +310,12 @@ class TestChain:
         ).result
         assert [choice.index for choice in choices] == [first[1], second[1]]
         assert torch.equal(mixture[0][0], second[0][0][0])
+
+    def test_the_negative_can_stay_unconnected(self, chain):
+        connected, free = (chain("own", *self.TEXTS, **given).result for given in ({}, {"negative": None}))
+        assert torch.equal(free[0][0][0], connected[0][0][0])
+        report = chain("native", *self.TEXTS, negative=None).ui["text"][0]
+        assert "no negative prompt is connected, so the drafts are made with cfg 1" in report
 
     def test_shares(self, chain):
         choices = chain("own", *self.TEXTS, shares="50%, 25, 25").result[1]

@@ -122,6 +122,20 @@ class TestSampling:
         torch.testing.assert_close(latents, in_host_layout(expected, model), rtol=1e-6, atol=1e-7)
         assert torch.equal(latents, sample(model=model, **{**prompts, "negative": prompts["positive"]}, **settings))
 
+    @pytest.mark.parametrize("kind", ["2b", "5b"])
+    @pytest.mark.parametrize("guidance", [{}, {"dynamic_cfg": "cosine"}, {"cfg": 1.0}])
+    def test_without_a_negative_it_is_the_empty_prompt(self, load, sample, kind, guidance):
+        model, prompts = load(kind)
+        latents = sample(model=model, positive=prompts["positive"], **QUICK | guidance)
+        assert torch.equal(latents, sample(model=model, **prompts, **QUICK | guidance))
+
+    def test_an_empty_prompt_that_is_not_used_is_not_encoded(self, load, sample, monkeypatch):
+        model, prompts = load()
+        monkeypatch.setattr(type(model.text), "encode", None)
+        sample(model=model, positive=prompts["positive"], **QUICK | {"cfg": 1.0})
+        with pytest.raises(TypeError):
+            sample(model=model, positive=prompts["positive"], **QUICK)
+
     @pytest.mark.parametrize("seed", [5, 2**64 - 1])
     def test_a_batch_of_two_is_two_seeds(self, load, sample, seed):
         model, prompts = load()

@@ -5,6 +5,7 @@ from functools import cache
 
 import pytest
 import torch
+from node_runs import results
 from reliability.memory_work import all_work, forget_drafts, kept_drafts
 from reliability.refusals import RefusingMemory
 
@@ -83,4 +84,4 @@ def test_weights_that_do_not_fit_in_memory_are_not_called_damaged(nodes_by_id, c
     (prompt, _) = nodes_by_id["RichSpaceT5Encode"].execute(encoder, "a red circle").result
     sample = nodes_by_id["RichSpaceCogVideoXSample"]
     with pytest.raises(core.SamplingError, match=r"frames: expected enough memory for 9 frames .* Choose fewer frames"):
-        sample.execute(model, prompt, prompt, 48, 32, 9, 1, 1.0, 0, 1, "auto", "off")
+        results(sample, model=model, positive=prompt, negative=prompt, frames=9, steps=1, cfg=1.0)

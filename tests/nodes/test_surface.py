@@ -76,6 +76,10 @@ def inputs_in_another_order(nodes):
     nodes[FINDER]["inputs"] = dict(reversed(nodes[FINDER]["inputs"].items()))
 
 
+def optional_widget_in_another_place(nodes):
+    free(nodes[FINDER]["inputs"], "steps")
+
+
 def new_input_in_front(nodes):
     nodes[FINDER]["inputs"] = {"mode": {"type": "INT", "required": False}} | nodes[FINDER]["inputs"]
 
@@ -112,6 +116,7 @@ def no_longer_an_end(nodes):
         (shorter_list, "input guides was"),
         (choice_gone, "input scheduler was"),
         (inputs_in_another_order, "Add new ones at the end"),
+        (optional_widget_in_another_place, "Add new ones at the end"),
         (new_input_in_front, "Add new ones at the end"),
         (new_required_input, "input mode is new and required"),
         (output_gone, "outputs were"),
@@ -135,12 +140,18 @@ def test_a_replaced_node_may_go_but_its_replacement_must_stay(surface):
     assert breaking_changes(renamed, forgotten) == ["RichSpaceInterpolate is no longer replaced"]
 
 
+def free(inputs, name):
+    """Make an input optional; ComfyUI lists it after the required ones then."""
+    inputs[name] = inputs.pop(name) | {"required": False}
+
+
 def test_additions_break_nothing(surface):
     grown = copy.deepcopy(surface)
     nodes = grown["nodes"]
     nodes["RichSpaceNew"] = nodes[FINDER]
     nodes[FINDER]["inputs"]["mode"] = {"type": "INT", "required": False}
     nodes[FINDER]["inputs"]["steps"]["max"] = 2000
+    free(nodes[FINDER]["inputs"], "guide")
     nodes[FINDER]["inputs"]["guides"]["template"]["names"].append("guide_9")
     nodes[FINDER]["outputs"].append({"name": "foot", "type": "CONDITIONING", "is_list": False})
     nodes["RichSpaceT5Encode"]["inputs"]["encoder"]["type"] += ",RICHSPACE_OTHER"

@@ -261,6 +261,19 @@ class Frontend:
         self.page.wait_for_function(page_queries.IS_FITTED, arg=name, timeout=SETTLED_MS)
         self.settle()
 
+    def search(self, *words: str) -> dict[str, list[str]]:
+        """Open the search for nodes and return the names that it finds for each text, the best first."""
+        self.page.mouse.dblclick(960, 540)
+        field = self.page.get_by_placeholder("Add a node...")
+        found = {}
+        for text in words:
+            field.fill(text, timeout=SETTLED_MS)
+            self.settle()
+            found[text] = [it.partition("\n")[0] for it in self.page.get_by_role("option").all_inner_texts()]
+        self.page.keyboard.press("Escape")
+        field.wait_for(state="detached", timeout=SETTLED_MS)
+        return found
+
     def add_from_search(self, words: str, place: tuple[int, int]) -> None:
         """Double-click the canvas, type words, and add the first node that is found."""
         count, search = len(self.nodes()), self.page.get_by_placeholder("Add a node...")

@@ -151,6 +151,16 @@ class TestCosineGuidance:
         assert torch.equal(sample(model, settings), host_layout(direct(model, guidance_scale=1.0)))
 
 
+class TestWithoutANegative:
+    def test_it_is_not_needed_without_guidance(self, model):
+        settings = settings_of(model, guidance_scale=1.0)
+        assert torch.equal(sample(model, settings, negative=None), sample(model, settings))
+
+    def test_guidance_needs_it(self, model):
+        with pytest.raises(SamplingError, match=r"^negative: expected .*, since guidance_scale is 6, got None"):
+            sample(model, settings_of(model), negative=None)
+
+
 @pytest.fixture
 def clean_predictions(monkeypatch):
     """Collect DDIM's own predictions of the clean video, [1, f, c, h, w] for every step."""
