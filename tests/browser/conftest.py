@@ -11,10 +11,10 @@ from kept_pages import KeptPages
 
 
 def pytest_collection_modifyitems(items):
-    """Rerun a failed test of this tier once, and report it: on a busy machine, a real page can be too slow."""
+    """Rerun a failed test of this tier up to twice, and report it: on a busy machine, a real page can be too slow."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 @pytest.fixture(scope="session")
