@@ -18,7 +18,7 @@ from .host.models import CogVideoXModel
 from .host.readable import read_negative
 from .host.video import decode_videos, encode_video, read_start_videos, sample_videos
 from .host.weighted_prompts import read_weighted_prompts
-from .inputs import loader_inputs, negative_input, sampler_inputs, size_inputs, start_inputs
+from .inputs import loader_inputs, negative_input, sampler_inputs, size_inputs, start_inputs, tiled_input
 
 _ONE_PROMPT = (
     "This sampler takes one prompt or one morph. Mix prompts with RichSpace Mix by Weight, or use RichSpace Load "
@@ -127,13 +127,6 @@ class RichSpaceCogVideoXDecode(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Return the schema."""
-        tiled = io.Boolean.Input(
-            "tiled",
-            default=False,
-            advanced=True,
-            tooltip="Decodes in overlapping tiles, with a quarter of the memory. Used automatically when memory runs "
-            "out.",
-        )
         frames = io.Image.Output(
             display_name="frames",
             is_output_list=True,
@@ -149,7 +142,7 @@ class RichSpaceCogVideoXDecode(io.ComfyNode):
             inputs=[
                 CogVideoX.Input("model", tooltip="Model that sampled the latents."),
                 io.Latent.Input("latent", tooltip="From RichSpace CogVideoX Sample."),
-                tiled,
+                tiled_input("Decodes"),
             ],
             outputs=[frames],
         )
@@ -167,13 +160,6 @@ class RichSpaceCogVideoXEncode(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Return the schema."""
-        tiled = io.Boolean.Input(
-            "tiled",
-            default=False,
-            advanced=True,
-            tooltip="Encodes in overlapping tiles, with a quarter of the memory. Used automatically when memory runs "
-            "out.",
-        )
         return io.Schema(
             node_id="RichSpaceCogVideoXEncode",
             display_name="RichSpace CogVideoX Encode",
@@ -188,7 +174,7 @@ class RichSpaceCogVideoXEncode(io.ComfyNode):
                     tooltip="Frames of one video: 8n + 1 of them, with sides that are multiples of 16. Scale and cut "
                     "other videos first.",
                 ),
-                tiled,
+                tiled_input("Encodes"),
             ],
             outputs=[
                 io.Latent.Output(display_name="latent", tooltip="For start_latent of RichSpace CogVideoX Sample.")

@@ -273,6 +273,16 @@ def start_inputs() -> list[io.Input]:
     ]
 
 
+def tiled_input(work: str) -> io.Input:
+    """Return the choice of tiles of a node that decodes or encodes; `work` says which, such as "Decodes"."""
+    return io.Boolean.Input(
+        "tiled",
+        default=False,
+        advanced=True,
+        tooltip=f"{work} in overlapping tiles, with a quarter of the memory. Used automatically when memory runs out.",
+    )
+
+
 def negative_input() -> io.Input:
     """Return what a video of this pack's CogVideoX should avoid."""
     return io.Conditioning.Input(

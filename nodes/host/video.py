@@ -14,11 +14,12 @@ from torch import Tensor
 from ...richspace_core import SamplingError, TextEmbedding
 from ...richspace_core.cogvideox.blending import WeightedEmbedding
 from ...richspace_core.cogvideox.config import VideoSize
-from ...richspace_core.cogvideox.decoding import GroupCallback, decode_latents
+from ...richspace_core.cogvideox.decoding import decode_latents
 from ...richspace_core.cogvideox.encoding import encode_frames
 from ...richspace_core.cogvideox.latent_preview import false_color_preview
 from ...richspace_core.cogvideox.sampling import SamplingSettings, sample_latents
 from ...richspace_core.cogvideox.start_video import StartVideo
+from ...richspace_core.cogvideox.vae_groups import GroupCallback
 from .memory import Progress, explain_out_of_memory, retry_if_out_of_memory, to_host
 from .models import CogVideoXModel
 

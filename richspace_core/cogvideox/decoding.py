@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import torch
@@ -12,9 +9,7 @@ from torch import Tensor
 
 from ..errors import SamplingError
 from .latents import require_finite_video
-
-#: Called after each decoded group of frames, with the number of groups done and of all groups.
-GroupCallback = Callable[[int, int], None]
+from .vae_groups import GroupCallback, count_groups, watched_groups
 
 
 def decode_latents(vae: Any, latents: Tensor, *, tiled: bool = False, on_group: GroupCallback | None = None) -> Tensor:
@@ -37,17 +32,11 @@ def decode_latents(vae: Any, latents: Tensor, *, tiled: bool = False, on_group: 
     """
     _require_latents(latents, int(vae.config.latent_channels))
     weights = next(vae.parameters())
-    was_tiled = vae.use_tiling
-    vae.use_tiling = tiled
     latents = latents.to(weights.device, weights.dtype)
-    total, done = _count_groups(vae, latents), count(1)
-    watch = vae.decoder.register_forward_hook(lambda *_: on_group(next(done), total) if on_group else None)
-    try:
-        with torch.inference_mode():
-            video: Tensor = vae.decode(latents).sample  # [1, 3, frames, height, width]
-    finally:
-        watch.remove()
-        vae.use_tiling = was_tiled
+    total = _count_groups(vae, latents, tiled=tiled)
+    groups = watched_groups(vae, vae.decoder, total, tiled=tiled, on_group=on_group)
+    with groups, torch.inference_mode():
+        video: Tensor = vae.decode(latents).sample  # [1, 3, frames, height, width]
     require_finite_video(video, weights.dtype)
     return (video[0].float() / 2 + 0.5).clamp(0, 1).permute(1, 2, 3, 0)
 
@@ -62,13 +51,9 @@ def _require_latents(latents: Tensor, channels: int) -> None:
         )
 
 
-def _count_groups(vae: Any, latents: Tensor) -> int:
-    """Count how often the decoder runs: once for each group of frames of each of diffusers' tiles."""
+def _count_groups(vae: Any, latents: Tensor, *, tiled: bool) -> int:
     frames, height, width = latents.shape[2:]
-    groups: int = max(1, frames // vae.num_latent_frames_batch_size)
     tile = vae.tile_latent_min_height, vae.tile_latent_min_width
-    if not vae.use_tiling or (height <= tile[0] and width <= tile[1]):
-        return groups
-    overlaps = vae.tile_overlap_factor_height, vae.tile_overlap_factor_width
-    strides = (int(side * (1 - overlap)) for side, overlap in zip(tile, overlaps, strict=True))
-    return groups * math.prod(len(range(0, side, step)) for side, step in zip((height, width), strides, strict=True))
+    return count_groups(
+        vae, (height, width), tile, tiled=tiled, frames=frames, at_once=vae.num_latent_frames_batch_size
+    )

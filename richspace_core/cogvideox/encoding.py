@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from itertools import count
 from typing import Any
 
 import torch
@@ -11,8 +9,8 @@ from torch import Tensor
 
 from ..embedding import describe
 from ..errors import SamplingError
-from .decoding import GroupCallback
 from .latents import require_finite_video
+from .vae_groups import GroupCallback, count_groups, watched_groups
 
 
 def encode_frames(vae: Any, frames: Tensor, *, tiled: bool = False, on_group: GroupCallback | None = None) -> Tensor:
@@ -35,16 +33,10 @@ def encode_frames(vae: Any, frames: Tensor, *, tiled: bool = False, on_group: Gr
     _require_frames(frames)
     weights = next(vae.parameters())
     video = frames.permute(3, 0, 1, 2)[None].to(weights.device, torch.float32)  # [1, 3, frames, height, width]
-    was_tiled = vae.use_tiling
-    vae.use_tiling = tiled
-    total, done = _count_groups(vae, video), count(1)
-    watch = vae.encoder.register_forward_hook(lambda *_: on_group(next(done), total) if on_group else None)
-    try:
-        with torch.inference_mode():
-            latents: Tensor = vae.encode((2 * video - 1).to(weights.dtype)).latent_dist.mode().float()
-    finally:
-        watch.remove()
-        vae.use_tiling = was_tiled
+    total = _count_groups(vae, video, tiled=tiled)
+    groups = watched_groups(vae, vae.encoder, total, tiled=tiled, on_group=on_group)
+    with groups, torch.inference_mode():
+        latents: Tensor = vae.encode((2 * video - 1).to(weights.dtype)).latent_dist.mode().float()
     require_finite_video(latents, weights.dtype)
     return latents
 
@@ -58,13 +50,9 @@ def _require_frames(frames: Tensor) -> None:
         raise SamplingError("frames", expected="finite numbers", got="NaN or infinity")
 
 
-def _count_groups(vae: Any, video: Tensor) -> int:
-    """Count how often the encoder runs: once for each group of frames of each of diffusers' tiles."""
+def _count_groups(vae: Any, video: Tensor, *, tiled: bool) -> int:
     frames, height, width = video.shape[2:]
-    groups: int = max(1, frames // vae.num_sample_frames_batch_size)
     tile = vae.tile_sample_min_height, vae.tile_sample_min_width
-    if not vae.use_tiling or (height <= tile[0] and width <= tile[1]):
-        return groups
-    overlaps = vae.tile_overlap_factor_height, vae.tile_overlap_factor_width
-    strides = (int(side * (1 - overlap)) for side, overlap in zip(tile, overlaps, strict=True))
-    return groups * math.prod(len(range(0, side, step)) for side, step in zip((height, width), strides, strict=True))
+    return count_groups(
+        vae, (height, width), tile, tiled=tiled, frames=frames, at_once=vae.num_sample_frames_batch_size
+    )

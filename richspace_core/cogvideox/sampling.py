@@ -147,8 +147,7 @@ def sample_latents(
     with ExitStack() as contexts:
         contexts.enter_context(torch.inference_mode())
         contexts.enter_context(attention_kernel(options.attention))
-        guided = settings.guidance_scale > 1
-        contexts.enter_context(cached(pipeline, options.cache, guided=guided, prompts=len(prompts)))
+        contexts.enter_context(cached(pipeline, options.cache, guided=settings.is_guided, prompts=len(prompts)))
         # The blend comes before the view, so that the view sees the average.
         contexts.enter_context(Blend(transformer, prompts, device, dtype))
         view = contexts.enter_context(_DenoisedView(pipeline, on_step, settings, taken))
