@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from comfyui.frontend import chromium
 from comfyui.server import ComfyServer
-from environment.checkout import ARTIFACTS
+from environment.checkout import ARTIFACTS, ROOT
 from environment.newest_frontend import newest_frontend
 from kept_pages import KeptPages
+
+#: Two prompts, the finder, and a video.
+FINDER_WORKFLOW = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
 
 
 def pytest_collection_modifyitems(items):
@@ -44,6 +47,21 @@ def kept_pages(browser, server):
 def open_page(kept_pages):
     """Return a function that opens a page as a context manager; `nodes_2=True` takes the other renderer."""
     return kept_pages.open
+
+
+@pytest.fixture(params=[False, True], ids=["classic", "nodes-2"])
+def renderer(request):
+    """Whether "Nodes 2.0" draws the nodes."""
+    return request.param
+
+
+@pytest.fixture
+def page(open_page, renderer):
+    """Open a page with two prompts and the finder, which have not been run."""
+    with open_page(nodes_2=renderer) as frontend:
+        frontend.drop(FINDER_WORKFLOW)
+        frontend.set_widget("Sample the video", "steps", 2)
+        yield frontend
 
 
 @pytest.hookimpl(wrapper=True)

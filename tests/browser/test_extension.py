@@ -1,6 +1,5 @@
 """Score curves that can be clicked, reports, and errors in the node, in the real frontend."""
 
-import pytest
 from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS, PACK_FOLDER, ROOT
 from playwright.sync_api import expect
@@ -24,20 +23,6 @@ EMPTY_CANVAS = 1300, 850
 PROMPTS = ["A: circle", "B: square", "Guide: the mixture in words"]
 
 expect.set_options(timeout=SETTLED_MS)
-
-
-@pytest.fixture(params=[False, True], ids=["classic", "nodes-2"])
-def renderer(request):
-    return request.param
-
-
-@pytest.fixture
-def page(open_page, renderer):
-    """Open a page with the two-prompt demo, which has not been run."""
-    with open_page(nodes_2=renderer) as frontend:
-        frontend.drop(DEMO)
-        frontend.set_widget("Sample the video", "steps", 2)
-        yield frontend
 
 
 def shoot(frontend, name):

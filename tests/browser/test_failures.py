@@ -2,10 +2,9 @@
 
 import pytest
 from comfyui.frontend import SETTLED_MS
-from environment.checkout import ARTIFACTS, ROOT
+from environment.checkout import ARTIFACTS
 from playwright.sync_api import expect
 
-DEMO = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
 FINDER = "Circle + square"
 PROMPTS = ["A: circle", "B: square", "Guide: the mixture in words", FINDER]
 MESSAGE = "B: expected a prompt with words"
@@ -25,14 +24,6 @@ OPEN = """() => {
 TOASTS = ".p-toast-message, [data-testid=toast]"
 
 expect.set_options(timeout=SETTLED_MS)
-
-
-@pytest.fixture(params=[False, True], ids=["classic", "nodes-2"])
-def page(request, open_page):
-    with open_page(nodes_2=request.param) as frontend:
-        frontend.drop(DEMO)
-        frontend.set_widget("Sample the video", "steps", 2)
-        yield frontend
 
 
 def fail(frontend):

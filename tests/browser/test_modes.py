@@ -1,11 +1,9 @@
 """Nodes that are bypassed, muted or moved into a subgraph: the other nodes run, or the error says why not."""
 
-import pytest
 from comfyui.frontend import SETTLED_MS
-from environment.checkout import ARTIFACTS, ROOT
+from environment.checkout import ARTIFACTS
 from playwright.sync_api import expect
 
-DEMO = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
 FINDER, GUIDE, SECOND_GUIDE = "Circle + square", "Guide: the mixture in words", "Guide: in another order"
 SELECT = """titles => app.canvas.selectItems(app.graph.nodes.filter(node => titles.includes(node.title)))"""
 # The encode node of a second guide, connected to the finder's growing list.
@@ -25,15 +23,6 @@ OPEN = """() => {
 }"""
 
 expect.set_options(timeout=SETTLED_MS)
-
-
-@pytest.fixture(params=[False, True], ids=["classic", "nodes-2"])
-def page(request, open_page):
-    """Open a page with the two-prompt demo, which has not been run."""
-    with open_page(nodes_2=request.param) as frontend:
-        frontend.drop(DEMO)
-        frontend.set_widget("Sample the video", "steps", 2)
-        yield frontend
 
 
 def do(frontend, command, *titles):

@@ -1,11 +1,9 @@
 """Curves and reports: shown as long as they are valid, wherever their node is moved, and dimmed while it is off."""
 
-import pytest
 from comfyui.frontend import SETTLED_MS
-from environment.checkout import ARTIFACTS, ROOT
+from environment.checkout import ARTIFACTS
 from playwright.sync_api import expect
 
-DEMO = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
 FINDER, PROMPT, GUIDE = "Circle + square", "B: square", "Guide: the mixture in words"
 STAR = "a large plain green star moves right"
 SELECT = "titles => app.canvas.selectItems(app.graph.nodes.filter(node => titles.includes(node.title)))"
@@ -22,15 +20,6 @@ OPACITY = """element => {
 }"""
 
 expect.set_options(timeout=SETTLED_MS)
-
-
-@pytest.fixture(params=[False, True], ids=["classic", "nodes-2"])
-def page(request, open_page):
-    """Open a page with the two-prompt demo, which has not been run."""
-    with open_page(nodes_2=request.param) as frontend:
-        frontend.drop(DEMO)
-        frontend.set_widget("Sample the video", "steps", 2)
-        yield frontend
 
 
 def run(frontend):
