@@ -125,7 +125,11 @@ class RichSpaceSaveEmbedding(io.ComfyNode):
         )
 
     @classmethod
-    @name_inputs_as_shown(embedding="conditioning")
+    @name_inputs_as_shown(
+        embedding="conditioning",
+        pooled_output="conditioning, pooled_output",
+        attention_mask="conditioning, attention_mask",
+    )
     def execute(
         cls, conditioning: Conditioning, filename_prefix: str, scores: Sequence[Choice] | None = None
     ) -> io.NodeOutput:

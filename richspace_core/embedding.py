@@ -62,7 +62,8 @@ def describe(value: object) -> str:
 
 def require_finite(name: str, values: Tensor) -> None:
     """Raise an EmbeddingError that names `name` if `values` holds a NaN or an infinity."""
-    bad = int((~torch.isfinite(values)).sum())
+    readable = values.float() if values.element_size() == 1 else values  # torch cannot test float8 itself
+    bad = int((~torch.isfinite(readable)).sum())
     if bad:
         raise EmbeddingError(
             name,

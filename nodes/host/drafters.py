@@ -30,6 +30,7 @@ SAMPLERS, SCHEDULERS = KSampler.SAMPLERS, KSampler.SCHEDULERS
 """Names that ComfyUI's KSampler offers."""
 
 _ONE_PROMPT = "Connect one prompt; usually an empty one."
+_LARGEST_RATIO = 1024  # of pixels to one number of a latent, far beyond any model
 _WITHOUT_NEGATIVE = "no negative prompt is connected, so the drafts are made with cfg 1"
 
 
@@ -238,10 +239,23 @@ def _empty_latent(model: Any, latent: Mapping[str, Any]) -> tuple[Tensor, str]:
             got=f"{samples.shape[1]} channels",
             hint="Connect an empty latent for this model.",
         )
-    ratios = (latent.get(f"downscale_ratio_{name}") for name in ("spacial", "temporal"))
+    ratios = (_read_ratio(latent, f"downscale_ratio_{name}") for name in ("spacial", "temporal"))
     empty: Tensor = comfy.sample.fix_empty_latent_channels(model, torch.zeros_like(samples[:1]), *ratios)
     count = len(samples)
     return empty, f"the drafts have the size of one of the {count} latents" if count > 1 else ""
+
+
+def _read_ratio(latent: Mapping[str, Any], key: str) -> float | None:
+    """Return a LATENT's note on how many pixels or frames one of its numbers stands for; None without a note."""
+    ratio: Any = latent.get(key)
+    if ratio is not None and not (isinstance(ratio, int | float) and 1 <= ratio <= _LARGEST_RATIO):
+        raise SamplingError(
+            "latent",
+            expected=f"a latent whose {key} is a number from 1 to {_LARGEST_RATIO}",
+            got=repr(ratio)[:60],
+            hint="Connect an empty latent for this model.",
+        )
+    return ratio
 
 
 def _host_picture(known: Any, latents: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from ...richspace_core import foot_coefficient, interpolate
-from ...richspace_core.finder.geometry import point_on_line
+from ...richspace_core.finder.geometry import point_on_line, require_index
 from .conditioning import Conditioning, Prompt, blend, describe_padding, pad_to_one_length, read_prompt, require_words
 from .prompt_settings import describe_lost_settings
 
@@ -40,6 +40,7 @@ def describe_mixture(
 
 def mix_prompts(a: Prompt, b: Prompt, index: int, steps: int) -> Prompt:
     """Mix index / steps of A with the rest of B."""
+    require_index(index, steps)
 
     def mix(x: Tensor, y: Tensor) -> Tensor:
         return interpolate(x, y, index=index, steps=steps)

@@ -133,7 +133,7 @@ def require_own_masks(name: str, entries: Iterable[Mapping[str, Any]], latents: 
         SamplingError: If another node has replaced the mask of a morph, or the morph is for a video of another length.
     """
     for entry in entries:
-        note = entry.get(_KEY, {}).get(_NOTE)
+        note = _read_note(entry)
         if note is None:
             continue
         if not note.is_about(entry.get(MASK)):
@@ -145,6 +145,13 @@ def require_own_masks(name: str, entries: Iterable[Mapping[str, Any]], latents: 
                 got=f"one for {note.latents}",
                 hint="Give RichSpace Morph the latent, or the number of frames, that you sample.",
             )
+
+
+def _read_note(extras: Mapping[str, Any]) -> MorphNote | None:
+    """Return the note in the dictionary of an entry of a morph; None for anything else under its key."""
+    kept = extras.get(_KEY)
+    note = kept.get(_NOTE) if isinstance(kept, Mapping) else None
+    return note if isinstance(note, MorphNote) else None
 
 
 def lengthen(mask: Tensor, surplus: int) -> Tensor:

@@ -73,6 +73,12 @@ def refused(world, node, **inputs):
 OVER_A_LINK = [
     ("RichSpaceBalance", "latent", {"samples": "x"}, "latent: expected a latent"),
     ("RichSpaceBalance", "latent", object(), "latent: expected a latent"),
+    (
+        "RichSpaceBalance",
+        "latent",
+        {"samples": torch.zeros(1, 16, 3, 2, 2), "downscale_ratio_temporal": math.inf},
+        "latent: expected a latent whose downscale_ratio_temporal is a number from 1 to",
+    ),
     ("RichSpaceBalance", "draft_steps", {}, "draft_steps: expected a whole number"),
     ("RichSpaceBalance", "looks", 1.5, "looks: expected a whole number"),
     ("RichSpaceBalance", "cfg", math.nan, "cfg: expected a finite number"),
@@ -102,6 +108,19 @@ OVER_A_LINK = [
         [[torch.full((1, 2, 3), torch.nan), {}]],
         "conditioning: expected finite values",
     ),
+    (
+        "RichSpaceSaveEmbedding",
+        "conditioning",
+        [[torch.ones(1, 16, 32), {"attention_mask": torch.ones(1, 4, 4)}]],
+        "conditioning, attention_mask: expected one entry for each of 16 tokens",
+    ),
+    (
+        "RichSpaceSaveEmbedding",
+        "conditioning",
+        [[torch.full((1, 2, 3), torch.nan).to(torch.float8_e4m3fn), {}]],
+        "conditioning: expected finite values",
+    ),
+    ("RichSpaceInterpolate", "steps", 0, "steps: expected"),
     ("RichSpaceT5Encode", "text", "half \ud83d", "text: expected a text of whole characters"),
     ("RichSpaceInterpolate", "a", [[torch.ones(1, 2, 3).to_sparse(), {}]], "A: expected an embedding"),
     ("RichSpaceInterpolate", "a", [[torch.ones(1, 2, 3, device="meta"), {}]], "A: expected an embedding"),
@@ -134,6 +153,19 @@ OVER_A_LINK = [
 )
 def test_a_value_over_a_link(world, node, name, value, begin):
     assert refused(world, node, **{name: value}).startswith(begin)
+
+
+@pytest.mark.parametrize("kept", ["[]", {}, {"note": 7}])
+def test_something_else_under_the_key_of_a_morph(world, kept):
+    (values, extras), *_ = world.prompts[0]
+    settings = {"width": 16, "height": 16, "frames": 9, "steps": 1, "cfg": 1.0, "seed": 0, "batch_size": 1}
+    settings |= {"scheduler": "auto", "dynamic_cfg": "off"}
+    world.run(
+        "RichSpaceCogVideoXSample",
+        model=world.models["2b"],
+        positive=[[values, {**extras, "richspace_morph": kept}]],
+        **settings,
+    )
 
 
 class TestNamesOfSavedFiles:

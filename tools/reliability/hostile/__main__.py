@@ -19,13 +19,20 @@ from reliability.hostile.outcomes import FINDING  # noqa: E402
 MEDIA = ("nodes", "files", "http")
 
 
-def run_medium(medium: str, options: argparse.Namespace, count: int) -> int:
-    """Run the examples of one kind, print how they ended, and return the number of findings."""
+def run_medium(medium: str, options: argparse.Namespace, count: int, folder: Path) -> int:
+    """Run the examples of one kind, print how they ended, and return the number of findings.
+
+    Args:
+        medium: Kind of the examples.
+        options: Options of the command line.
+        count: Number of examples.
+        folder: Folder for this kind that stays until the program ends, since ComfyUI goes on listing its files.
+    """
     from reliability.hostile.media import open_medium
 
     found, ends, started = [], Counter[str](), time.monotonic()
     progress = Progress(f"{medium}: {count:,} examples with seed {options.seed}")
-    with tempfile.TemporaryDirectory() as folder, open_medium(medium, Path(folder)) as (strategy, run, still_right):
+    with open_medium(medium, folder) as (strategy, run, still_right):
         for number, example in examples(strategy, options.seed, count, options.only):
             outcome = run(example)
             ends[outcome.kind] += 1
@@ -52,7 +59,12 @@ def main() -> int:
     options = parser.parse_args()
     media = options.medium or MEDIA
     shares = {"nodes": 0.65, "files": 0.15, "http": 0.2} if len(media) > 1 else {media[0]: 1.0}
-    findings = sum(run_medium(medium, options, round(options.count * shares[medium])) for medium in media)
+    with tempfile.TemporaryDirectory() as base:
+        folders = {medium: Path(base, medium) for medium in media}
+        findings = sum(
+            run_medium(medium, options, round(options.count * shares[medium]), folder)
+            for medium, folder in folders.items()
+        )
     print(f"{findings} findings")
     return int(findings > 0)
 
