@@ -68,8 +68,7 @@ class CogVideoXFolder(CogVideoXConfig):
             )
         configs = {part: _read_json(path / part / "config.json") for part in _CLASSES}
         for part, config in configs.items():
-            # diffusers writes the class of a part under the first key, transformers under the second.
-            named = config.get("_class_name") or next(iter(config.get("architectures") or []), None)
+            named = _read_class(config)
             if named != _CLASSES[part]:
                 raise ModelFolderError(f"{path.name}/{part}", expected=_CLASSES[part], got=str(named), hint=_PUBLISHED)
             for file in _weight_files(path / part):
@@ -179,6 +178,13 @@ def _read_json(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ModelFolderError(where, expected="a JSON object", got=type(content).__name__, hint=_PUBLISHED)
     return content
+
+
+def _read_class(config: dict[str, Any]) -> object:
+    """Return the name of a part's class, as diffusers writes it, or in the list that transformers writes."""
+    architectures = config.get("architectures")
+    listed = architectures if isinstance(architectures, list) else [architectures]
+    return config.get("_class_name") or next(iter(listed), None)
 
 
 def _weight_files(part: Path) -> list[Path]:

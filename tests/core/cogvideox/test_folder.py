@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import shutil
 import sys
@@ -319,6 +320,7 @@ class TestBadFolder:
             ({"architectures": ["T5ForConditionalGeneration"]}, "T5ForConditionalGeneration"),
             ({"architectures": []}, "None"),
             ({"architectures": None}, "None"),
+            ({"architectures": math.inf}, "inf"),
             ({}, "None"),
         ],
     )
