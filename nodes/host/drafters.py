@@ -240,7 +240,9 @@ def _empty_latent(model: Any, latent: Mapping[str, Any]) -> tuple[Tensor, str]:
             hint="Connect an empty latent for this model.",
         )
     ratios = (_read_ratio(latent, f"downscale_ratio_{name}") for name in ("spacial", "temporal"))
-    empty: Tensor = comfy.sample.fix_empty_latent_channels(model, torch.zeros_like(samples[:1]), *ratios)
+    dtype = torch.float32 if samples.element_size() == 1 else samples.dtype  # torch cannot count in float8
+    zeros = torch.zeros_like(samples[:1], dtype=dtype)
+    empty: Tensor = comfy.sample.fix_empty_latent_channels(model, zeros, *ratios)
     count = len(samples)
     return empty, f"the drafts have the size of one of the {count} latents" if count > 1 else ""
 

@@ -32,6 +32,7 @@ _MOST: dict[str, int] = {
     **dict.fromkeys(("d_ff", "num_train_timesteps", "relative_attention_num_buckets"), 262_144),
     **dict.fromkeys(("relative_attention_max_distance", "vocab_size"), 4_194_304),
 }
+_DIVISORS = ("scaling_factor",)
 _MOST_LEVELS = 8  # of an autoencoder; each halves the picture
 
 PartConfig = TypeVar("PartConfig", "TransformerConfig", "VAEConfig", "SchedulerConfig")
@@ -328,6 +329,8 @@ def require_sizes(where: str, values: Mapping[str, Any]) -> None:
                 raise _unusual(where, f"whole numbers from 1 to {most} for {name}", value)
         elif isinstance(value, float) and not math.isfinite(value):
             raise _unusual(where, f"a finite number for {name}", value)
+        elif name in _DIVISORS and not value > 0:
+            raise _unusual(where, f"a number above 0 for {name}", value)
 
 
 def _unusual(where: str, expected: str, value: object) -> ModelFolderError:

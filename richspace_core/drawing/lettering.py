@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 
 from .theme import font_file
+
+_FIRST_LOOK = 64  # characters
 
 
 class Lettering:
@@ -29,9 +32,14 @@ class Lettering:
 
     def elide(self, text: str, width: float) -> str:
         """Return `text`, shortened with an ellipsis if it is wider than `width`."""
-        if self.width(text) <= width:
+        most = _FIRST_LOOK
+        while most < len(text) and self.width(text[:most]) <= width:
+            most *= 2
+        if most >= len(text) and self.width(text) <= width:
             return text
-        end = next((end for end in range(len(text), 1, -1) if self.width(text[:end] + "…") <= width), 1)
+        # Widths are searched, not tried one after another: a prompt may be thousands of words long.
+        ends = range(1, min(most, len(text)))
+        end = max(1, bisect_right(ends, width, key=lambda end: self.width(text[:end] + "…")))
         space = text.rfind(" ", 0, end + 1)
         end = space if space > end / 2 else end  # between words, unless that loses too much
         return text[:end].rstrip(" ,.;:") + "…"

@@ -153,6 +153,7 @@ def test_the_defaults_are_diffusers_own(kind, classes):
         ("transformer", {"patch_size_t": 1.5}, r"expected a whole number or null for patch_size_t, got 1\.5"),
         ("transformer", {"use_rotary_positional_embeddings": 1}, r"expected true or false for use_rotary"),
         ("vae", {"block_out_channels": [4, None]}, r"^rules/vae: expected a list of numbers for block_out_channels"),
+        ("vae", {"scaling_factor": 0}, r"expected a number above 0 for scaling_factor, got 0\.0"),
         ("vae", {"scaling_factor": True}, r"expected a number for scaling_factor, got True"),
         ("scheduler", {"snr_shift_scale": None}, r"^rules/scheduler: expected a number for snr_shift_scale, got None"),
     ],
