@@ -18,7 +18,7 @@ MIB = 2**20
 PANELS = (
     (
         "Memory of the process, MiB",
-        {"rss": "RSS", "besides_history": "without history", "anonymous": "without files"},
+        {"rss": "RSS", "held": "held", "anonymous": "without files"},
         MIB,
     ),
     ("malloc, MiB", {"malloc_used": "in use", "malloc_unused": "kept unused"}, MIB),

@@ -38,7 +38,7 @@ KEPT_EVERY = 50  # runs, after which the record is written
 LARGEST_BATCH = 4
 PATIENCE_SECONDS = 300.0  # for a batch; one takes a few seconds
 DISTURBED = 0.4  # share of the batches
-CURVES = ("rss", "besides_history", "anonymous", "malloc_used", "open_files", "threads", "objects", "tensors")
+CURVES = ("rss", "held", "anonymous", "malloc_used", "open_files", "threads", "objects", "tensors")
 
 
 @dataclass
@@ -80,12 +80,21 @@ class Soak:
         seed: Seed of everything that is random here.
         temporary: System's folder of temporary files for the server.
         only: Beginning of the names of the workflows to run.
+        forget: Whether ComfyUI forgets its list of finished runs at every point, which grows with each run by design.
     """
 
     def __init__(
-        self, server: ComfyServer, clients: Sequence[str], seed: int, temporary: Path, *, only: str = ""
+        self,
+        server: ComfyServer,
+        clients: Sequence[str],
+        seed: int,
+        temporary: Path,
+        *,
+        only: str = "",
+        forget: bool = False,
     ) -> None:
         self.server = server
+        self.forget = forget
         self.clients = clients
         self.record = Record()
         self._random = random.Random(seed)
@@ -176,6 +185,8 @@ class Soak:
 
     def quiet_point(self) -> dict[str, Any]:
         """Free everything, wait until it is free, and return what the process holds."""
+        if self.forget:
+            self.server.request("/history", {"clear": True})
         deadline = time.monotonic() + 30
         while True:
             self.server.request("/free", {"unload_models": True, "free_memory": True})
@@ -284,7 +295,7 @@ def verdict(outcome: dict[str, Any]) -> str:
     return "\n".join([*lines, *outcome["wrong"][:20]])
 
 
-def soak(runs: int, seed: int, folder: Path, page_runs: int, fresh: int) -> dict[str, Any]:
+def soak(runs: int, seed: int, folder: Path, page_runs: int, fresh: int, *, forget: bool = False) -> dict[str, Any]:
     """Do everything, and write record and picture into a folder.
 
     Args:
@@ -293,6 +304,7 @@ def soak(runs: int, seed: int, folder: Path, page_runs: int, fresh: int) -> dict
         folder: Where `soak.json` and `soak.png` go.
         page_runs: The last of the runs, during which two pages are open in a browser.
         fresh: Results that are compared with those of a server that has run nothing else.
+        forget: Whether ComfyUI forgets its list of finished runs at every point.
     """
     folder.mkdir(parents=True, exist_ok=True)
     progress, started = Progress(f"Soak of {runs} runs"), time.monotonic()
@@ -307,7 +319,7 @@ def soak(runs: int, seed: int, folder: Path, page_runs: int, fresh: int) -> dict
             return outcome
 
         with temporary_files_in(temporary), ComfyServer(base, log=folder / "soak.log") as server:
-            running = Soak(server, [], seed, temporary)
+            running = Soak(server, [], seed, temporary, forget=forget)
             try:
                 with pages(server, real=False) as running.clients:
                     for part in [*range(KEPT_EVERY, runs - page_runs, KEPT_EVERY), runs - page_runs]:
@@ -333,10 +345,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--page-runs", type=int, default=100, help="runs at the end with two pages open in a browser")
     parser.add_argument("--fresh", type=int, default=20, help="results to compare with those of a fresh server")
+    parser.add_argument("--forget-history", action="store_true", help="clear ComfyUI's history at every point")
     parser.add_argument("--folder", type=Path, default=ARTIFACTS / "soak", help="where the record and the curves go")
     given = parser.parse_args()
     page_runs = min(given.page_runs, given.runs // 2)
-    outcome = soak(given.runs, given.seed, given.folder.resolve(), page_runs, given.fresh)
+    folder = given.folder.resolve()
+    outcome = soak(given.runs, given.seed, folder, page_runs, given.fresh, forget=given.forget_history)
     sys.stdout.write(verdict(outcome) + "\n")
     if outcome["wrong"]:
         raise ToolError("Some runs were wrong.")

@@ -102,12 +102,12 @@ def state(*, collect: bool) -> dict[str, int]:
     """Return what the process holds."""
     if collect:
         gc.collect()
-    process, objects, history = psutil.Process(), gc.get_objects(), _history()
+    process, objects, history, malloc = psutil.Process(), gc.get_objects(), _history(), _malloc()
     memory = process.memory_full_info()
     return {
         "rss": memory.rss,
         "anonymous": memory.rss - getattr(memory, "shared", 0),  # without the pages of files, which the system drops
-        "besides_history": memory.rss - history["history_bytes"],
+        "held": memory.rss - history["history_bytes"] - malloc.get("malloc_unused", 0),
         "uss": memory.uss,
         "threads": process.num_threads(),
         "open_files": process.num_fds() if hasattr(process, "num_fds") else process.num_handles(),
@@ -116,7 +116,7 @@ def state(*, collect: bool) -> dict[str, int]:
         "objects": len(objects) - history["history_objects"],
         **history,
         "sockets": len(PromptServer.instance.sockets),
-        **_malloc(),
+        **malloc,
         **_tensors(objects),
         **_caches(objects),
         **_kept_drafts(),
