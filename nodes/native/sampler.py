@@ -23,6 +23,7 @@ from tqdm.auto import trange
 from ...richspace_core import SamplingError
 from ...richspace_core.cogvideox.config import CogVideoXConfig, SchedulerName
 from ...richspace_core.cogvideox.guidance import DynamicGuidance, cosine_guidance, timestep_guidance
+from ...richspace_core.cogvideox.sampling import require_denoising_steps
 from .model import published_sampling
 from .stages import Run, SchedulerState
 
@@ -47,6 +48,9 @@ class PublishedSampler:
     steps: int
     dynamic_guidance: DynamicGuidance
     noise: NoiseName
+
+    def __post_init__(self) -> None:
+        require_denoising_steps(self.steps)
 
     def sigmas(self, model: Any) -> Tensor:
         """Return a corrected MODEL's noise levels at diffusers' timesteps, and zero at the end: ``[steps + 1]``."""

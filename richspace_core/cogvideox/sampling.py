@@ -37,6 +37,12 @@ StepCallback = Callable[[int, int, Tensor], None]
 _MAX_SEED = 2**64
 
 
+def require_denoising_steps(steps: int) -> None:
+    """Raise a SamplingError unless a number of denoising steps is a whole number of at least 1."""
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise SamplingError("steps", expected="an integer >= 1", got=repr(steps), hint="50 is usual.")
+
+
 @dataclass(frozen=True)
 class SamplingSettings:
     """Settings of a video's sampling.
@@ -65,8 +71,7 @@ class SamplingSettings:
         return self.guidance_scale > 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
-            raise SamplingError("steps", expected="an integer >= 1", got=repr(self.steps), hint="50 is usual.")
+        require_denoising_steps(self.steps)
         if not math.isfinite(self.guidance_scale) or self.guidance_scale < 0:
             raise SamplingError(
                 "guidance_scale", expected="a number of at least 0", got=str(self.guidance_scale), hint="6 is usual."

@@ -121,6 +121,7 @@ OVER_A_LINK = [
         "conditioning: expected finite values",
     ),
     ("RichSpaceInterpolate", "steps", 0, "steps: expected"),
+    ("RichSpaceCogVideoXSampler", "steps", 0, "steps: expected an integer >= 1"),
     ("RichSpaceT5Encode", "text", "half \ud83d", "text: expected a text of whole characters"),
     ("RichSpaceInterpolate", "a", [[torch.ones(1, 2, 3).to_sparse(), {}]], "A: expected an embedding"),
     ("RichSpaceInterpolate", "a", [[torch.ones(1, 2, 3, device="meta"), {}]], "A: expected an embedding"),
