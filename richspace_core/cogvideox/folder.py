@@ -33,6 +33,8 @@ _CLASSES: dict[str, str] = {
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 _PUBLISHED = "Download the whole repository of a text-to-video CogVideoX, such as CogVideoX-2b, in safetensors."
 
+_MOST_EXTRA_IDS = 10_000  # tokens that a tokenizer adds to its vocabulary; a T5 has 100
+
 
 @dataclass(frozen=True, eq=False)
 class CogVideoXFolder(CogVideoXConfig):
@@ -247,4 +249,13 @@ def _require_tokenizer(folder: Path) -> None:
     if not any((folder / name).is_file() for name in ("spiece.model", "tokenizer.json")):
         raise ModelFolderError(
             f"{folder.parent.name}/tokenizer", expected="spiece.model or tokenizer.json", got="neither", hint=_PUBLISHED
+        )
+    settings = folder / "tokenizer_config.json"
+    extra = _read_json(settings).get("extra_ids", 0) if settings.is_file() else 0
+    if isinstance(extra, bool) or not isinstance(extra, int) or not 0 <= extra <= _MOST_EXTRA_IDS:
+        raise ModelFolderError(
+            f"{folder.parent.name}/tokenizer",
+            expected=f"a whole number from 0 to {_MOST_EXTRA_IDS} for extra_ids in {settings.name}",
+            got=repr(extra)[:60],
+            hint="The file is damaged or belongs to another model: download it again.",
         )

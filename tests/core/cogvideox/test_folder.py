@@ -389,6 +389,15 @@ class TestBadFolder:
             f"model/tokenizer: expected spiece.model or tokenizer.json, got neither. {PUBLISHED}"
         )
 
+    @pytest.mark.parametrize("count", [10**9, -1, 0.5, True, "100"])
+    def test_a_tokenizer_that_would_take_all_memory(self, count, folder):
+        file = folder / "tokenizer" / "tokenizer_config.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "extra_ids": count}))
+        assert refused(folder) == (
+            "model/tokenizer: expected a whole number from 0 to 10000 for extra_ids in tokenizer_config.json, "
+            f"got {count!r}. The file is damaged or belongs to another model: download it again."
+        )
+
 
 class Trap:
     """Object that creates a file when it is unpickled."""
