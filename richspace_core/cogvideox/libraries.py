@@ -1,4 +1,4 @@
-"""Classes of diffusers and transformers, with an error that says what to do where these do not work with torch."""
+"""Classes of diffusers and transformers, with an error that says what to do where these do not work together."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ def find_class(library: str, name: str) -> Any:
     """Return a class of diffusers or transformers.
 
     torch belongs to ComfyUI, so pip does not compare it with what these libraries need. If it is too old for them, some
-    fail when they are imported, and others replace the class by one that can only raise an error.
+    fail when they are imported, and others replace the class by one that can only raise an error. An old diffusers also
+    fails with a transformers that is much newer.
 
     Args:
         library: Name of the library.
         name: Name of the class in it.
 
     Raises:
-        LibraryError: If the installed library does not work with the installed torch.
+        LibraryError: If the installed library does not work with the installed torch and transformers.
 
     Example:
         >>> find_class("diffusers", "CogVideoXDDIMScheduler").__name__
@@ -40,10 +41,10 @@ def find_class(library: str, name: str) -> Any:
 def _misfit(library: str, what: str) -> LibraryError:
     return LibraryError(
         f"{library} {version(library)}",
-        expected=f"a version that works with torch {torch.__version__}",
+        expected=f"a version that works with torch {torch.__version__} and transformers {version('transformers')}",
         got=what,
         hint=(
-            "Update torch (2.6 or newer fits today's libraries), or install libraries that fit torch 2.5: "
-            'pip install "diffusers==0.35.*" "transformers==4.*".'
+            "Update diffusers: pip install --upgrade diffusers. Update torch (2.6 or newer fits today's libraries), or "
+            'install libraries that fit torch 2.5: pip install "diffusers==0.35.*" "transformers==4.*".'
         ),
     )

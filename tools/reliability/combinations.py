@@ -53,7 +53,7 @@ COMBINATIONS = (
     Combination("diffusers-oldest", "oldest diffusers, the rest new", packages=("diffusers==0.35.0",)),
     Combination("transformers-4-oldest", "oldest transformers 4", packages=("transformers==4.50.3", "diffusers")),
     Combination("transformers-4-newest", "newest transformers 4", packages=("transformers<5", "diffusers")),
-    Combination("transformers-5-oldest", "oldest transformers 5", packages=("transformers>=5.1,<5.2", "diffusers")),
+    Combination("transformers-5-oldest", "oldest transformers 5", packages=("transformers>=5.3,<5.4", "diffusers")),
     Combination("accelerate-oldest", "oldest accelerate, the rest new", packages=("accelerate==1.0.0",)),
     Combination(
         "numpy-oldest", "oldest numpy that ComfyUI allows", packages=("numpy==1.25.0", "scipy", "matplotlib", "kornia")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from comfyui.prompts import DEMO, PROMPTS, SMALL_VIDEO, node, video_prompt
 from comfyui.server import ComfyServer, PromptError, output_files
 
@@ -15,17 +16,15 @@ if TYPE_CHECKING:
     from comfyui.prompts import Prompt
 
 SAME = "the same pictures"
+ON_A_CARD = ("--lowvram", "--novram", "--highvram")  # ComfyUI takes none of these together with --cpu
 OPTIONS = (
     "",
-    "--lowvram",
-    "--novram",
     "--reserve-vram 1000",
     "--reserve-vram 1000 --disable-smart-memory",
     "--cache-none",
     "--cache-lru 1",
     "--cache-ram 1000",
     "--cpu-vae",
-    "--highvram",
 )
 """Flags to try. On a CPU those for the memory of a graphics card must change nothing."""
 
@@ -34,7 +33,7 @@ def try_flags(folder: Path, show: Callable[[str], None]) -> dict[str, str]:
     """Run the samplers, the decoders and Balance with each of the flags; return what came of it, by the flags."""
     outcomes: dict[str, str] = {}
     expected: list[bytes] = []
-    for number, options in enumerate(OPTIONS):
+    for number, options in enumerate((*OPTIONS, *(ON_A_CARD if torch.cuda.is_available() else ()))):
         show(options or "no flags")
         with ComfyServer(folder / str(number), options=options.split()) as server:
             try:
