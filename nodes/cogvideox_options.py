@@ -75,8 +75,8 @@ def _cache_inputs() -> list[io.Input]:
             min=0,
             max=100,
             advanced=True,
-            tooltip="Computes once in this many steps, and reuses the result in between. 0 takes the documented number: "
-            "2, or 5 for TaylorSeer. First block does not use it.",
+            tooltip="Computes once in this many steps, and reuses the result in between. 0 takes the documented "
+            "number: 2, or 5 for TaylorSeer. First block does not use it.",
         ),
         io.Float.Input(
             "cache_threshold",
