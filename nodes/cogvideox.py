@@ -46,7 +46,7 @@ class RichSpaceLoadCogVideoX(io.ComfyNode):
             ),
             outputs=[
                 CogVideoX.Output(display_name="model", tooltip="For RichSpace CogVideoX Sample and Decode."),
-                T5.Output(display_name="text encoder", tooltip="For RichSpace Encode Prompt."),
+                T5.Output(display_name="text encoder", tooltip="For RichSpace Encode Prompt (T5)."),
             ],
             has_intermediate_output=True,
         )
@@ -130,7 +130,8 @@ class RichSpaceCogVideoXDecode(io.ComfyNode):
         frames = io.Image.Output(
             display_name="frames",
             is_output_list=True,
-            tooltip="Frames of one video after another, for Create Video at 8 frames per second.",
+            tooltip="Frames of one video after another, for Create Video at 8 frames per second (16 for "
+            "CogVideoX1.5-5B).",
         )
         return io.Schema(
             node_id="RichSpaceCogVideoXDecode",

@@ -75,8 +75,8 @@ def _cache_inputs() -> list[io.Input]:
             min=0,
             max=100,
             advanced=True,
-            tooltip="Computes in every so many steps, and reuses in between. 0 is the documented number: 2, or 5 for "
-            "TaylorSeer. First block does not use it.",
+            tooltip="Computes once in this many steps, and reuses the result in between. 0 takes the documented "
+            "number: 2, or 5 for TaylorSeer. First block does not use it.",
         ),
         io.Float.Input(
             "cache_threshold",
@@ -85,8 +85,8 @@ def _cache_inputs() -> list[io.Input]:
             max=10.0,
             step=0.01,
             advanced=True,
-            tooltip="First block skips a step that changes less than this. 0 is the documented 0.05. The other caches "
-            "do not use it.",
+            tooltip="First block skips a step that changes less than this. 0 takes the documented value, 0.05. The "
+            "other caches do not use it.",
         ),
     ]
 
@@ -96,7 +96,7 @@ def _weight_inputs() -> list[io.Input]:
         io.Boolean.Input(
             "float8_weights",
             default=False,
-            tooltip="Holds the weights in float8, in half the memory of bfloat16. The video changes a little.",
+            tooltip="Keeps the weights in float8, in half the memory of bfloat16. The video changes a little.",
         ),
         io.Boolean.Input(
             "stream_weights",

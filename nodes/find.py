@@ -259,7 +259,7 @@ def _pair(number: int) -> tuple[str, str]:
 def _guides_of_stage(number: int) -> io.Input:
     """Return a stage's list of further guides: ``guide_2_b``, ``guide_2_c`` and so on."""
     names = [f"guide_{number}_{letter}" for letter in ascii_lowercase[1:_GUIDES_OF_A_MIXTURE]]
-    return further_guides_input(f"guides_{number}", names, f"the mixture with prompt_{number}")
+    return further_guides_input(f"guides_{number}", names, f"the mixture with prompt {number}")
 
 
 def _read_stages(stages: GrowingList, further: Mapping[int, GrowingList | None]) -> list[dict[str, Conditioning]]:

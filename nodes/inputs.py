@@ -41,7 +41,7 @@ _AS_THE_SAMPLER = "As in the sampler that makes the video."
 
 _SIDE_STEP = 16
 _FRAME_STEP = 8
-_OWN_SIZE = {"width": 720, "height": 480, "frames": 49}
+_OWN_SIZES = {"width": (720, 1360), "height": (480, 768), "frames": (49, 81)}  # of CogVideoX 1.0 and 1.5
 
 
 def prompt_inputs() -> list[io.Input]:
@@ -182,7 +182,8 @@ def size_inputs() -> list[io.Input]:
 
 
 def _own(name: str) -> str:
-    return f"0 uses the model's own, {_OWN_SIZE[name]} for CogVideoX-2B."
+    of_1_0, of_1_5 = _OWN_SIZES[name]
+    return f"0 uses the model's own: {of_1_0} for CogVideoX-2b and CogVideoX-5b, {of_1_5} for CogVideoX1.5-5B."
 
 
 def denoising_steps_input() -> io.Input:
@@ -203,7 +204,8 @@ def schedule_inputs() -> list[io.Input]:
             "scheduler",
             options=["auto", "DDIM", "DPM"],
             default="auto",
-            tooltip="Sampling method. Auto uses the model's own: DDIM for 2B, DPM for 5B.",
+            tooltip="Sampling method. Auto uses the model's own: DDIM for CogVideoX-2b, DPM for CogVideoX-5b and "
+            "CogVideoX1.5-5B.",
         ),
         io.Combo.Input(
             "dynamic_cfg",

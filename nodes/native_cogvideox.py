@@ -60,7 +60,7 @@ class RichSpaceLoadCogVideoXNative(io.ComfyNode):
                 native_model_output(is_clone=False),
                 io.Clip.Output(
                     display_name="clip",
-                    tooltip="For RichSpace Encode Prompt. Empty if a file was loaded: use Load CLIP.",
+                    tooltip="For RichSpace Encode Prompt (T5). Empty if a file was loaded: use Load CLIP.",
                 ),
                 io.Vae.Output(display_name="vae", tooltip="For VAE Decode. Empty if a file was loaded: use Load VAE."),
             ],
@@ -103,7 +103,7 @@ class RichSpaceFixCogVideoX(io.ComfyNode):
             "positions, noise schedule and VAE. Connect it after ComfyUI's loaders.",
             search_aliases=["cogvideo", "cogvideox", "native", "patch", "repair", "ksampler", "2b", "5b"],
             inputs=[
-                io.Model.Input("model", tooltip="CogVideoX-2B, CogVideoX-5B or CogVideoX1.5-5B from a ComfyUI loader."),
+                io.Model.Input("model", tooltip="CogVideoX-2b, CogVideoX-5b or CogVideoX1.5-5B from a ComfyUI loader."),
                 io.Vae.Input("vae", optional=True, tooltip="VAE of the model, from a ComfyUI loader."),
             ],
             outputs=[

@@ -27,7 +27,7 @@ TRANSLATIONS = ("es", "ja", "zh")
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {},
-    "es": {"guide": "guía", "video": "vídeo"},
+    "es": {"guide": "guía"},
     "ja": {"prompt": "プロンプト", "guide": "ガイド", "video": "動画"},
     "zh": {"prompt": "提示词", "guide": "引导", "video": "视频"},
 }

@@ -90,7 +90,7 @@ def read_start_videos(latent: Mapping[str, Any], strength: float, count: int) ->
             "start",
             expected=f"one video, or as many as batch_size, {count}",
             got=f"{len(samples)} videos",
-            hint="Set batch_size to that number, or take one with Latent From Batch.",
+            hint="Set batch_size to that number, or take one with Get Latent From Batch.",
         )
     return [StartVideo(samples[video % len(samples)][None].float(), strength) for video in range(count)]
 
@@ -183,5 +183,5 @@ def _require_video_size(model: CogVideoXModel, *, width: int, height: int, frame
             "frames",
             expected=f"{folder.frame_step}n + 1 frames whose sides are multiples of {folder.size_step}",
             got=f"{frames} frames of {width} x {height} pixels",
-            hint=f"Change the {error.argument} first, with Upscale Image or ImageFromBatch. {error.hint}",
+            hint=f"Change the {error.argument} first, with Upscale Image or Get Image from Batch. {error.hint}",
         ) from error

@@ -117,7 +117,7 @@ def misfit(file: Path, got: str) -> ModelFolderError:
         "lora",
         expected="a LoRA that was trained for the connected CogVideoX",
         got=f"{file.name}: {got}",
-        hint="2B and 5B have layers of different sizes. Each needs its own LoRAs.",
+        hint="CogVideoX-2b and CogVideoX-5b have layers of different sizes. Each needs its own LoRAs.",
     )
 
 

@@ -22,8 +22,8 @@ _DDIM_OF_2B = replace(_SCHEDULER, class_name="CogVideoXDDIMScheduler", snr_shift
 _DPM_OF_5B = replace(_SCHEDULER, class_name="CogVideoXDPMScheduler", snr_shift_scale=1.0)
 
 PUBLISHED = (
-    CogVideoXConfig("CogVideoX-2B", _2B, VAEConfig(), _DDIM_OF_2B),
-    CogVideoXConfig("CogVideoX-5B", _5B, VAEConfig(scaling_factor=0.7), _DPM_OF_5B),
+    CogVideoXConfig("CogVideoX-2b", _2B, VAEConfig(), _DDIM_OF_2B),
+    CogVideoXConfig("CogVideoX-5b", _5B, VAEConfig(scaling_factor=0.7), _DPM_OF_5B),
     CogVideoXConfig("CogVideoX1.5-5B", _1_5, VAEConfig(scaling_factor=0.7), _DPM_OF_5B),
 )
 """All text-to-video CogVideoX models that their authors have published."""

@@ -57,17 +57,37 @@ def test_the_own_sampler_averages_both_predictions(kind, share, mix, sample, loa
     assert distance(averaged, sample(kind, native_prompts["positive"])) > 1e-3
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_both_samplers_make_the_same_video(kind, mix, sample, load_native, runs):
+@pytest.fixture
+def sample_natively(load_native, runs):
+    """Return a function that samples with ComfyUI's own model: kind and positive, to latents."""
+
     from comfy.samplers import CFGGuider
 
-    own = sample(kind, mix(0.3))
-    model = load_native(kind)
-    sampler, sigmas = runs.published(model, steps=2, noise="diffusers", scheduler="DDIM")
-    guider = replace(runs, prompts={**runs.prompts, "positive": mix(0.3)}).cfg_guider(model, 6.0)
-    assert isinstance(guider, CFGGuider)
-    native = runs.custom(guider, sampler, sigmas, runs.empty(model))["samples"]
-    assert distance(own, native) < 2e-5
+    def sample_natively(kind, positive):
+        model = load_native(kind)
+        sampler, sigmas = runs.published(model, steps=2, noise="diffusers", scheduler="DDIM")
+        guider = replace(runs, prompts={**runs.prompts, "positive": positive}).cfg_guider(model, 6.0)
+        assert isinstance(guider, CFGGuider)
+        return runs.custom(guider, sampler, sigmas, runs.empty(model))["samples"]
+
+    return sample_natively
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_samplers_make_the_same_video(kind, mix, sample, sample_natively):
+    assert distance(sample(kind, mix(0.3)), sample_natively(kind, mix(0.3))) < 2e-5
+
+
+def test_masks_on_the_prompts_are_applied_by_both_samplers(mix, sample, sample_natively, native_prompts):
+    import nodes
+
+    mask = torch.zeros(48, 64)
+    mask[:, :32] = 1
+    (left,) = nodes.ConditioningSetMask().append(native_prompts["positive"], mask, "default", 1.0)
+    (right,) = nodes.ConditioningSetMask().append(native_prompts["other"], 1 - mask, "default", 1.0)
+    halves = sample("2b", mix(0.3, a=left, b=right))
+    assert distance(halves, sample_natively("2b", mix(0.3, a=left, b=right))) < 2e-5
+    assert distance(halves, sample("2b", mix(0.3))) > 1e-3
 
 
 def test_equal_prompts_are_one_prompt(mix, sample, native_prompts):

@@ -145,8 +145,8 @@ def wide_model(native, heads, **changes):
 
 
 PUBLISHED = {
-    "CogVideoX-2B": (30, {}),
-    "CogVideoX-5B": (48, {"use_rotary_positional_embeddings": True}),
+    "CogVideoX-2b": (30, {}),
+    "CogVideoX-5b": (48, {"use_rotary_positional_embeddings": True}),
     "CogVideoX1.5-5B": (
         48,
         {"use_rotary_positional_embeddings": True, "patch_size_t": 2, "patch_bias": False}
@@ -176,12 +176,12 @@ def test_it_works_without_a_vae(nodes_by_id, native):
     _, stock = wide_model(native, 30)
     output = run_node(nodes_by_id["RichSpaceFixCogVideoX"], model=stock)
     assert output.result[1] is None
-    assert output.ui["text"] == ("CogVideoX-2B: positions, noise schedule as published",)
+    assert output.ui["text"] == ("CogVideoX-2b: positions, noise schedule as published",)
 
 
 def test_what_it_does_not_know_is_refused(nodes_by_id, native, core, stock, vaes):
     node = nodes_by_id["RichSpaceFixCogVideoX"]
-    with pytest.raises(core.ModelFolderError, match=r"model: expected CogVideoX-2B \(1920 wide\), .* that is 192 wide"):
+    with pytest.raises(core.ModelFolderError, match=r"model: expected CogVideoX-2b \(1920 wide\), .* that is 192 wide"):
         run_node(node, model=stock)
     _, pictures = wide_model(native, 30, in_channels=32)
     with pytest.raises(

@@ -226,7 +226,7 @@ class TestOneFile:
         model, clip, vae = output.result
         assert clip is vae is None
         assert output.ui["text"][0].startswith(
-            "CogVideoX-2B without text encoder and VAE: use Load CLIP (type cogvideox)"
+            "CogVideoX-2b without text encoder and VAE: use Load CLIP (type cogvideox)"
         )
         assert model.get_model_object("diffusion_model.use_rotary_positional_embeddings") is False
         assert len(model.get_model_object("model_sampling").sigmas) == 1000
