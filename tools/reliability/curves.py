@@ -23,7 +23,7 @@ PANELS = (
     ),
     ("malloc, MiB", {"malloc_used": "in use", "malloc_unused": "kept unused"}, MIB),
     ("Open files and threads", {"open_files": "open files", "threads": "threads"}, 1),
-    ("Python's objects besides the history, thousands", {"objects": "objects"}, 1000),
+    ("Objects besides the history, thousands", {"objects": "objects"}, 1000),
     ("Tensors alive", {"tensors": "tensors"}, 1),
     ("Host's history of runs, MiB", {"history_bytes": "history"}, MIB),
     ("Cached, after memory was freed", {"cached_results": "results", "kept_drafts": "drafts"}, 1),
