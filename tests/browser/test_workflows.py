@@ -98,7 +98,8 @@ def visit(request, open_page, server):
             for name, value in widgets.items():
                 if any(shown["title"] == node for shown in opened.nodes):
                     frontend.set_widget(node, name, value)
-        entry = frontend.run()
+        with frontend.drawing_seldom():
+            entry = frontend.run()
         frontend.wait_for_outputs()
         frontend.screenshot(ARTIFACTS / "browser" / f"{file.stem}-{renderer}.png")
         yield Visit(file, frontend, opened, saved, prompt, entry, look(frontend))
