@@ -55,11 +55,11 @@ export function explainRefusal() {
   }
 }
 
-/** Return every node whose model is missing, with the note on it. */
+/** Return every node whose model is a missing folder, with the note on it. Missing files are listed by ComfyUI. */
 function missingModels() {
   return [...everyNode()]
     .map((node) => [node, notesOf.get(node)?.missing()])
-    .filter(([, note]) => note);
+    .filter(([, note]) => note && !note.is_file);
 }
 
 /** Return the note on the chosen model if it is missing. Published models are known by name, in whatever folder. */

@@ -2,7 +2,7 @@
 
 import { make, row } from "./dom.js";
 
-export const BUTTON_HEIGHT = 46; // with the space around the command
+export const COMMAND_HEIGHT = 66; // in pixels, of the command's line, its scroll bar and the button
 
 const TEXTS = { copy: "Copy", copied: "Copied" };
 const SHOWN_MS = 2000;

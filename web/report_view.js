@@ -1,6 +1,6 @@
 /** Report of a node's last run, in words. */
 
-import { BUTTON_HEIGHT, commandToCopy } from "./command.js";
+import { COMMAND_HEIGHT, commandToCopy } from "./command.js";
 import { addToNode, followMode, make, textHeight } from "./dom.js";
 import { fit } from "./node_height.js";
 
@@ -40,9 +40,9 @@ export class ReportView {
 
   /** Height in pixels that the reports need. */
   get height() {
-    const texts = this.reports.flatMap(({ text, warning, command }) => [text, warning, command].filter(Boolean));
-    const buttons = this.reports.filter(({ command }) => command).length;
-    return textHeight(texts.join("\n"), this.node) + buttons * BUTTON_HEIGHT;
+    const texts = this.reports.flatMap(({ text, warning }) => [text, warning].filter(Boolean));
+    const commands = this.reports.filter(({ command }) => command).length;
+    return textHeight(texts.join("\n"), this.node) + commands * COMMAND_HEIGHT;
   }
 
   clear() {

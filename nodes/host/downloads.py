@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sysconfig
-from collections.abc import Iterable
 from pathlib import Path
 
 import folder_paths
@@ -15,24 +14,25 @@ ANY_OTHER = ""
 """Key of the note on a model that is not published."""
 
 
-def missing_notes(*, with_files: bool) -> dict[str, dict[str, str]]:
+def missing_notes(*, with_files: bool) -> dict[str, dict[str, str | bool]]:
     """Return a loader's notes on models that are not installed, by the model's name in lower case.
 
-    Each has a `text` and a `command` to copy, which is empty in the note on any other model.
+    Each has a `text`, a `command` to copy (empty in the note on any other model), and whether the model `is_file`.
 
     Args:
         with_files: Whether the loader also takes a transformer in a single file.
     """
     transformers = [file for file in FILES if with_files and file.directory == "diffusion_models"]
     published: list[PublishedFolder | PublishedFile] = [*FOLDERS, *transformers]
-    notes = {each.name.lower(): {"text": _text(each), "command": _command(each)} for each in published}
+    notes = {each.name.lower(): _note(each) for each in published}
     kinds = ["diffusers", "diffusion_models"] if with_files else ["diffusers"]
-    other = f"This model is not installed. Choose another one, or put it in {_first_folders(kinds)} and press R."
-    return {**notes, ANY_OTHER: {"text": other, "command": ""}}
+    folders = " or ".join(str(_main_folder(kind)) for kind in kinds)
+    other = f"This model is not installed. Choose another one, or put it in {folders} and press R."
+    return {**notes, ANY_OTHER: {"text": other, "command": "", "is_file": False}}
 
 
-def download_advice(name: str) -> str | None:
-    """Return what to do if a published model is not installed, with a command to copy; None for any other model.
+def download_advice(name: str) -> str:
+    """Return how to download a published model, with a command to copy; an empty string for any other model.
 
     Args:
         name: Name of a model in a loader; folders before it are ignored.
@@ -40,9 +40,12 @@ def download_advice(name: str) -> str | None:
     last = name.replace("\\", "/").rpartition("/")[2].lower()
     published = next((each for each in (*FOLDERS, *FILES) if each.name.lower() == last), None)
     if published is None:
-        return None
-    download = f"Download {published.repository} ({published.size}) with this command and refresh the page:"
-    return f"{download} {_command(published)}"
+        return ""
+    return f"This command downloads {published.repository} ({published.size}): {_command(published)}"
+
+
+def _note(model: PublishedFolder | PublishedFile) -> dict[str, str | bool]:
+    return {"text": _text(model), "command": _command(model), "is_file": isinstance(model, PublishedFile)}
 
 
 def _text(model: PublishedFolder | PublishedFile) -> str:
@@ -54,16 +57,20 @@ def _text(model: PublishedFolder | PublishedFile) -> str:
 
 
 def _command(model: PublishedFolder | PublishedFile) -> str:
-    kind = model.directory if isinstance(model, PublishedFile) else "diffusers"
-    folder = Path(folder_paths.get_folder_paths(kind)[0])
-    return model.download_command(folder if kind != "diffusers" else folder / model.name, program=_hub_program())
+    if isinstance(model, PublishedFile):
+        target = _main_folder(model.directory)
+    else:
+        target = _main_folder("diffusers") / model.name
+    return model.download_command(target, program=_hub_program())
+
+
+def _main_folder(kind: str) -> Path:
+    """Return ComfyUI's folder for a kind of model: the first of that name, since some kinds begin with an older one."""
+    folders = [Path(path) for path in folder_paths.get_folder_paths(kind)]
+    return next((folder for folder in folders if folder.name == kind), folders[0])
 
 
 def _hub_program() -> Path | str:
     """Return the Hugging Face hub's command of the running Python, which its own terminal may not have on its PATH."""
     found = shutil.which("hf", path=sysconfig.get_path("scripts"))
     return Path(found) if found else "hf"
-
-
-def _first_folders(kinds: Iterable[str]) -> str:
-    return " or ".join(str(folder_paths.get_folder_paths(kind)[0]) for kind in kinds)

@@ -190,7 +190,7 @@ def _find(argument: str, name: str, offered: Mapping[str, Path], advice: str, ki
             argument,
             expected=f"one of {', '.join(offered) or 'no files'}",
             got=repr(name),
-            hint=download_advice(name) or put_it_there,
+            hint=f"{put_it_there} {download_advice(name)}".rstrip(),
         )
     return offered[name]
 

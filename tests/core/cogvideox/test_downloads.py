@@ -1,5 +1,6 @@
 """Where published models are downloaded from, and the sizes that are said of them."""
 
+import json
 import os
 import shlex
 import shutil
@@ -68,6 +69,35 @@ def test_the_sizes_are_rounded_in_words():
 
 def test_the_two_published_model_lists_agree():
     assert [model.name.lower() for model in downloads.FOLDERS] == [config.name.lower() for config in PUBLISHED]
+
+
+def test_the_workflow_for_single_files_links_to_them(root):
+    content = json.loads((root / "workflows" / "native_files_mix.json").read_text(encoding="utf-8"))
+    links = [link for node in content["nodes"] for link in node["properties"].get("models", [])]
+    assert {(link["name"], link["url"].removesuffix("?download=true"), link["directory"]) for link in links} == {
+        (file.name, file.url, file.directory) for file in downloads.FILES
+    }
+
+
+def test_the_workflows_for_a_folder_say_what_to_download(root):
+    models = {model.name: model for model in downloads.FOLDERS}
+    told = []
+    for file in sorted((root / "workflows").glob("*.json")):
+        nodes = json.loads(file.read_text(encoding="utf-8"))["nodes"]
+        (note,) = (node["widgets_values"][0] for node in nodes if node["title"] == "Read me")
+        for model in {value for node in nodes for value in node.get("widgets_values") or [] if value in models}:
+            assert f"{models[model].size}." in note, file.name
+            assert f"**{models[model].download_command(f'models/diffusers/{model}')}**" in note, file.name
+            assert f"{downloads.FOLDER_CONTENTS}." in note, file.name
+            told.append(file.stem)
+    assert len(told) >= 5
+
+
+def test_the_readme_has_the_size_and_the_command_of_each(root):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    for model in downloads.FOLDERS:
+        command = model.download_command(f"models/diffusers/{model.name}")
+        assert f"| {model.name} | {model.size} | `{command}` |" in readme
 
 
 @pytest.mark.skipif(os.name == "nt", reason="The shells of Windows quote differently.")
