@@ -1,4 +1,4 @@
-"""`dev.py address`: the repository's address, which is written in pyproject.toml and from there to where it is needed."""
+"""`dev.py address`: the repository's address, written in pyproject.toml and from there to where it is needed."""
 
 from __future__ import annotations
 
