@@ -71,6 +71,10 @@ def _main_folder(kind: str) -> Path:
 
 
 def _hub_program() -> Path | str:
-    """Return the Hugging Face hub's command of the running Python, which its own terminal may not have on its PATH."""
-    found = shutil.which("hf", path=sysconfig.get_path("scripts"))
+    """Return the Hugging Face hub's command of the running Python, which its own terminal may not have on its PATH.
+
+    Older versions have it under another name.
+    """
+    scripts = sysconfig.get_path("scripts")
+    found = shutil.which("hf", path=scripts) or shutil.which("huggingface-cli", path=scripts)
     return Path(found) if found else "hf"
