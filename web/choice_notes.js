@@ -64,6 +64,6 @@ function missingModels() {
 
 /** Return the note on the chosen model if it is missing. Published models are known by name, in whatever folder. */
 function noteOnMissing({ value, options }, notes) {
-  if (!notes || typeof value !== "string" || options.values.includes(value)) return null;
-  return notes[value.split(/[\\/]/).at(-1).toLowerCase()] ?? notes[ANY_OTHER];
+  if (!notes || !Array.isArray(options.values) || options.values.includes(value)) return null;
+  return notes[String(value).split(/[\\/]/).at(-1).toLowerCase()] ?? notes[ANY_OTHER];
 }
