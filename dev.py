@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parent / "tools"))
 
 import checks
+from environment import repository_address
 from environment.browser import get_browser
 from environment.checkout import TOOLS
 from environment.programs import run_to_the_end
@@ -126,6 +127,15 @@ def command_lint(options: argparse.Namespace) -> int:
     return checks.run_lints(fix=options.fix)
 
 
+def command_address(options: argparse.Namespace) -> int:
+    """Write the repository's address to where it is needed; without one, check that a release can be published."""
+    if options.address:
+        repository_address.write_address(options.address)
+    else:
+        repository_address.check_release(options.tag)
+    return 0
+
+
 def command_setup(_: argparse.Namespace) -> int:
     """Do the set-up only: virtual environment, ComfyUI, requirements."""
     host = set_up()
@@ -150,6 +160,7 @@ COMMANDS = (
     command_soak,
     command_cancels,
     command_lint,
+    command_address,
     command_setup,
 )
 
@@ -178,6 +189,9 @@ def make_parser() -> argparse.ArgumentParser:
     hostile.add_argument("--medium", action="append", choices=("nodes", "files", "http"), help="kind (default: all)")
     commands.choices["soak"].add_argument("--runs", type=int, default=1000, help="runs in all (default: 1000)")
     commands.choices["cancels"].add_argument("--count", type=int, default=100, help="cancels in all (default: 100)")
+    where = commands.choices["address"]
+    where.add_argument("address", nargs="?", metavar="ADDRESS", help="such as https://github.com/OWNER/NAME")
+    where.add_argument("--tag", help="tag of the release, which has to be the version (default: not checked)")
     lint.add_argument("--fix", action="store_true", help="let ruff repair and format what it can")
     return top
 

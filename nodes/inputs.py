@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from .host.api import Scores, io
 from .host.conditioning import Conditioning
+from .host.downloads import missing_notes
 from .host.drafters import SAMPLERS, SCHEDULERS
 from .host.models import DTYPES, MODEL_NOTES
 
@@ -121,18 +122,27 @@ def scores_output() -> io.Output:
 
 
 def loader_inputs(
-    models: Iterable[str], *, places: str, dtype_choices: str, dtypes: Iterable[str] = DTYPES
+    models: Iterable[str],
+    *,
+    places: str,
+    dtype_choices: str,
+    dtypes: Iterable[str] = DTYPES,
+    has_files: bool = False,
 ) -> list[io.Input]:
     """Return the inputs model and dtype of a node that loads a CogVideoX.
+
+    The page shows a note on the demo, and on a model that a workflow names but that is not installed.
 
     Args:
         models: Names of the models.
         places: Where the models are, for the tooltip.
         dtype_choices: Number types of the weights in words, for the tooltip.
         dtypes: Names of the number types, ``auto`` among them.
+        has_files: Whether a model may be a transformer in a single file.
     """
+    notes = MODEL_NOTES | {"richspace_missing": missing_notes(with_files=has_files)}  # for ``web/choice_notes.js``
     return [
-        io.Combo.Input("model", options=[*models], tooltip=places, extra_dict=MODEL_NOTES),
+        io.Combo.Input("model", options=[*models], tooltip=places, extra_dict=notes),
         io.Combo.Input("dtype", options=[*dtypes], default="auto", advanced=True, tooltip=dtype_choices),
     ]
 

@@ -51,6 +51,7 @@ class RichSpaceLoadCogVideoXNative(io.ComfyNode):
             inputs=loader_inputs(
                 [*models.model_folders(), *models.transformer_files()],
                 dtypes=_DTYPES,
+                has_files=True,
                 places="A folder with model_index.json below models/diffusers, the bundled demo, or a transformer in a "
                 "single file in models/diffusion_models.",
                 dtype_choices="Number type of the video model's weights. Auto lets ComfyUI choose for the device. "

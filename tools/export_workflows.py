@@ -35,6 +35,8 @@ LITTLE_PROMPTS = ("a red circle moves right", "a blue square moves right", "a ye
 LITTLE_GUIDES = ("a red and blue circle moves right", "a red and yellow circle moves right")
 GUIDE = "Guide"  # how the titles of guides begin
 
+# The loader recognizes the model in these files by its width, so that no tiny one can be put in their place.
+FULL_SIZE = ("native_files_mix",)
 COGVIDEOX_LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
 FINDERS = ("RichSpaceOptimalInterpolate", "RichSpaceBalance", "RichSpaceCogVideoXBalance")
 CHAINS = ("RichSpaceCogVideoXChainedBalance",)
@@ -80,12 +82,31 @@ def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -
     }
     known = _little_texts(prompt) | {"": ""}
     changed = {}
-    for name, node in prompt.items():
+    for name, node in _with_parts_of_one_folder(prompt).items():
         inputs = node["inputs"] | changes.get(node["class_type"], {})
         if "text" in inputs:
             inputs["text"] = known[inputs["text"]]
         changed[name] = node | {"inputs": inputs}
     return changed
+
+
+def _with_parts_of_one_folder(prompt: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a workflow that takes text encoder and VAE from the folder that its transformer is in, not from files."""
+    loader = next((name for name, node in prompt.items() if node["class_type"] == COGVIDEOX_LOADERS[1]), None)
+    moved = {"CLIPLoader": [1], "RichSpaceFixCogVideoX": [0, 2], "VAELoader": [2]}  # outputs of the loader, in order
+    places = {name: moved[node["class_type"]] for name, node in prompt.items() if node["class_type"] in moved}
+    if loader is None or not places:
+        return dict(prompt)
+
+    def moved_link(value: Any) -> Any:
+        is_moved = isinstance(value, list) and value[0] in places
+        return [loader, places[value[0]][value[1]]] if is_moved else value
+
+    return {
+        name: node | {"inputs": {key: moved_link(value) for key, value in node["inputs"].items()}}
+        for name, node in prompt.items()
+        if name not in places
+    }
 
 
 def _little_texts(prompt: Mapping[str, Any]) -> dict[str, str]:

@@ -30,7 +30,7 @@ ADVICE = (
 
 #: Options that concern only the appearance of an input. They may change.
 LOOKS = {"tooltip", "display_name", "advanced", "multiline", "placeholder", "display", "step", "round"}
-LOOKS |= {"richspace_frame_step", "richspace_notes"}  # for the pack's own script
+LOOKS |= {"richspace_frame_step", "richspace_notes", "richspace_missing"}  # for the pack's own script
 
 #: Types of inputs with a widget, whose value a saved workflow refers to by its place.
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}

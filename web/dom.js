@@ -31,9 +31,14 @@ export function addToNode(node, name, element, heights) {
   return widget;
 }
 
+/** Return whether a node is bypassed or muted. */
+export function isOff({ mode }) {
+  return [LiteGraph.NEVER, BYPASS].includes(mode);
+}
+
 /** Dim an element while its node is bypassed or muted. */
 export function followMode(element, node) {
-  element.classList.toggle("richspace-off", [LiteGraph.NEVER, BYPASS].includes(node.mode));
+  element.classList.toggle("richspace-off", isOff(node));
 }
 
 /** Create a div with a class and children. */

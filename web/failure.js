@@ -4,8 +4,7 @@ import { app } from "../../scripts/app.js";
 import { CanvasNote } from "./canvas_note.js";
 import { clearErrors, showError } from "./error_note.js";
 import { everyNode, nodesOfExecution } from "./graph.js";
-
-const TOAST_MS = 20_000;
+import { showToast } from "./toast.js";
 
 /** @type {(function(): void)[]} functions that remove the last failure's messages outside its node */
 let removals = [];
@@ -18,7 +17,7 @@ export function showFailure(id, message) {
   showError(node, message);
   const notes = around.map((subgraph) => new CanvasNote(subgraph, node.title, message));
   removals = notes.map((note) => () => note.remove());
-  if (!isInView(node)) removals.push(showToast(node.title, message));
+  if (!isInView(node)) removals.push(showToast("error", node.title, message));
 }
 
 /** Remove all messages. */
@@ -26,18 +25,6 @@ export function clearFailures() {
   clearErrors(everyNode());
   for (const remove of removals) remove();
   removals = [];
-}
-
-/** Show a toast, and return a function that removes it. */
-function showToast(summary, detail) {
-  const { toast: toasts } = app.extensionManager;
-  if (toasts.dismiss) {
-    const id = toasts.error(summary, { description: detail, duration: TOAST_MS }); // newer frontends
-    return () => toasts.dismiss(id);
-  }
-  const message = { severity: "error", summary, detail, life: TOAST_MS };
-  toasts.add(message);
-  return () => toasts.remove(message);
 }
 
 /** Return whether the whole node is on the screen. */

@@ -1,5 +1,6 @@
 /** Report of a node's last run, in words. */
 
+import { COMMAND_HEIGHT, commandToCopy } from "./command.js";
 import { addToNode, followMode, make, textHeight } from "./dom.js";
 import { fit } from "./node_height.js";
 
@@ -10,25 +11,38 @@ export class ReportView {
     this.node = node;
     this.element = make("div", `richspace-view ${NAME}`);
     this.widget = null; // there is one only while there is a report
+    this.reports = [];
   }
 
   get isEmpty() {
     return !this.widget;
   }
 
-  /** Show a run's reports: a text and a warning for each time the node ran in it. Without reports nothing changes. */
+  /**
+   * Show a run's reports: a text, a warning and a command to copy for each time the node ran in it, or some of these.
+   * Without reports nothing changes.
+   */
   show(output) {
     const reports = output?.richspace_report;
     if (!reports?.length) return;
-    const parts = reports.flatMap(({ text, warning }) => [
+    const parts = reports.flatMap(({ text, warning, command }) => [
       make("div", "", text),
       make("div", "richspace-warning", warning),
+      ...(command ? [commandToCopy(command)] : []),
     ]);
     this.element.replaceChildren(...parts.filter((part) => part.textContent));
     if (!this.element.childNodes.length) return this.clear();
-    const height = () => textHeight(this.element.innerText, this.node);
+    this.reports = reports;
+    const height = () => this.height;
     this.widget ??= addToNode(this.node, NAME, this.element, { getMinHeight: height, getMaxHeight: height });
     fit(this.node);
+  }
+
+  /** Height in pixels that the reports need. */
+  get height() {
+    const texts = this.reports.flatMap(({ text, warning }) => [text, warning].filter(Boolean));
+    const commands = this.reports.filter(({ command }) => command).length;
+    return textHeight(texts.join("\n"), this.node) + commands * COMMAND_HEIGHT;
   }
 
   clear() {

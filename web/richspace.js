@@ -3,7 +3,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { chain } from "./chain.js";
-import { noteChoices } from "./choice_notes.js";
+import { explainRefusal, noteChoices, refreshChoiceNotes, tellMissingModels } from "./choice_notes.js";
 import { clearFailures, showFailure } from "./failure.js";
 import { stepFrames, stepFramesOfSubgraph } from "./frame_steps.js";
 import { followPrompts } from "./further_guides.js";
@@ -21,6 +21,7 @@ let filling; // the timer of fillEmptyViewsSoon
 
 addStylesheet();
 
+api.addEventListener("promptQueueing", explainRefusal);
 api.addEventListener("execution_start", clearFailures);
 api.addEventListener("execution_error", ({ detail }) => {
   const id = String(detail.node_id);
@@ -58,7 +59,13 @@ app.registerExtension({
   async afterConfigureGraph() {
     replaceOldElements();
     this.onNodeOutputsUpdated(app.nodeOutputs);
+    tellMissingModels();
     await fillEmptyViews();
+  },
+
+  /** Called after the lists of choices were read again. */
+  refreshComboInNodes() {
+    refreshChoiceNotes();
   },
 
   /** Called when another tab or another job of the queue was opened, with the outputs that belong to it. */

@@ -16,6 +16,7 @@ from ...richspace_core import ModelFolderError, TextEmbedding
 from ...richspace_core.cogvideox.folder import CogVideoXFolder, Part, may_be_cogvideox
 from ...richspace_core.cogvideox.options import NO_OPTIONS, SpeedOptions
 from ...richspace_core.cogvideox.t5 import EncodedPrompt, encode_prompts
+from .downloads import download_advice
 from .memory import HostOwned, explain_out_of_memory, to_host
 
 DEMO = "bundled demo"
@@ -24,7 +25,7 @@ DEMO_NOTE = (
     "green, mint, cyan, azure, blue, violet, magenta or pink; plain, striped, dotted or checked; small or large; that "
     "moves left, right, up or down. It knows no other words."
 )
-MODEL_NOTES = {"richspace_notes": {DEMO: DEMO_NOTE}}
+MODEL_NOTES: dict[str, Any] = {"richspace_notes": {DEMO: DEMO_NOTE}}
 """Notes on the choices of an input, which the page shows before the first run (``web/choice_notes.js``)."""
 
 DTYPES = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -184,11 +185,12 @@ def _safetensors(kind: str) -> dict[str, Path]:
 
 def _find(argument: str, name: str, offered: Mapping[str, Path], advice: str, kind: str) -> Path:
     if name not in offered:
+        put_it_there = f"{advice} {' or '.join(folder_paths.get_folder_paths(kind))} and refresh the page."
         raise ModelFolderError(
             argument,
             expected=f"one of {', '.join(offered) or 'no files'}",
             got=repr(name),
-            hint=f"{advice} {' or '.join(folder_paths.get_folder_paths(kind))} and refresh the page.",
+            hint=f"{put_it_there} {download_advice(name)}".rstrip(),
         )
     return offered[name]
 

@@ -14,10 +14,11 @@ import pytest
 from comfyui.frontend import SETTLED_MS, Frontend
 from comfyui.server import output_files
 from environment.checkout import ARTIFACTS, ROOT
+from export_workflows import FULL_SIZE, api_file
 from PIL import Image
 from playwright.sync_api import expect
 
-WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+WORKFLOWS = sorted(file for file in (ROOT / "workflows").glob("*.json") if file.stem not in FULL_SIZE)
 RENDERERS = ("classic", "nodes-2")
 FINDERS = (
     "RichSpaceOptimalInterpolate",
@@ -231,3 +232,18 @@ def share_of(colors, window, node):
     left, top, width, height = node["place"]
     pixels = np.asarray(window.crop((left, top, left + width, top + height)), dtype=int)  # [h, w, 3]
     return float(np.any([np.abs(pixels - color).max(axis=-1) < 4 for color in colors], axis=0).mean())
+
+
+def test_comfyui_offers_to_download_the_files_of_a_workflow(open_page):
+    """In place of its run, since the files would have to be as large as the published ones."""
+    (name,) = FULL_SIZE
+    file = ROOT / "workflows" / f"{name}.json"
+    with open_page() as frontend:
+        frontend.drop(file)
+        assert frontend.api_prompt() == json.loads(api_file(file).read_text(encoding="utf-8"))
+        assert frontend.cut_texts() == []
+        frontend.page.get_by_text("View details").first.click()
+        expect(frontend.page.get_by_test_id("missing-model-download")).to_have_count(2)  # the server has the T5
+        expect(frontend.page.get_by_test_id("missing-model-download-all")).to_be_visible()
+        node = frontend.page.locator(".richspace-report:visible")
+        expect(node).to_contain_text("CogVideoX_1_5_5b_T2V_bf16.safetensors is not installed.")

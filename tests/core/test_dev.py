@@ -25,6 +25,7 @@ COMMANDS = [
     "soak",
     "cancels",
     "lint",
+    "address",
     "setup",
 ]
 

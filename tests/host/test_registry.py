@@ -15,7 +15,17 @@ from PIL import Image
 from surface import read_surface
 from thumbnails import read_frames
 
-NOT_PACKED = {".ci", ".comfyignore", ".gitignore", "CONTRIBUTING.md", "benchmarks", "dev.py", "tests", "tools"}
+NOT_PACKED = {
+    ".ci",
+    ".comfyignore",
+    ".github",
+    ".gitignore",
+    "CONTRIBUTING.md",
+    "benchmarks",
+    "dev.py",
+    "tests",
+    "tools",
+}
 MADE_HERE = shutil.ignore_patterns(".git", ".dev", "__pycache__", ".*_cache", "*.egg-info")
 MAXIMUM_BYTES = 20e6  # a courtesy to those who download it; most of it is the demo model
 
@@ -71,7 +81,10 @@ def test_it_runs_where_it_is_unpacked(archive, tmp_path):
 
 @pytest.mark.parametrize(("key", "size"), [("Icon", (400, 400)), ("Banner", (1260, 540))])
 def test_pictures_are_there_and_are_what_the_script_draws(key, size):
-    (file,) = re.findall(rf'^{key} = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    # Once the repository has an address, it stands before them.
+    (file,) = re.findall(
+        rf'^{key} = ".*?(docs/.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE
+    )
     logo = import_file("draw_logo", ROOT / "docs" / "images" / "draw_logo.py")
     drawn = {"Icon": logo.draw_icon, "Banner": logo.draw_banner}[key]()
     with Image.open(ROOT / file) as stored:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from fractions import Fraction
 
 import av
@@ -10,7 +11,7 @@ import pytest
 from comfyui.prompts import DEMO, SMALL_VIDEO, change, node, video_prompt
 from comfyui.server import output_files
 from environment.checkout import ROOT
-from export_workflows import CHAINS, COGVIDEOX_LOADERS, FINDERS, on_the_demo_model
+from export_workflows import CHAINS, COGVIDEOX_LOADERS, FINDERS, FULL_SIZE, on_the_demo_model
 from host_frames import pictures_of, run_for_frames
 
 WORKFLOWS = sorted(file.stem for file in (ROOT / "workflows").glob("*.json"))
@@ -96,7 +97,7 @@ def assert_is_a_picture(picture):
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 100
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
+@pytest.mark.parametrize("name", [name for name in WORKFLOWS if name not in FULL_SIZE])
 @pytest.mark.usefixtures("tiny_model")
 def test_a_workflow_makes_its_video(server, name):
     prompt = read_workflow(name)
@@ -142,6 +143,21 @@ def test_a_workflow_shows_the_mixture_that_balance_finds(name):
         assert drafts["latent"] == video["latent_image"]
 
 
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_every_model_file_has_a_link_for_comfyui_s_download_button(server, name):
+    content = json.loads((ROOT / "workflows" / f"{name}.json").read_text(encoding="utf-8"))
+    kinds = server.get("/models")
+    for shown in content["nodes"]:
+        values = shown.get("widgets_values") or []
+        links = {link["name"]: link for link in shown["properties"].get("models", [])}
+        assert list(links) == [value for value in values if str(value).endswith(".safetensors")]
+        for file, link in links.items():
+            assert re.fullmatch(
+                rf"https://huggingface\.co/[^/]+/[^/]+/resolve/main/(.+/)?{file}\?download=true", link["url"]
+            )
+            assert link["directory"] in kinds
+
+
 @pytest.mark.parametrize("name", [name for name in WORKFLOWS if not name.startswith(("demo", "wan", "sdxl"))])
 def test_a_workflow_for_another_cogvideox_runs_on_the_demo(server, name):
     """As for its picture in the templates dialog."""
@@ -155,8 +171,8 @@ def test_a_workflow_for_another_cogvideox_runs_on_the_demo(server, name):
     entry = server.run(made_quickly(moved))
     videos = videos_of(server, entry)
     assert len(videos) == len(nodes_of(prompt, "SaveVideo"))
-    for video in videos:
-        assert_is_a_video(video, OWN_VIDEO[DEMO])
+    for video, fps in zip(videos, frames_a_second(prompt), strict=True):
+        assert_is_a_video(video, OWN_VIDEO[DEMO], fps)
     for picture in pictures_of(server, entry):
         assert_is_a_plot(picture)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from environment.checkout import link_folder
@@ -93,6 +94,47 @@ class TestPathsOutside:
             results(loader, model="CogVideoX-2b")
         assert str(diffusers_folder) in str(caught.value)
         assert "refresh the page" in str(caught.value)
+
+    def test_the_message_on_a_published_model_ends_with_the_command_that_downloads_it(self, loader, core):
+        import folder_paths
+
+        target = Path(folder_paths.get_folder_paths("diffusers")[0], "CogVideoX1.5-5B")
+        for name in ("CogVideoX1.5-5B", "zai-org/CogVideoX1.5-5B", "zai-org\\cogvideox1.5-5b"):
+            with pytest.raises(core.ModelFolderError) as caught:
+                results(loader, model=name)
+            assert "(about 31 GB)" in str(caught.value)
+            assert str(caught.value).endswith(f"hf download zai-org/CogVideoX1.5-5B --local-dir {target}")
+
+
+class TestMissingModels:
+    """What the page shows about a choice that is not in the list."""
+
+    @pytest.mark.parametrize("node", ["RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative"])
+    def test_every_published_model_has_a_note_with_its_size_and_folder(self, nodes_by_id, node):
+        notes = nodes_by_id[node].GET_NODE_INFO_V1()["input"]["required"]["model"][1]["richspace_missing"]
+        for name, size in {"CogVideoX-2b": 14, "CogVideoX-5b": 22, "CogVideoX1.5-5B": 31}.items():
+            text = notes[name.lower()]["text"]
+            assert text.startswith(f"{name} is not installed.")
+            assert f"models/diffusers/{name} (about {size} GB)" in text
+            assert "model_index.json, scheduler, text_encoder, tokenizer, transformer and vae" in text
+            assert f"download zai-org/{name} --local-dir " in notes[name.lower()]["command"]
+
+    def test_only_the_loader_of_single_files_has_notes_on_them(self, nodes_by_id):
+        file = "cogvideox_1_5_5b_t2v_bf16.safetensors"
+        ours, native = (
+            nodes_by_id[node].GET_NODE_INFO_V1()["input"]["required"]["model"][1]["richspace_missing"]
+            for node in ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
+        )
+        assert file not in ours
+        assert "in models/diffusion_models (about 11 GB)" in native[file]["text"]
+        assert native[file]["command"].endswith("diffusion_models")
+        assert [name for name, note in native.items() if note["is_file"]] == [file]
+
+    def test_any_other_model_has_a_note_without_a_command(self, nodes_by_id):
+        info = nodes_by_id["RichSpaceLoadCogVideoX"].GET_NODE_INFO_V1()
+        note = info["input"]["required"]["model"][1]["richspace_missing"][""]
+        assert note["text"].startswith("This model is not installed. Choose another one, or put it in ")
+        assert note["command"] == ""
 
 
 def another_pipeline(folder):

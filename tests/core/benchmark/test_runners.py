@@ -1,6 +1,7 @@
 """Runners on a real Ray cluster: the same clips as in one process, and errors if there is no cluster."""
 
 import filecmp
+import os
 import re
 import signal
 import socket
@@ -65,6 +66,8 @@ def test_what_is_no_address_is_an_error(address):
 
 @pytest.fixture(scope="module")
 def nodes():
+    if os.name == "nt":
+        pytest.skip("Ray's clusters of several nodes are for Linux and macOS")
     with RayNodes() as running:
         running.add()
         yield running
