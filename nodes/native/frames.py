@@ -23,6 +23,7 @@ from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.config import CogVideoXConfig
 from ...richspace_core.cogvideox.latent_preview import LatentColors, false_color_preview
 from ..host.memory import Progress, explain_out_of_memory
+from .caches import correct_caches
 from .morphs import fit_masks, windows_with_masks
 from .stages import Leftover, Run
 
@@ -91,13 +92,8 @@ class CorrectedSampling:
     def sampler_sample(
         self, sample: Any, guider: Any, sigmas: Tensor, extra_args: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """Sample with the range of steps of EasyCache and LazyCache counted by the published schedule.
-
-        Both read the model's schedule before the model is loaded, and so before its patches are applied.
-        """
-        cache = extra_args["model_options"].get("transformer_options", {}).get("easycache")
-        if cache is not None:
-            cache.prepare_timesteps(guider.inner_model.model_sampling)
+        """Sample with EasyCache and LazyCache corrected."""
+        correct_caches(guider, extra_args["model_options"])
         return sample(guider, sigmas, extra_args, *args, **kwargs)
 
     def _prepare(self, model_options: dict[str, Any], run: Run, has_masks: bool) -> None:

@@ -2,35 +2,13 @@
 
 import pytest
 import torch
+from host_windows import in_windows
 from native_models import distance
 from native_runs import STEPS
 from small_models.tiny_models import KINDS
 
 EXACT = 1e-5
 FRAMES = 17  # 5 latent frames; 6 with the one in front that CogVideoX 1.5 needs
-
-
-def in_windows(model, length, *, overlap=0, schedule="standard_static", fuse="flat", **changes):
-    """Apply Context Windows (Manual) over the frames."""
-    from comfy_extras.nodes_context_windows import ContextWindowsManualNode
-
-    settings = {
-        "context_stride": 1,
-        "closed_loop": False,
-        "dim": 2,
-        "freenoise": False,
-        "cond_retain_index_list": "",
-        "latent_retain_index_list": "",
-    } | changes
-    node = ContextWindowsManualNode
-    return node.execute(
-        model,
-        context_length=length,
-        context_overlap=overlap,
-        context_schedule=schedule,
-        fuse_method=fuse,
-        **settings,
-    ).result[0]
 
 
 @pytest.fixture
