@@ -39,7 +39,12 @@ def compare_times(*functions: Callable[[], object], rounds: int, in_a_row: int =
 
 
 def measure_peak_bytes(function: Callable[[], object]) -> int:
-    """Measure the peak of the CPU memory that torch allocates during a call, in bytes."""
+    """Measure the peak of the memory that torch allocates during a call, in bytes: the GPU's if there is one."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        function()
+        return torch.cuda.max_memory_allocated() - before
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         function()
     events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
