@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from timing import compare_times, measure_peak_bytes, print_table
+from timing import compare_times, measure_peak_bytes, own_clock, print_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from comfyui import in_process
@@ -55,12 +55,12 @@ def main(arguments: Sequence[str]) -> None:
     quick = "--quick" in arguments
     if arguments[:1] == [OF_FLAGS]:
         with Bench.open(flags=arguments[2:], dtype="auto") as bench:
-            print(json.dumps(bench.measure_flags(Path(arguments[1]), 1 if quick else 5)))
+            print(json.dumps(bench.measure_flags(Path(arguments[1]), 1 if quick else 3)))
         return
     with tempfile.TemporaryDirectory() as folder, Bench.open() as bench:
         exact = Path(folder, "exact.pt")
         torch.save(bench.frames(bench.sample(bench.model)), exact)
-        bench.print_nodes(1 if quick else 5, PAIRS[:1] if quick else PAIRS)
+        bench.print_nodes(1 if quick else 3, PAIRS[:1] if quick else PAIRS)
         bench.print_windows(1 if quick else 3)
         print_flags(exact, FLAGS[:2] if quick else FLAGS)
 
@@ -147,7 +147,9 @@ class Bench:
         models = {"none": self.model, **self.changed_models()}
         exact = self.frames(self.sample(self.model))
         pictures = {name: decibels(self.frames(self.sample(model)), exact) for name, model in models.items()}
-        times = compare_times(*(partial(self.sample, model) for model in models.values()), rounds=rounds)
+        times = compare_times(
+            *(partial(self.sample, model) for model in models.values()), rounds=rounds, clock=own_clock()
+        )
         rows = []
         for (name, model), seconds in zip(models.items(), times, strict=True):
             # A counter would be compiled, too, and again in each step.
@@ -186,12 +188,12 @@ class Bench:
 
         def windows(model: Any, *, freenoise: bool = False) -> Any:
             rest = ("standard_static", 1, False, "pyramid", 2, freenoise)
-            return first_output(ContextWindowsManualNode.execute(model, 3, 1, *rest))
+            return first_output(ContextWindowsManualNode.execute(model, 3, 2, *rest))
 
         caches = {"EasyCache": EasyCacheNode, "LazyCache": LazyCacheNode}
         models = {
             "none: all frames at once": self.model,
-            "windows of 3 latent frames, overlap 1": windows(self.model),
+            "windows of 3 latent frames, overlap 2": windows(self.model),
             "the same with FreeNoise": windows(self.model, freenoise=True),
             **{
                 f"the same after {name}": windows(first_output(cache.execute(self.model, 0.2, 0.15, 0.95, False)))
@@ -203,7 +205,7 @@ class Bench:
             },
         }
         samplers = [partial(self.sample, model, LONG) for model in models.values()]
-        times = compare_times(*samplers, rounds=rounds)
+        times = compare_times(*samplers, rounds=rounds, clock=own_clock())
         rows = [
             (name, f"{1 - seconds / times[0]:.0%}", str(self.count_calls(model, LONG)),
              f"{measure_peak_bytes(sample) / 2**20:.1f}")
@@ -228,7 +230,7 @@ class Bench:
 
         sample = partial(self.sample, self.model)
         frames = self.frames(sample())
-        ours, theirs = compare_times(sample, sample_with_pack, rounds=rounds)
+        ours, theirs = compare_times(sample, sample_with_pack, rounds=rounds, clock=own_clock())
         weights = sum(weight.nbytes for weight in self.model.model.diffusion_model.parameters())
         return {
             "ratio": ours / theirs,
