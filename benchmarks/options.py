@@ -1,4 +1,4 @@
-"""Time, picture and memory of the options of this pack's CogVideoX, on the demo model.
+"""Time, picture and memory of the options of this pack's CogVideoX, on the demo model and on one as wide as 2B.
 
 Run: python benchmarks/options.py
 """
@@ -6,6 +6,8 @@ Run: python benchmarks/options.py
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,63 +21,131 @@ from richspace_core.cogvideox.decoding import decode_latents
 from richspace_core.cogvideox.drafts import make_drafter
 from richspace_core.cogvideox.folder import CogVideoXFolder
 from richspace_core.cogvideox.options import NO_OPTIONS, SpeedOptions
+from richspace_core.cogvideox.published import PUBLISHED
 from richspace_core.cogvideox.sampling import SamplingSettings, sample_latents
 from richspace_core.cogvideox.t5 import encode_prompts
 
 DEMO = Path(__file__).parents[1] / "demo_model"
-STEPS, SEED, CANDIDATES, DRAFT_STEPS = 20, 42, 30, 2
-PROMPTS = ("a red circle moves right", "a blue square moves right", "")
+SEED, CFG = 42, 4.0
+STEPS, CANDIDATES, DRAFT_STEPS = 20, 30, 2
+PAIRS = (
+    ("a red circle moves right", "a blue square moves right"),
+    ("a large plain green triangle moves left", "a large plain magenta star moves left"),
+    ("a small striped yellow square moves up", "a small dotted cyan circle moves up"),
+    ("a plain orange star", "a plain violet circle"),
+)
+WIDE_LAYERS, WIDE_STEPS, WIDE_SIZE = 3, 10, VideoSize(width=128, height=96, frames=9)
+HEADER = ("option", "seconds", "saved", "PSNR in dB", "weights in MiB", "peak without them in MiB")
 
-OPTIONS = {
-    "off": NO_OPTIONS,
-    "pyramid attention": SpeedOptions(CacheSettings("pyramid attention")),
-    "FasterCache": SpeedOptions(CacheSettings("FasterCache")),
-    "first block": SpeedOptions(CacheSettings("first block")),
-    "TaylorSeer": SpeedOptions(CacheSettings("TaylorSeer")),
-    "float8 weights": SpeedOptions(float8=True),
-}
+
+def every_option(device: torch.device) -> dict[str, SpeedOptions]:
+    """Return the options to measure, by name."""
+    return {
+        "off": NO_OPTIONS,
+        "pyramid attention": SpeedOptions(CacheSettings("pyramid attention")),
+        "FasterCache": SpeedOptions(CacheSettings("FasterCache")),
+        "first block": SpeedOptions(CacheSettings("first block")),
+        "TaylorSeer": SpeedOptions(CacheSettings("TaylorSeer")),
+        "float8 weights": SpeedOptions(float8=True),
+        "streamed weights": SpeedOptions(stream_to=device),
+        "compiled blocks": SpeedOptions(compile=True),
+    }
 
 
-def main() -> None:
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Model whose options are measured.
+
+    Args:
+        folder: Its configuration.
+        load: Loads its denoiser, on the CPU.
+        prompt: What it draws.
+        negative: What it avoids.
+        settings: Size, steps and guidance.
+        device: Where it computes.
+    """
+
+    folder: CogVideoXFolder
+    load: Callable[[], torch.nn.Module]
+    prompt: TextEmbedding
+    negative: TextEmbedding
+    settings: SamplingSettings
+    device: torch.device
+
+    def prepared(self) -> Iterator[tuple[str, SpeedOptions, Any]]:
+        """Yield each option's name, the option, and a denoiser prepared for it on the device."""
+        for name, options in every_option(self.device).items():
+            transformer = options.prepare(self.load())
+            yield name, options, transformer if options.stream_to else transformer.to(self.device)
+
+    def measure(self, transformer: Any, options: SpeedOptions, rounds: int) -> tuple[torch.Tensor, float, str, str]:
+        """Return the latents, the seconds of the quickest of some rounds, and the weights and the peak in MiB."""
+
+        def sample() -> torch.Tensor:
+            return sample_latents(
+                self.folder, transformer, self.prompt, self.negative, self.settings, seed=SEED, options=options
+            )
+
+        latents = sample()  # compiles what is to be compiled
+        seconds = min(measure_seconds(sample) for _ in range(rounds))
+        stored = sum(weight.nbytes for weight in transformer.parameters()) / 2**20
+        peak = f"{measure_peak_bytes(sample) / 2**20:.1f}" if self.device.type == "cpu" else "-"
+        return latents, seconds, f"{stored:.1f}", peak
+
+
+def measure_demo(device: torch.device) -> None:
     """Measure and print the table of the demo model."""
-    torch.set_num_threads(1)  # several threads would also wait for other programs
     folder = CogVideoXFolder.open(DEMO)
     encoder, tokenizer = folder.load("text_encoder", torch.float32), folder.load_tokenizer()
-    encoded = encode_prompts(PROMPTS, tokenizer, encoder, max_length=folder.text_length)
-    a, b, negative = (prompt.embedding for prompt in encoded)
-    settings = SamplingSettings(VideoSize(0, 0, 0), STEPS, 4.0)
-    vae = folder.load("vae", torch.float32)
-    rows, exact, usual = [], None, 0.0
-    for name, options in OPTIONS.items():
-        transformer = options.prepare(folder.load("transformer", torch.float32))
+    texts = [text for pair in PAIRS for text in pair]
+    encoded = encode_prompts([*texts, ""], tokenizer, encoder, max_length=folder.text_length)
+    *prompts, negative = (_on(device, each.embedding) for each in encoded)
+    pairs = list(zip(prompts[::2], prompts[1::2], strict=True))
+    settings = SamplingSettings(VideoSize(0, 0, 0), STEPS, CFG)
+    demo = Subject(folder, lambda: folder.load("transformer", torch.float32), prompts[0], negative, settings, device)
+    vae = folder.load("vae", torch.float32).to(device)
+    rows: list[tuple[str, ...]] = []
+    exact, usual = None, 0.0
+    for name, options, transformer in demo.prepared():
+        latents, seconds, stored, peak = demo.measure(transformer, options, rounds=3)
+        frames = decode_latents(vae, latents)
+        exact, usual = (frames, seconds) if exact is None else (exact, usual)
+        chosen = ", ".join(str(balance(demo, transformer, pair, options)) for pair in pairs)
+        rows.append((name, *_compared(seconds, usual), decibels(frames, exact), stored, peak, chosen))
+    print_table(f"Options, demo model, {STEPS} steps, {device.type}", (*HEADER, "balance of 30"), rows)
 
-        def sample(transformer: Any = transformer, options: SpeedOptions = options) -> torch.Tensor:
-            return sample_latents(folder, transformer, a, negative, settings, seed=SEED, options=options)
 
-        frames = decode_latents(vae, sample())
-        exact = frames if exact is None else exact
-        seconds = min(measure_seconds(sample) for _ in range(3))
-        usual = usual or seconds
-        index = balance(folder, transformer, a, b, negative, options)
-        peak = measure_peak_bytes(sample) / 2**20
-        stored = sum(weight.nbytes for weight in transformer.parameters()) / 2**20
-        rows.append(
-            (name, f"{seconds:.2f}", f"{1 - seconds / usual:.0%}", decibels(frames, exact), f"{stored:.1f}",
-             f"{peak:.1f}", str(index))
-        )  # fmt: skip
-    header = ("option", "seconds", "saved", "PSNR in dB", "weights in MiB", "peak without them in MiB", "balance of 30")
-    print_table(f"Options, demo model, {STEPS} steps", header, rows)
+def measure_wide(device: torch.device) -> None:
+    """Measure and print the table of a model with random weights that is as wide as CogVideoX-2B."""
+    from diffusers import CogVideoXTransformer3DModel
+
+    published = PUBLISHED[0]
+    folder = CogVideoXFolder(published.name, published.transformer, published.vae, published.scheduler, Path())
+    generator = torch.Generator().manual_seed(SEED)
+    words = torch.randn(2, folder.text_length, folder.text_width, generator=generator)
+    prompt, negative = (_on(device, TextEmbedding(values, folder.text_length)) for values in words)
+
+    def load() -> torch.nn.Module:
+        torch.manual_seed(SEED)
+        return CogVideoXTransformer3DModel(num_layers=WIDE_LAYERS).eval()
+
+    settings = SamplingSettings(WIDE_SIZE, WIDE_STEPS, CFG)
+    wide = Subject(folder, load, prompt, negative, settings, device)
+    rows: list[tuple[str, ...]] = []
+    exact, usual = None, 0.0
+    for name, options, transformer in wide.prepared():
+        latents, seconds, stored, peak = wide.measure(transformer, options, rounds=1)
+        exact, usual = (latents, seconds) if exact is None else (exact, usual)
+        rows.append((name, *_compared(seconds, usual), decibels(latents, exact), stored, peak))
+    title = f"Options, as wide as CogVideoX-2B, {WIDE_LAYERS} layers, random weights, {WIDE_STEPS} steps, {device.type}"
+    print_table(title, HEADER, rows)
 
 
 def balance(
-    folder: CogVideoXFolder,
-    transformer: Any,
-    a: TextEmbedding,
-    b: TextEmbedding,
-    negative: TextEmbedding,
-    options: SpeedOptions,
+    subject: Subject, transformer: Any, pair: tuple[TextEmbedding, TextEmbedding], options: SpeedOptions
 ) -> int:
     """Return the candidate that the balance finder takes with drafts of these options."""
+    a, b = pair
 
     def candidate(index: int) -> TextEmbedding:
         if index == 0:
@@ -83,15 +153,31 @@ def balance(
         mixed = interpolate(a.values, b.values, index=index, steps=CANDIDATES)
         return TextEmbedding(mixed, max(a.token_count, b.token_count))
 
-    settings = SamplingSettings(VideoSize(0, 0, 0), DRAFT_STEPS, 4.0)
-    draft = make_drafter(folder, transformer, candidate, negative, settings, seed=SEED, options=options)
+    settings = SamplingSettings(VideoSize(0, 0, 0), DRAFT_STEPS, CFG)
+    draft = make_drafter(subject.folder, transformer, candidate, subject.negative, settings, seed=SEED, options=options)
     return find_balance(draft, steps=CANDIDATES).index
 
 
-def decibels(frames: torch.Tensor, exact: torch.Tensor) -> str:
-    """Return the peak signal-to-noise ratio of frames in 0..1."""
-    error = float((frames - exact).square().mean())
-    return "exact" if error == 0 else f"{-10 * math.log10(error):.1f}"
+def decibels(values: torch.Tensor, exact: torch.Tensor) -> str:
+    """Return the peak signal-to-noise ratio of frames or latents; the peak is the exact ones' range."""
+    error = float((values - exact).square().mean())
+    span = float(exact.max() - exact.min())
+    return "exact" if error == 0 else f"{10 * math.log10(span**2 / error):.1f}"
+
+
+def _on(device: torch.device, embedding: TextEmbedding) -> TextEmbedding:
+    return TextEmbedding(embedding.values.to(device), embedding.token_count)
+
+
+def _compared(seconds: float, usual: float) -> Sequence[str]:
+    return f"{seconds:.2f}", f"{1 - seconds / usual:.0%}"
+
+
+def main(device: str = "cpu") -> None:
+    """Print both tables."""
+    torch.set_num_threads(1)  # several threads would also wait for other programs
+    measure_demo(torch.device(device))
+    measure_wide(torch.device(device))
 
 
 if __name__ == "__main__":
