@@ -11,11 +11,12 @@ import importlib
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from sampling_speed import encode_prompts, make_pipeline
+from sampling_speed import embedding_on, encode_prompts, make_pipeline
 from timing import compare_times, measure_peak_bytes, print_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
@@ -67,6 +68,7 @@ def measure_forwards(forwards: dict[str, Callable[[], torch.Tensor]]) -> None:
 
 def compute_distance(ours: torch.Tensor, reference: torch.Tensor) -> float:
     """Compute the relative L2 distance."""
+    ours, reference = ours.cpu(), reference.cpu()
     return float((ours - reference).norm() / reference.norm())
 
 
@@ -79,6 +81,7 @@ def make_samplers(nodes: dict[str, Any]) -> dict[str, Callable[[], torch.Tensor]
     native, _, _ = nodes["RichSpaceLoadCogVideoXNative"].execute(model=demo, dtype="auto").args
     positive, negative = encode_prompts(nodes, encoder)
     pipeline = make_pipeline(model)
+    place = partial(embedding_on, pipeline.device)
     sampler, sigmas = nodes["RichSpaceCogVideoXSampler"].execute(
         model=native, steps=STEPS, scheduler="auto", dynamic_cfg="off", noise="diffusers"
     ).args  # fmt: skip
@@ -86,7 +89,7 @@ def make_samplers(nodes: dict[str, Any]) -> dict[str, Callable[[], torch.Tensor]
 
     def sample_directly() -> torch.Tensor:
         latents: torch.Tensor = pipeline(
-            prompt_embeds=positive[0][0], negative_prompt_embeds=negative[0][0], width=WIDTH, height=HEIGHT,
+            prompt_embeds=place(positive), negative_prompt_embeds=place(negative), width=WIDTH, height=HEIGHT,
             num_frames=FRAMES, num_inference_steps=STEPS, guidance_scale=CFG, output_type="latent",
             generator=torch.Generator().manual_seed(SEED),
         ).frames  # fmt: skip
@@ -125,8 +128,10 @@ def make_forwards(native: Any) -> dict[str, Callable[[], torch.Tensor]]:
     corrected = native.correct_model(stock, native.recognize(stock))
     comfy.model_management.load_models_gpu([corrected])
     network, options = corrected.model.diffusion_model, corrected.model_options["transformer_options"]
-    latents, text = torch.randn(1, 16, 5, 30, 46), torch.randn(1, 226, 4096)
-    timestep = torch.tensor([500])
+    device = corrected.load_device
+    theirs.to(device)
+    latents, text = torch.randn(1, 16, 5, 30, 46).to(device), torch.randn(1, 226, 4096).to(device)
+    timestep = torch.tensor([500], device=device)
     return {
         "diffusers": lambda: theirs(latents.movedim(1, 2), text, timestep).sample,
         "native, with PyTorch's attention": lambda: network(latents, timestep, text, transformer_options=options),

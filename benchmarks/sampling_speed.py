@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def main(rounds: int = 7) -> None:
         model, encoder = loader.execute(model=demo, dtype="auto").args
         positive, negative = encode_prompts(nodes, encoder)
         pipeline = make_pipeline(model)
+        place = partial(embedding_on, pipeline.device)
 
         def sample_with_node() -> torch.Tensor:
             return nodes["RichSpaceCogVideoXSample"].execute(
@@ -39,13 +41,13 @@ def main(rounds: int = 7) -> None:
 
         def sample_directly() -> torch.Tensor:
             return pipeline(
-                prompt_embeds=positive[0][0], negative_prompt_embeds=negative[0][0], width=WIDTH, height=HEIGHT,
+                prompt_embeds=place(positive), negative_prompt_embeds=place(negative), width=WIDTH, height=HEIGHT,
                 num_frames=FRAMES, num_inference_steps=STEPS, guidance_scale=6.0, output_type="latent",
                 generator=torch.Generator().manual_seed(SEED),
             ).frames  # fmt: skip
 
         scaled = sample_directly().permute(0, 2, 1, 3, 4) / model.folder.scaling_factor
-        same = torch.allclose(sample_with_node(), scaled.float(), rtol=1e-5, atol=1e-5)
+        same = torch.allclose(sample_with_node().cpu(), scaled.float().cpu(), rtol=1e-5, atol=1e-5)
         ours, theirs = compare_times(sample_with_node, sample_directly, rounds=rounds)
     header = ("what", "seconds", "ratio", "same latents")
     rows = [
@@ -61,7 +63,7 @@ def encode_prompts(nodes: dict[str, Any], encoder: object) -> list[Any]:
     return [nodes["RichSpaceT5Encode"].execute(encoder=encoder, text=text).args[0] for text in texts]
 
 
-def make_pipeline(model: object) -> object:
+def make_pipeline(model: Any) -> Any:
     """Create a diffusers pipeline with the same weights as the node's."""
     from diffusers import CogVideoXPipeline
 
@@ -74,7 +76,13 @@ def make_pipeline(model: object) -> object:
         scheduler=folder.make_scheduler(),
     )
     pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+    return pipeline.to(next(model.transformer.loaded().parameters()).device)
+
+
+def embedding_on(device: torch.device, conditioning: Any) -> torch.Tensor:
+    """Return the embedding of a CONDITIONING with one entry, on a device."""
+    embedding: torch.Tensor = conditioning[0][0]
+    return embedding.to(device)
 
 
 if __name__ == "__main__":

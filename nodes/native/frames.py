@@ -7,14 +7,13 @@ the same in a context window.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from comfy.context_windows import ContextHandlerABC, ContextSchedule, IndexListContextHandler
+from comfy.context_windows import ContextHandlerABC, IndexListContextHandler
 from comfy.model_management import intermediate_device
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
@@ -23,8 +22,10 @@ from ...richspace_core import ModelFolderError
 from ...richspace_core.cogvideox.config import CogVideoXConfig
 from ...richspace_core.cogvideox.latent_preview import LatentColors, false_color_preview
 from ..host.memory import Progress, explain_out_of_memory
+from .caches import correct_caches
 from .morphs import fit_masks, windows_with_masks
 from .stages import Leftover, Run
+from .windows import windows_of_batches, windows_of_patches
 
 _KEY = "richspace"
 _FRAMES = 2  # dimension of the frames in ComfyUI's latents
@@ -70,7 +71,7 @@ class CorrectedSampling:
     ) -> Tensor:
         """Sample whole patches; if noise is left in the latents, attach what the next sampler needs."""
         surplus = -latents.shape[_FRAMES] % self.config.patch_frames
-        run = Run(noise, seed, Leftover.of(latents))
+        run = Run(noise.clone(), seed, Leftover.of(latents))  # FreeNoise shuffles ComfyUI's noise in place
         has_masks = fit_masks(sample.class_obj.conds, latents.shape[_FRAMES], surplus)
         self._prepare(sample.class_obj.model_options, run, has_masks)
         shown = _with_preview(callback, self.colors, surplus) if callback is not None else None
@@ -91,13 +92,8 @@ class CorrectedSampling:
     def sampler_sample(
         self, sample: Any, guider: Any, sigmas: Tensor, extra_args: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """Sample with the range of steps of EasyCache and LazyCache counted by the published schedule.
-
-        Both read the model's schedule before the model is loaded, and so before its patches are applied.
-        """
-        cache = extra_args["model_options"].get("transformer_options", {}).get("easycache")
-        if cache is not None:
-            cache.prepare_timesteps(guider.inner_model.model_sampling)
+        """Sample with EasyCache and LazyCache corrected."""
+        correct_caches(guider, extra_args["model_options"])
         return sample(guider, sigmas, extra_args, *args, **kwargs)
 
     def _prepare(self, model_options: dict[str, Any], run: Run, has_masks: bool) -> None:
@@ -108,6 +104,7 @@ class CorrectedSampling:
             return
         if self.config.patch_frames > 1:
             handler = windows_of_patches(handler, self.config.patch_frames)
+        handler = windows_of_batches(handler)
         model_options["context_handler"] = windows_with_masks(handler) if has_masks else handler
 
 
@@ -125,34 +122,6 @@ def require_masks_fit(model: Any) -> None:
             got=f"a {type(model.model).__name__} with them",
             hint="ComfyUI does not cut masks over time to a window. RichSpace does so for its CogVideoX (native) only.",
         )
-
-
-def windows_of_patches(handler: IndexListContextHandler, patch_frames: int) -> IndexListContextHandler:
-    """Return a copy of ComfyUI's context windows that consist of whole patches.
-
-    Its schedule counts patches in place of frames. The causal fix is left out, because the frame that it puts in front
-    of a window would shift the window's patches.
-
-    Args:
-        handler: ComfyUI's context windows over frames.
-        patch_frames: Number of latent frames in a patch.
-    """
-    schedule = handler.context_schedule
-
-    def of_patches(frames: int, whole: IndexListContextHandler, model_options: dict[str, Any]) -> list[list[int]]:
-        counted = copy.copy(whole)
-        counted.context_length //= patch_frames
-        counted.context_overlap //= patch_frames
-        windows = schedule.func(frames // patch_frames, counted, model_options)
-        return [[patch * patch_frames + frame for patch in each for frame in range(patch_frames)] for each in windows]
-
-    windows = copy.copy(handler)
-    windows.context_schedule = ContextSchedule(schedule.name, of_patches)
-    windows.context_length += -handler.context_length % patch_frames
-    overlap = handler.context_overlap + -handler.context_overlap % patch_frames
-    windows.context_overlap = min(overlap, windows.context_length - patch_frames)
-    windows.causal_window_fix = False
-    return windows
 
 
 def _enough_memory(frames: int) -> AbstractContextManager[None]:

@@ -9,13 +9,14 @@ model returns the clean video, the published model ``v``. To convert one into th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 import torch
+from comfy.context_windows import apply_freenoise
 from comfy.samplers import KSAMPLER
 from torch import Tensor
 from tqdm.auto import trange
@@ -75,7 +76,7 @@ class PublishedSampler:
         first = stepper.require(timesteps, int(sampling.timestep(sigmas[-1])) if sigmas[-1] > 0 else None)
         y = x / _norm(sigmas[0])
         if self.noise == "diffusers" or stepper.is_random:
-            fresh = stepper.noise_like(x)
+            fresh = _shuffled(stepper.noise_like(x), extra_args)
             y = fresh if self.noise == "diffusers" and sigmas[0] >= sampling.sigma_max and not run.continues else y
         stepper.resume(first, x)
         with _one_cfg(guider, self.dynamic_guidance) as set_cfg:
@@ -223,6 +224,20 @@ class _Stepper:
             stepped = self._scheduler.step(v, timestep, y, return_dict=False)[0]
         result: Tensor = stepped.movedim(1, 2)
         return result
+
+
+def _shuffled(noise: Tensor, extra_args: Mapping[str, Any]) -> Tensor:
+    """Return starting noise ``[b, c, f, h, w]`` as FreeNoise wants it, if the model has context windows with it.
+
+    ComfyUI has shuffled its own noise only.
+    """
+    windows = extra_args["model_options"].get("context_handler")
+    if not getattr(windows, "freenoise", False):
+        return noise
+    shuffled: Tensor = apply_freenoise(
+        noise, windows.dim, windows.context_length, windows.context_overlap, extra_args["seed"]
+    )
+    return shuffled
 
 
 def _norm(sigma: Tensor) -> Tensor:

@@ -16,13 +16,14 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..host.api import running_node, show_on_node
+from .unused import describe_unused
 
 _logger = logging.getLogger(__name__)
 _KEY = "richspace text length"
 
 
 def watch_text_length(model: Any, length: int) -> None:
-    """Make a corrected MODEL warn before each sampling if a prompt has another length.
+    """Make a corrected MODEL warn before each sampling if a prompt has another length, or a node has no effect.
 
     Args:
         model: Corrected clone.
@@ -56,7 +57,7 @@ def _tokens(entry: Mapping[str, Any]) -> int:
 
 
 class _Watch:
-    """Wrapper around a sampling that checks its prompts first.
+    """Wrapper around a sampling that checks its prompts, and the nodes that changed the model, first.
 
     Args:
         length: Number of tokens that the model was trained with.
@@ -67,10 +68,9 @@ class _Watch:
         self._warned: set[str | None] = set()  # node ids; the page keeps a text on its node until another one comes
 
     def __call__(self, sample: Any, *args: Any, **kwargs: Any) -> Tensor:
-        node, warning = (
-            running_node(),
-            describe_text_length(self._length, sample.class_obj.conds),
-        )  # of ComfyUI's guider
+        node, guider = running_node(), sample.class_obj
+        warnings = describe_text_length(self._length, guider.conds), describe_unused(guider.model_options)
+        warning = "\n".join(filter(None, warnings))
         if warning:
             _logger.warning("RichSpace: %s", warning)
             show_on_node(node, warning)

@@ -2,35 +2,13 @@
 
 import pytest
 import torch
+from host_windows import in_windows
 from native_models import distance
 from native_runs import STEPS
 from small_models.tiny_models import KINDS
 
 EXACT = 1e-5
 FRAMES = 17  # 5 latent frames; 6 with the one in front that CogVideoX 1.5 needs
-
-
-def in_windows(model, length, *, overlap=0, schedule="standard_static", fuse="flat", **changes):
-    """Apply Context Windows (Manual) over the frames."""
-    from comfy_extras.nodes_context_windows import ContextWindowsManualNode
-
-    settings = {
-        "context_stride": 1,
-        "closed_loop": False,
-        "dim": 2,
-        "freenoise": False,
-        "cond_retain_index_list": "",
-        "latent_retain_index_list": "",
-    } | changes
-    node = ContextWindowsManualNode
-    return node.execute(
-        model,
-        context_length=length,
-        context_overlap=overlap,
-        context_schedule=schedule,
-        fuse_method=fuse,
-        **settings,
-    ).result[0]
 
 
 @pytest.fixture
@@ -150,6 +128,41 @@ def test_a_cache_starts_where_the_published_schedule_does(load_native, runs, man
     runs.ksampler(cached, runs.empty(model), steps=STEPS)
     # 45% of the schedule are over at 549; the cache then wants two steps to compare before it skips one.
     assert computed == [999, 899, 799, 699, 599, 499, 399]
+
+
+@pytest.mark.parametrize("scheduler", ["DDIM", "DPM"])
+def test_freenoise_shuffles_the_noise_of_diffusers_too(load_native, runs, scheduler):
+    model = in_windows(load_native("2b"), 3, overlap=1, freenoise=True)
+    own = torch.randn(1, 16, 8, 6, 8, generator=torch.Generator().manual_seed(5))
+    of_diffusers = torch.randn(1, 8, 16, 6, 8, generator=torch.Generator().manual_seed(5)).movedim(1, 2)
+
+    def denoise(model, noise, kind):
+        sampler, sigmas = runs.published(model, scheduler=scheduler, noise=kind, steps=4)
+        with torch.inference_mode():
+            return runs.cfg_guider(model).sample(noise.clone(), torch.zeros_like(noise), sampler, sigmas, seed=5)
+
+    video = denoise(model, own, "diffusers")
+    assert distance(video, denoise(model, of_diffusers, "ComfyUI")) < EXACT
+    assert distance(video, denoise(in_windows(load_native("2b"), 3, overlap=1), own, "diffusers")) > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["2b", "1.5"])
+def test_windows_of_a_batch_are_those_of_each_video(load_native, runs, kind):
+    model = in_windows(load_native(kind), 3, overlap=1)
+    both = runs.empty(model, videos=2, frames=FRAMES)
+    alone = [{"samples": both["samples"][:1], "batch_index": [place]} for place in range(2)]
+    videos = torch.cat([runs.ksampler(model, each, steps=4)["samples"] for each in alone])
+    assert distance(runs.ksampler(model, both, steps=4)["samples"], videos) < EXACT
+
+
+def test_freenoise_leaves_the_seed_of_each_video(load_native, runs):
+    """DPM draws noise for the place of a video in its batch, which is found by the noise that it starts from."""
+    model = in_windows(load_native("2b"), 3, overlap=1, freenoise=True)
+    both = runs.empty(model, videos=2, frames=FRAMES)
+    second = {"samples": both["samples"][1:], "batch_index": [1]}
+    sampler, sigmas = runs.published(model, scheduler="DPM", steps=4)
+    of_both, alone = (runs.custom(runs.cfg_guider(model), sampler, sigmas, each)["samples"] for each in (both, second))
+    assert distance(alone, of_both[1:]) < EXACT
 
 
 def replaced(name, model):

@@ -1,11 +1,13 @@
-"""Prompts of another length than in a corrected model's training: sampled, with a warning on the sampling node."""
+"""What a corrected model warns about on the sampling node: prompts of another length, and nodes without effect."""
 
+import importlib
 import logging
 
 import pytest
 import torch
 from conditionings import random_prompts
 from environment.checkout import link_folder
+from native_models import distance
 from node_runs import results
 from small_models.tiny_models import TEXT_LENGTH
 
@@ -112,3 +114,34 @@ def test_without_a_page_nothing_is_shown_and_nothing_fails(model, caplog):
     with caplog.at_level(logging.WARNING):
         sample(model, prompt(41), prompt())
     assert "positive 41" in caplog.text
+
+
+WITHOUT_EFFECT = [
+    ("nag", "NAGuidance", "Normalized Attention Guidance", (5.0, 0.5, 1.5)),
+    ("pag", "PerturbedAttentionGuidance", "", (3.0,)),
+    ("sag", "SelfAttentionGuidance", "Self-Attention Guidance", (0.5, 2.0)),
+    ("slg", "SkipLayerGuidanceDiT", "", (3.0, 0.0, 1.0, "0", "0", 0.0)),
+    ("slg", "SkipLayerGuidanceDiTSimple", "", (0.0, 1.0, "0", "0")),
+    ("hypertile", "HyperTile", "", (256, 2, 0, False)),
+    ("tomesd", "TomePatchModel", "", (0.3,)),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "label", "settings"), WITHOUT_EFFECT)
+def test_a_node_without_effect_is_named(model, shown, module, name, label, settings):
+    node = getattr(importlib.import_module(f"comfy_extras.nodes_{module}"), name)
+    made = node.execute(model, *settings)
+    (changed,) = getattr(made, "result", made)  # HyperTile returns a tuple
+    video = sample(changed, prompt(), prompt())
+    (text,) = shown
+    assert text.startswith(f"Without effect: {label or name}. ")
+    assert distance(video, sample(model, prompt(), prompt())) < 1e-4  # guidance with a difference of zero rounds
+
+
+def test_a_node_with_effect_is_not(model, shown):
+    from comfy_extras.nodes_easycache import EasyCacheNode
+    from comfy_extras.nodes_model_advanced import RescaleCFG
+
+    (cached,) = EasyCacheNode.execute(model, 0.2, 0.15, 0.95, False).result
+    sample(RescaleCFG().patch(cached, 0.7)[0], prompt(), prompt())
+    assert shown == []

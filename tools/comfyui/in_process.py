@@ -13,19 +13,21 @@ from environment.checkout import ROOT, find_host, import_file
 from environment.programs import ToolError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import ModuleType
 
 PACK = "comfyui_richspace"
 
 
-def import_host(base: Path) -> Path:
+def import_host(base: Path, flags: Sequence[str] = ()) -> Path:
     """Import ComfyUI's modules, with a base directory for this process.
 
     ComfyUI reads its arguments and folders when its modules are imported, so they are set before that.
 
     Args:
         base: Base directory (models, input, output).
+        flags: Flags of ComfyUI's command line.
 
     Returns:
         ComfyUI's folder.
@@ -37,7 +39,12 @@ def import_host(base: Path) -> Path:
     if folder is None:
         raise ToolError("There is no ComfyUI. Run `python3 dev.py setup`, or set COMFYUI_PATH to yours.")
     sys.path.insert(0, str(folder))
+    import comfy.options
     import torch
+
+    if flags:
+        sys.argv[1:] = flags
+        comfy.options.enable_args_parsing()
     from comfy.cli_args import args
 
     args.cpu = not torch.cuda.is_available()
