@@ -3,6 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { chain } from "./chain.js";
 import { addToNode, followMode, forwardToCanvas, make, row } from "./dom.js";
+import { noteChange } from "./graph.js";
 import { describe, drawMorph } from "./morph_chart.js";
 import { heightAt, isInOrder, mixOfTwo, placeOf, sharesAt, timeAt } from "./morph_curve.js";
 import { formatKeyframes, LETTERS, parseKeyframes, PRESETS } from "./morph_text.js";
@@ -366,11 +367,6 @@ export class MorphView {
 function keyframeOf({ target }) {
   const at = target.closest?.("[data-keyframe]")?.dataset.keyframe;
   return at === undefined ? null : Number(at);
-}
-
-/** Have the frontend look for changes now, so that undo takes them back one by one. */
-function noteChange() {
-  app.extensionManager.workflow?.activeWorkflow?.changeTracker?.checkState?.();
 }
 
 function button(text, hint, onClick) {

@@ -206,6 +206,24 @@ class TestChainedFinder:
         assert identical(values_of(mixture), expected.embedding.values)
         assert [panel.index for panel in scores] == [stage.index for stage in expected.stages]
 
+    def test_candidates_picked_by_hand_equal_those_of_the_nodes_wired_one_by_one(self, chained, optimal):
+        first, *rest = random_prompts(count=5)
+        stages = stages_of(*rest)
+        mixture, scores = results(chained, first=first, stages=stages, steps=13, indices="4, 0")
+        middle = results(optimal, a=first, b=rest[0], guide=rest[1], steps=13, index=4)[0]
+        last = results(optimal, a=middle, b=rest[2], guide=rest[3], steps=13)
+        assert [panel.index for panel in scores] == [4, last[1]]
+        assert identical(mixture, last[0])
+        automatic = results(chained, first=first, stages=stages, steps=13)
+        for text in ("", "0", ", 0"):
+            assert identical(results(chained, first=first, stages=stages, steps=13, indices=text)[0], automatic[0])
+
+    @pytest.mark.parametrize("wrong", ["1, 2, 3", "14", "a"])
+    def test_wrong_indices(self, chained, core, wrong):
+        first, *rest = random_prompts(count=5)
+        with pytest.raises(core.RichSpaceError, match="^indices: expected"):
+            results(chained, first=first, stages=stages_of(*rest), steps=13, indices=wrong)
+
     def test_one_stage_is_the_optimal_interpolation(self, chained, optimal, prompts):
         mixture, *_ = results(optimal, **prompts)
         stages = stages_of(prompts["b"], prompts["guide"])
