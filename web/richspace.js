@@ -11,6 +11,7 @@ import { everyNode, locatorOf, nodeOfExecution } from "./graph.js";
 import { tidyInputs } from "./growing_inputs.js";
 import { outputsOfLastRuns } from "./last_run.js";
 import { NodeViews } from "./node_views.js";
+import { loadTexts } from "./texts.js";
 
 const FAILURES = 20; // this many runs in a row may fail before curves that are still valid are removed
 
@@ -32,6 +33,8 @@ api.addEventListener("execution_error", ({ detail }) => {
 
 app.registerExtension({
   name: "RichSpace",
+
+  init: loadTexts,
 
   beforeRegisterNodeDef(nodeType, { name }) {
     if (!isRichSpaceId(name)) return;

@@ -121,7 +121,7 @@ def draw_comparison(
     if len(names) != len(videos):
         raise RichSpaceError("names", expected=f"one for each of the {len(videos)} videos", got=str(len(names)))
     _require_whole(names, columns)
-    strip = paint_contact_sheet(videos, names, columns=frames, frame_width=frame_width)
+    strip, _ = paint_contact_sheet(videos, names, columns=frames, frame_width=frame_width)
     size = letter_size(strip.width)
     width = max(strip.width, 2 * MARGIN + round((len(columns) + 0.7) * _COLUMN * size))
     table = _paint_table(names, columns, width, size)

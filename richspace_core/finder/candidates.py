@@ -144,3 +144,13 @@ def label(index: int, steps: int) -> str:
         '15 of 30: 50% A'
     """
     return f"{index} of {steps}: {shares(index, steps)[0]} A"
+
+
+def file_name(index: int, steps: int) -> str:
+    """Return a name for a candidate's file. Names of the same steps sort in the order of the candidates.
+
+    Example:
+        >>> file_name(7, 30)
+        'candidate_07_of_30'
+    """
+    return f"candidate_{index:0{len(str(steps))}}_of_{steps}"

@@ -155,12 +155,13 @@ class TestInterpolationSweep:
         ],
     )
     def test_each_mixture_is_the_one_that_is_interpolated_by_hand(self, sweep, nodes_by_id, pair, settings, expected):
-        mixtures, indices, labels = results(sweep, **pair, **settings)
+        mixtures, indices, labels, names = results(sweep, **pair, **settings)
         assert indices == expected
         steps = settings.get("steps", 30)
         hand = nodes_by_id["RichSpaceInterpolate"]
         by_hand = [results(hand, **pair, index=index, steps=steps)[0] for index in expected]
         assert identical(mixtures, by_hand)
+        assert names == [f"RichSpace/candidate_{index:0{len(str(steps))}}_of_{steps}" for index in expected]
         assert [label.partition(":")[0] for label in labels] == [f"{index} of {steps}" for index in expected]
 
     def test_a_label_gives_the_share(self, sweep, pair):
@@ -221,7 +222,7 @@ class TestChainedFinder:
     @pytest.mark.parametrize("wrong", ["1, 2, 3", "14", "a"])
     def test_wrong_indices(self, chained, core, wrong):
         first, *rest = random_prompts(count=5)
-        with pytest.raises(core.RichSpaceError, match="^indices: expected"):
+        with pytest.raises(core.RichSpaceError, match=r"^indices: expected"):
             results(chained, first=first, stages=stages_of(*rest), steps=13, indices=wrong)
 
     def test_one_stage_is_the_optimal_interpolation(self, chained, optimal, prompts):

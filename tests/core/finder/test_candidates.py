@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from richspace_core import RichSpaceError
-from richspace_core.finder.candidates import evenly_spread, label, parse_candidates, parse_indices, shares
+from richspace_core.finder.candidates import evenly_spread, file_name, label, parse_candidates, parse_indices, shares
 
 steps_and_count = st.tuples(st.integers(1, 1000), st.integers(1, 1000))
 
@@ -50,7 +50,7 @@ class TestParseIndices:
 
     @pytest.mark.parametrize("text", ["1, 2, 3, 4", ",,,", "a", "1 2", "-1", "1.5", "1-3", "\u0663", "9" * 5000])
     def test_refuses_other_forms(self, text):
-        with pytest.raises(RichSpaceError, match="^indices: expected at most 3 whole numbers"):
+        with pytest.raises(RichSpaceError, match=r"^indices: expected at most 3 whole numbers"):
             parse_indices(text, 3, 30)
 
     def test_refuses_candidates_that_do_not_exist(self):
@@ -104,3 +104,11 @@ def test_only_the_last_candidate_is_all_of_a_and_none_is_all_of_b(drawn):
     a, b = (float(share.rstrip("%")) for share in shares(index, steps))
     assert round(a + b, 9) == 100
     assert (a == 100) == (index == steps)
+
+
+@given(st.integers(1, 2000), st.data())
+def test_file_names_sort_as_the_candidates_do_and_hold_no_special_characters(steps, data):
+    indices = data.draw(st.lists(st.integers(1, steps), min_size=1, unique=True))
+    names = [file_name(index, steps) for index in sorted(indices)]
+    assert names == sorted(names)
+    assert all(name.replace("_", "").isalnum() for name in names)
