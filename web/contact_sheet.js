@@ -7,7 +7,7 @@ import { addToNode, followMode, forwardToCanvas, make } from "./dom.js";
 import { noteChange } from "./graph.js";
 import { fit } from "./node_height.js";
 import { freeWidget } from "./picks.js";
-import { text } from "./texts.js";
+import { text, translate } from "./texts.js";
 
 const NAME = "richspace-sheet";
 const PICTURE = "$$canvas-image-preview"; // the name of the picture's widget in the classic renderer
@@ -69,8 +69,8 @@ export class SheetView {
     const button = make("button", "richspace-sheet-row");
     const [, index, steps] = LABEL.exec(label) ?? [];
     Object.assign(button.dataset, { index, steps });
-    button.title = label;
-    button.setAttribute("aria-label", label);
+    button.title = translate(label);
+    button.setAttribute("aria-label", button.title);
     button.style.top = `${100 * top}%`;
     button.style.height = `${100 * (bottom - top)}%`;
     button.addEventListener("click", () => this.toggle(Number(index), Number(steps)));

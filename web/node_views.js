@@ -1,4 +1,4 @@
-/** Views of a RichSpace node: a report in words, the curves of a node that scores candidates, the rows of a contact sheet, and the curve of a morph. */
+/** Views of a RichSpace node: a report in words, curves of scores, the rows of a contact sheet, a morph's curve. */
 
 import { isContactSheet, SheetView } from "./contact_sheet.js";
 import { hasCurve, MorphView } from "./morph_view.js";

@@ -1,4 +1,4 @@
-/** Candidates that a node's next run takes: one in its widget `index`, or one for each stage in its widget `indices`. */
+/** Candidates that a node's next run takes: one in its widget `index`, or one for each stage in `indices`. */
 
 import { app } from "../../scripts/app.js";
 import { noteChange } from "./graph.js";

@@ -2,6 +2,7 @@
 
 import { addToNode, followMode, make, textHeight } from "./dom.js";
 import { fit } from "./node_height.js";
+import { translate } from "./texts.js";
 
 const NAME = "richspace-report";
 
@@ -21,8 +22,8 @@ export class ReportView {
     const reports = output?.richspace_report;
     if (!reports?.length) return;
     const parts = reports.flatMap(({ text, warning }) => [
-      make("div", "", text),
-      make("div", "richspace-warning", warning),
+      make("div", "", translate(text)),
+      make("div", "richspace-warning", translate(warning)),
     ]);
     this.element.replaceChildren(...parts.filter((part) => part.textContent));
     if (!this.element.childNodes.length) return this.clear();

@@ -2,14 +2,14 @@
 
 import { chain } from "./chain.js";
 import { addToNode, followMode, forwardToCanvas, make, row } from "./dom.js";
-import { DraftPictures, draftsOf, ROW_HEIGHT } from "./draft_pictures.js";
+import { describeCandidate, DraftPictures, draftsOf, ROW_HEIGHT } from "./draft_pictures.js";
 import { fit } from "./node_height.js";
 import { freeWidget, isPickable, pick, pickOf, WIDGETS } from "./picks.js";
 import { curveStyles, drawChart, percent } from "./score_chart.js";
+import { text, translate } from "./texts.js";
 
 const NAME = "richspace-scores";
 const PICTURE = "$$canvas-image-preview"; // the name of the picture's widget in the classic renderer
-const HINT = "Run the workflow to see how the candidates score.";
 const PANEL_HEIGHT = 230;
 const HINT_HEIGHT = 44;
 
@@ -37,7 +37,10 @@ export class ScoreView {
     if (!runs?.length) return;
     this.panels = runs.flatMap((stages, time) =>
       stages.map((_, stage) => {
-        const name = [numbered("run", time, runs), numbered("stage", stage, stages)];
+        const name = [
+          runs.length > 1 && text("run {number}", { number: time + 1 }),
+          stages.length > 1 && text("stage {number}", { number: stage + 1 }),
+        ];
         return new Panel(this, stages, stage, name.filter(Boolean).join(", "));
       }),
     );
@@ -56,7 +59,8 @@ export class ScoreView {
   }
 
   showHint() {
-    this.element.replaceChildren(make("div", "richspace-hint", HINT));
+    const hint = text("Run the workflow to see how the candidates score.");
+    this.element.replaceChildren(make("div", "richspace-hint", hint));
   }
 
   /** Follow the node's state, which the classic renderer is about to draw. */
@@ -94,8 +98,8 @@ class Panel {
     this.hovered = null;
 
     this.choice = make("span", "richspace-choice");
-    this.automatic = make("button", "richspace-automatic", "automatic");
-    this.automatic.title = "Let the finder choose again (index 0)";
+    this.automatic = make("button", "richspace-automatic", text("automatic"));
+    this.automatic.title = text("Let the finder choose again (index 0)");
     this.automatic.addEventListener("click", () => this.pick(0));
     this.notes = make("div", "richspace-notes");
     this.chart = make("div", "richspace-chart");
@@ -153,8 +157,8 @@ class Panel {
 
   /** Note on what only the next run will show, or an empty text. */
   get pending() {
-    if (this.hasOtherStart) return "an earlier stage has changed: run again for these curves";
-    return this.next === this.data.chosen ? "" : "run again to mix it";
+    if (this.hasOtherStart) return text("an earlier stage has changed: run again for these curves");
+    return this.next === this.data.chosen ? "" : text("run again to mix it");
   }
 
   /** Whether the next run starts this stage from another mixture than the one that the curves are about. */
@@ -166,11 +170,10 @@ class Panel {
     const { best, remarks } = this.data;
     const { next } = this;
     const canPick = this.isPickable;
-    const byHand = next !== best ? `picked by hand (the finder says ${best})` : "";
-    const changed = this.hasOtherSteps ? "steps has changed: run again for its candidates" : "";
-    this.notes.replaceChildren(
-      ...[byHand, this.pending, changed, ...remarks].filter(Boolean).map((note) => make("div", "richspace-note", note)),
-    );
+    const byHand = next !== best ? text("picked by hand (the finder says {best})", { best }) : "";
+    const changed = this.hasOtherSteps ? text("steps has changed: run again for its candidates") : "";
+    const notes = [byHand, this.pending, changed, ...remarks.map((remark) => translate(remark))].filter(Boolean);
+    this.notes.replaceChildren(...notes.map((note) => make("div", "richspace-note", note)));
     this.automatic.hidden = !canPick || !this.picked;
     this.describeChart(canPick);
     this.draw();
@@ -182,8 +185,8 @@ class Panel {
     this.chart.tabIndex = canPick ? 0 : -1;
     const role = canPick ? "slider" : "img";
     const label = canPick
-      ? "Candidate to mix: choose with the arrow keys, 0 is automatic"
-      : "Scores of the candidates";
+      ? text("Candidate to mix: choose with the arrow keys, 0 is automatic")
+      : text("Scores of the candidates");
     const values = { valuemin: 1, valuemax: this.data.steps, valuenow: this.next, valuetext: this.words(this.next) };
     this.chart.setAttribute("role", role);
     this.chart.setAttribute("aria-label", label);
@@ -209,7 +212,7 @@ class Panel {
   }
 
   words(index) {
-    return index ? this.data.choices[index - 1] : `0 of ${this.data.steps}: exactly B`;
+    return describeCandidate(index, this.data);
   }
 
   /** Write a candidate's value of the curve that decides. */
@@ -217,7 +220,7 @@ class Panel {
     const { curves, measured = [], shares = [] } = this.data;
     const [[name, values]] = Object.entries(curves);
     const value = index ? values[index - 1] : measured[0].value;
-    return shares.includes(name) ? `${percent(value)} seen` : value.toFixed(4);
+    return shares.includes(name) ? text("{share} seen", { share: percent(value) }) : value.toFixed(4);
   }
 
   hover(index) {
@@ -258,28 +261,27 @@ class Panel {
   }
 }
 
-/** Number one of several; a single one gets no name. */
-function numbered(kind, place, { length }) {
-  return length > 1 ? `${kind} ${place + 1}` : "";
-}
-
 function legend(data) {
   const { curves, optimum, guide, wanted = null, shares = [] } = data;
   const styles = curveStyles(data);
-  const entries = Object.keys(curves).map((name, place) => [styles[place], name]);
+  const entries = Object.keys(curves).map((name, place) => [styles[place], text(name)]);
   if (wanted !== null) {
     const isShare = shares.includes(Object.keys(curves)[0]);
-    entries.push(["wanted", `wanted ${isShare ? percent(wanted) : wanted}`]);
+    entries.push(["wanted", text("wanted {value}", { value: isShare ? percent(wanted) : wanted })]);
   }
-  entries.push(["optimum", `optimum ${(100 * optimum).toFixed(1)}% A`]);
-  const side = guide < 0 ? " (beyond B)" : guide > 1 ? " (beyond A)" : "";
-  if (guide !== null) entries.push(["guide", `guide${side}`]);
-  return row("richspace-legend", ...entries.map(([kind, text]) => make("span", `richspace-key-${kind}`, text)));
+  entries.push(["optimum", text("optimum {share} A", { share: percent(optimum, 1) })]);
+  if (guide !== null) entries.push(["guide", nameGuide(guide)]);
+  return row("richspace-legend", ...entries.map(([kind, name]) => make("span", `richspace-key-${kind}`, name)));
+}
+
+function nameGuide(guide) {
+  if (guide < 0) return text("guide (beyond B)");
+  return guide > 1 ? text("guide (beyond A)") : text("guide");
 }
 
 function prompt(letter, { prompts }) {
-  const text = prompts[letter] === letter ? letter : `${letter}: ${prompts[letter]}`;
-  const element = make("span", "", text);
-  element.title = text;
+  const words = prompts[letter] === letter ? letter : `${letter}: ${prompts[letter]}`;
+  const element = make("span", "", words);
+  element.title = words;
   return element;
 }
