@@ -7,7 +7,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 STRIP = ROOT / "workflows" / "demo_candidate_strip.json"
-FINDER, SWEEP, SHEET = "What the guide means", "Five candidates", "One row each"
+FINDER, SWEEP, SHEET = "What the guides mean", "Five candidates", "One row each"
 INDICES = (1, 8, 15, 22, 30)
 SHOW = "([title, output]) => app.graph.nodes.find(node => node.title === title).onExecuted(output)"
 REMOVE = "title => app.graph.remove(app.graph.nodes.find(node => node.title === title))"
