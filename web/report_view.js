@@ -17,13 +17,14 @@ export class ReportView {
     return !this.widget;
   }
 
-  /** Show a run's reports: a text and a warning for each time the node ran in it. Without reports nothing changes. */
+  /** Show a run's reports: a text, a warning and a note for each time the node ran in it. Without reports nothing changes. */
   show(output) {
     const reports = output?.richspace_report;
     if (!reports?.length) return;
-    const parts = reports.flatMap(({ text, warning }) => [
+    const parts = reports.flatMap(({ text, warning, note = "" }) => [
       make("div", "", translate(text)),
       make("div", "richspace-warning", translate(warning)),
+      make("div", "richspace-muted", translate(note)),
     ]);
     this.element.replaceChildren(...parts.filter((part) => part.textContent));
     if (!this.element.childNodes.length) return this.clear();

@@ -10,9 +10,11 @@ import { followPrompts } from "./further_guides.js";
 import { everyNode, locatorOf, nodeOfExecution } from "./graph.js";
 import { tidyInputs } from "./growing_inputs.js";
 import { outputsOfLastRuns } from "./last_run.js";
+import { keepLow } from "./node_height.js";
 import { NodeViews } from "./node_views.js";
 import { loadTexts } from "./texts.js";
 
+const NAMES_HEIGHT = 120; // of the names of Compare's videos, in pixels
 const FAILURES = 20; // this many runs in a row may fail before curves that are still valid are removed
 
 /** @type {WeakMap<object, NodeViews>} the views of each RichSpace node */
@@ -85,6 +87,7 @@ function prepareInputs(node) {
   tidyInputs(node, nodeData);
   stepFrames(node, nodeData);
   if (node.comfyClass === "RichSpaceChainedFinder") followPrompts(node);
+  if (node.comfyClass === "RichSpaceCompare") keepLow(node, "names", NAMES_HEIGHT);
 }
 
 /** Give a new node its views. They take no room until there is something to show. */
