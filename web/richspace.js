@@ -10,6 +10,7 @@ import { followPrompts } from "./further_guides.js";
 import { everyNode, locatorOf, nodeOfExecution } from "./graph.js";
 import { tidyInputs } from "./growing_inputs.js";
 import { outputsOfLastRuns } from "./last_run.js";
+import { grayOutUnused } from "./needed_inputs.js";
 import { keepLow } from "./node_height.js";
 import { NodeViews } from "./node_views.js";
 import { loadTexts } from "./texts.js";
@@ -86,6 +87,7 @@ function prepareInputs(node) {
   const { nodeData } = node.constructor;
   tidyInputs(node, nodeData);
   stepFrames(node, nodeData);
+  grayOutUnused(node);
   if (node.comfyClass === "RichSpaceChainedFinder") followPrompts(node);
   if (node.comfyClass === "RichSpaceCompare") keepLow(node, "names", NAMES_HEIGHT);
 }
