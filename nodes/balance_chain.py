@@ -23,6 +23,7 @@ from .inputs import (
     candidate_steps_input,
     host_draft_inputs,
     host_negative_input,
+    indices_input,
     looks_input,
     mixture_output,
     negative_input,
@@ -52,6 +53,7 @@ class RichSpaceChainedBalance(io.ComfyNode):
                 io.Latent.Input("latent", tooltip="Sets the size of the drafts. Connect the sampler's empty latent."),
                 *_search_inputs(),
                 *host_draft_inputs(),
+                indices_input(),
             ],
             outputs=_outputs(),
             is_output_node=True,
@@ -74,12 +76,14 @@ class RichSpaceChainedBalance(io.ComfyNode):
         cfg: float,
         sampler_name: str,
         scheduler: str,
+        indices: str = "",
     ) -> io.NodeOutput:
         """Mix in one prompt after another."""
         read = _read_prompts(prompts)
         settings = DraftSettings(draft_steps, seed, cfg, scheduler)
         drafter, remarks = HostDrafter.make(model, negative, latent, settings, sampler_name)
-        return _output(cls, *balance_chain(drafter, read, shares, Search(steps, looks), remarks=remarks))
+        search = Search(steps, looks)
+        return _output(cls, *balance_chain(drafter, read, shares, search, indices=indices, remarks=remarks))
 
 
 class RichSpaceCogVideoXChainedBalance(io.ComfyNode):
@@ -101,6 +105,7 @@ class RichSpaceCogVideoXChainedBalance(io.ComfyNode):
                 negative_input(),
                 *_search_inputs(),
                 *own_draft_inputs(),
+                indices_input(),
             ],
             outputs=_outputs(),
             is_output_node=True,
@@ -124,13 +129,14 @@ class RichSpaceCogVideoXChainedBalance(io.ComfyNode):
         height: int,
         frames: int,
         scheduler: Any,
+        indices: str = "",
     ) -> io.NodeOutput:
         """Mix in one prompt after another."""
         read = _read_prompts(prompts)
         settings = DraftSettings(draft_steps, seed, cfg, scheduler)
         require_readable(model, **read)
         drafter = CogVideoXDrafter.make(model, negative, VideoSize(width, height, frames), settings)
-        return _output(cls, *balance_chain(drafter, read, shares, Search(steps, looks)))
+        return _output(cls, *balance_chain(drafter, read, shares, Search(steps, looks), indices=indices))
 
 
 def _prompts_input() -> io.Input:

@@ -154,10 +154,10 @@ class RichSpaceCompare(io.ComfyNode):
             raise RichSpaceError("videos", expected="at least one video", got="none", hint="Connect a video.")
         named = name_videos(names[0], len(frames))
         scores, left_out = _score_videos(frames)
-        picture = draw_comparison(frames, named, scores, frames=columns[0], frame_width=frame_width[0])[None]
-        table = score_table(named, scores)
-        shown = ui.PreviewImage(picture, cls=cls).as_dict() | report("", warning="\n".join(left_out))
-        return io.NodeOutput(picture, "\n\n".join([table, *left_out]), ui=shown)
+        drawn = _worth_drawing(scores, left_out)
+        picture = draw_comparison(frames, named, drawn, frames=columns[0], frame_width=frame_width[0])[None]
+        shown = ui.PreviewImage(picture, cls=cls).as_dict() | report("", note=_describe_missing(drawn, left_out))
+        return io.NodeOutput(picture, "\n\n".join([score_table(named, scores), *left_out.values()]), ui=shown)
 
 
 def _compare_inputs() -> list[io.Input]:
@@ -180,21 +180,37 @@ def _compare_inputs() -> list[io.Input]:
     ]
 
 
-def _score_videos(videos: list[Tensor]) -> tuple[list[ScoreColumn], list[str]]:
+def _score_videos(videos: list[Tensor]) -> tuple[list[ScoreColumn], dict[str, str]]:
     """Score the videos with each metric in the registry.
 
     Returns:
-        One column for each metric that was measured, and one line for each that was left out, with the reason.
+        One column for each metric that was measured, and a line with the reason by the name of each that was left out.
     """
-    columns, left_out = [], []
+    columns, left_out = [], {}
     for metric in registry.METRICS:
         try:
             results = vision.measure_videos(metric, videos)
         except ModelFolderError as error:  # noqa: PERF203 - there are few metrics
-            left_out.append(f"Without {metric.name}. {error}")
+            left_out[metric.name] = f"Without {metric.name}. {error}"
         else:
             columns.append(ScoreColumn(metric.name, tuple(result.score for result in results)))
     return columns, left_out
+
+
+def _worth_drawing(scores: list[ScoreColumn], left_out: Mapping[str, str]) -> list[ScoreColumn]:
+    """Return the scores to draw: none if only one is left, because the picture would seem to be a verdict by it.
+
+    What needs no weights ranks a video by how little it moves, so that a plain prompt often comes first.
+    """
+    return [] if left_out and len(scores) == 1 else scores
+
+
+def _describe_missing(drawn: list[ScoreColumn], left_out: Mapping[str, str]) -> str:
+    if not left_out:
+        return ""
+    if not drawn:
+        return "No scores: their weights are missing or damaged. The help page says which files go where."
+    return f"Without {', '.join(left_out)}: weights are missing or damaged, see the help page."
 
 
 def _run_metric(node: type[io.ComfyNode], metric: registry.Metric, frames: Tensor) -> io.NodeOutput:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from string import ascii_lowercase
 
 from ..richspace_core import RichSpaceError, find_optimal
+from ..richspace_core.finder.candidates import parse_indices
 from ..richspace_core.finder.choice import Choice
 from ..richspace_core.finder.geometry import require_index
 from .host.api import Scores, io, report
@@ -21,6 +22,7 @@ from .inputs import (
     further_guides_input,
     guide_input,
     index_input,
+    indices_input,
     mixture_output,
     prompt_inputs,
     scores_output,
@@ -172,6 +174,7 @@ class RichSpaceChainedFinder(io.ComfyNode):
                 ),
                 candidate_steps_input(),
                 *(_guides_of_stage(number) for number in numbers),
+                indices_input(),
             ],
             outputs=[
                 io.Conditioning.Output(
@@ -194,14 +197,17 @@ class RichSpaceChainedFinder(io.ComfyNode):
         guides_4: GrowingList | None = None,
         guides_5: GrowingList | None = None,
         guides_6: GrowingList | None = None,
+        indices: str = "",
     ) -> io.NodeOutput:
         """Mix in one prompt after another."""
         further = {2: guides_2, 3: guides_3, 4: guides_4, 5: guides_5, 6: guides_6}
         (mixture,), name = read_prompts(first=first), shown_names(cls)["first"]
         choices: list[Choice] = []
-        for stage, connected in enumerate(_read_stages(stages, further), start=1):
+        connected_stages = _read_stages(stages, further)
+        picked = parse_indices(indices, len(connected_stages), steps)
+        for stage, (connected, index) in enumerate(zip(connected_stages, picked, strict=True), start=1):
             (name_b, prompt), *guides = zip(connected, read_prompts(**connected), strict=True)
-            mixture, choice = _mix_in(mixture, prompt, dict(guides), steps, names=(name, name_b), stage=stage)
+            mixture, choice = _mix_in(mixture, prompt, dict(guides), steps, index, names=(name, name_b), stage=stage)
             choices.append(choice)
             name = "the mixture so far"
         return io.NodeOutput(make_conditioning(mixture), tuple(choices), ui=report_scores(cls, choices))
@@ -238,11 +244,11 @@ def find_mixture(
 
 
 def _mix_in(
-    a: Prompt, b: Prompt, guides: Mapping[str, Prompt], steps: int, *, names: tuple[str, str], stage: int
+    a: Prompt, b: Prompt, guides: Mapping[str, Prompt], steps: int, index: int, *, names: tuple[str, str], stage: int
 ) -> tuple[Prompt, Choice]:
     """Find and make the mixture of one stage of a chain; errors name the stage."""
     try:
-        choice = find_mixture(a, b, guides, steps, names=names)
+        choice = find_mixture(a, b, guides, steps, index, names=names)
         return mix_prompts(a, b, choice.index, steps), choice
     except RichSpaceError as error:
         raise error.renamed({"a": names[0], "b": names[1]}).within(f"stage {stage}") from error

@@ -102,6 +102,18 @@ def index_input(*, default: int, tooltip: str) -> io.Input:
     return io.Int.Input("index", default=default, min=min(default, 1), max=1000, tooltip=tooltip)
 
 
+def indices_input() -> io.Input:
+    """Return the candidates to take in the stages of a chain."""
+    return io.String.Input(
+        "indices",
+        default="",
+        optional=True,
+        placeholder="empty: automatic",
+        tooltip="Candidate to take in each stage, in order: 0, 17 is automatic in the first stage and takes candidate "
+        "17 in the second. A click on a stage's curve sets it.",
+    )
+
+
 def conditioning_output() -> io.Output:
     """Return a prompt or a mixture as it was encoded or saved."""
     return io.Conditioning.Output(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..richspace_core.finder.balance import require_share
-from ..richspace_core.finder.candidates import evenly_spread, label, parse_candidates
+from ..richspace_core.finder.candidates import evenly_spread, file_name, label, parse_candidates
 from .host.api import io, report
 from .host.conditioning import Conditioning, make_conditioning
 from .host.input_names import name_inputs_as_shown
@@ -83,6 +83,12 @@ class RichSpaceInterpolationSweep(io.ComfyNode):
                     is_output_list=True,
                     tooltip="Label of each mixture, such as 15 of 30: 50% A, for RichSpace Contact Sheet.",
                 ),
+                io.String.Output(
+                    display_name="names",
+                    is_output_list=True,
+                    tooltip="File name for each mixture, such as RichSpace/candidate_15_of_30, for filename_prefix of "
+                    "Save Video or Save Image.",
+                ),
             ],
             has_intermediate_output=True,
         )
@@ -97,7 +103,8 @@ class RichSpaceInterpolationSweep(io.ComfyNode):
         labels = [label(index, steps) for index in indices]
         text = f"{len(indices)} of {steps} candidates: {', '.join(map(str, indices))}"
         warning = "\n".join(describe_mixture(prompt_a, prompt_b))
-        return io.NodeOutput(mixtures, indices, labels, ui=report(text, warning=warning))
+        names = [f"RichSpace/{file_name(index, steps)}" for index in indices]
+        return io.NodeOutput(mixtures, indices, labels, names, ui=report(text, warning=warning))
 
 
 class RichSpaceMixPredictions(io.ComfyNode):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from torch import Tensor
 
-from ..richspace_core.drawing.contact_sheet import draw_contact_sheet
+from ..richspace_core.drawing.contact_sheet import draw_sheet_and_rows
 from ..richspace_core.finder.choice import Choice
 from .host.api import Scores, io, ui
 from .host.input_names import name_inputs_as_shown
@@ -81,8 +82,10 @@ class RichSpaceContactSheet(io.ComfyNode):
     ) -> io.NodeOutput:
         """Draw the sheet."""
         size = {"columns": columns[0], "frame_width": frame_width[0]}
-        sheet = draw_contact_sheet(frames, labels or [], captions=captions or [], **size)[None]
-        return io.NodeOutput(sheet, ui=ui.PreviewImage(sheet, cls=cls))
+        sheet, rows = draw_sheet_and_rows(frames, labels or [], captions=captions or [], **size)
+        shown = ui.PreviewImage(sheet[None], cls=cls).as_dict()
+        shown["richspace_sheet"] = ([asdict(row) for row in rows],)  # so that the page knows which row was clicked
+        return io.NodeOutput(sheet[None], ui=shown)
 
 
 NODES: list[type[io.ComfyNode]] = [RichSpaceScorePlot, RichSpaceContactSheet]

@@ -32,7 +32,12 @@ DEMO = "bundled demo"
 STEPS = 20  # as in the demo's workflow
 # Prompts for the demo model, which knows few words, in place of a workflow's own: A, B and C, and the guides.
 LITTLE_PROMPTS = ("a red circle moves right", "a blue square moves right", "a yellow star moves right")
-LITTLE_GUIDES = ("a red and blue circle moves right", "a red and yellow circle moves right")
+LITTLE_GUIDES = (
+    "a red and blue circle moves right",
+    "a blue and red square moves right",
+    "a red and yellow circle moves right",
+    "a yellow and red star moves right",
+)
 GUIDE = "Guide"  # how the titles of guides begin
 
 # The loader recognizes the model in these files by its width, so that no tiny one can be put in their place.

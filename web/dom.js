@@ -19,8 +19,13 @@ export function make(tag, className, text = "") {
 /** Estimate the height of a text in a node, in pixels. */
 export function textHeight(text, node) {
   const letters = Math.max(20, node.size[0] / LETTER);
-  const lines = text.split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / letters)), 0);
+  const lines = text.split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / letters)), 0);
   return Math.min(MOST_LINES, lines) * LINE + PADDING;
+}
+
+/** Count the letters of a line; a Chinese or Japanese one is almost as wide as two Latin ones. */
+function widthOf(line) {
+  return [...line].reduce((sum, letter) => sum + (letter >= "\u2e80" ? 1.75 : 1), 0);
 }
 
 /** Show an element below a node's widgets. It is not saved, and the side panel, which would move it there, omits it. */

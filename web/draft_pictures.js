@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { percent } from "./score_chart.js";
+import { text, translate } from "./texts.js";
 
 export const ROW_HEIGHT = 66; // .richspace-drafts in richspace.css, and the gap below it
 const HIGHEST = 50; // of a picture
@@ -70,9 +71,15 @@ export function draftsOf({ measured = [] }) {
 }
 
 function describeDraft(index, value, { steps, choices, curves, shares = [] }) {
-  const seen = shares.includes(Object.keys(curves)[0]) ? `${percent(value)} seen` : value.toFixed(4);
-  const candidate = index ? choices[index - 1].replace(/ A, .*/, " A") : `0 of ${steps}: exactly B`;
-  return `candidate ${candidate}, ${seen}`;
+  const isShare = shares.includes(Object.keys(curves)[0]);
+  const seen = isShare ? text("{share} seen", { share: percent(value) }) : value.toFixed(4);
+  const candidate = index ? translate(choices[index - 1].replace(/ A, .*/, " A")) : describeCandidate(0, { steps });
+  return text("candidate {candidate}, {value}", { candidate, value: seen });
+}
+
+/** Write a candidate in words: `14 of 30: 47% A, 53% B`. */
+export function describeCandidate(index, { steps, choices }) {
+  return index ? translate(choices[index - 1]) : text("0 of {steps}: exactly B", { steps });
 }
 
 /**

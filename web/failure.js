@@ -3,6 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { CanvasNote } from "./canvas_note.js";
 import { clearErrors, showError } from "./error_note.js";
+import { describeError } from "./error_texts.js";
 import { everyNode, nodesOfExecution } from "./graph.js";
 import { showToast } from "./toast.js";
 
@@ -10,10 +11,11 @@ import { showToast } from "./toast.js";
 let removals = [];
 
 /** Show the message of the failed node with this id in the host. */
-export function showFailure(id, message) {
+export function showFailure(id, english) {
   clearFailures();
   const around = nodesOfExecution(id);
   const node = around.pop();
+  const message = describeError(english, node);
   showError(node, message);
   const notes = around.map((subgraph) => new CanvasNote(subgraph, node.title, message));
   removals = notes.map((note) => () => note.remove());

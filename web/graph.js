@@ -8,6 +8,13 @@ export function* everyNode() {
   for (const subgraph of app.rootGraph.subgraphs.values()) yield* subgraph.nodes;
 }
 
+/** Have the frontend look for changes now, so that undo takes them back one by one. */
+export function noteChange() {
+  const tracker = app.extensionManager.workflow?.activeWorkflow?.changeTracker;
+  if (tracker?.captureCanvasState) tracker.captureCanvasState();
+  else tracker?.checkState?.(); // older frontends
+}
+
 /** Return the key of a node in `app.nodeOutputs`. */
 export function locatorOf(node) {
   return node.graph.isRootGraph ? String(node.id) : `${node.graph.id}:${node.id}`;

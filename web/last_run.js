@@ -3,6 +3,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { nodeOfExecution } from "./graph.js";
+import { WIDGETS } from "./picks.js";
 
 const JOBS = 4; // few, since each is fetched with its whole workflow
 
@@ -51,7 +52,7 @@ function nodesByRecipe(prompt, nodes) {
 }
 
 /**
- * Write down what a node's scores depend on: its inputs except for the index, and all inputs of every node before it.
+ * Write down what a node's scores depend on: its inputs except for picked candidates, and all inputs of every node before it.
  * Nodes are numbered anew, so that their ids do not matter.
  */
 function recipe(prompt, target) {
@@ -62,7 +63,7 @@ function recipe(prompt, target) {
     const place = steps.push(null) - 1;
     places.set(name, place);
     const { class_type, inputs } = prompt[name];
-    const given = Object.keys(inputs).filter((input) => name !== target || input !== "index");
+    const given = Object.keys(inputs).filter((input) => name !== target || !WIDGETS.includes(input));
     steps[place] = [class_type, given.sort().map((input) => [input, source(inputs[input])])];
     return place;
   };

@@ -2,6 +2,7 @@
 
 import { heightAt, heightOf, placeOf, shareAt } from "./morph_curve.js";
 import { formatMixture, formatTime, LETTERS } from "./morph_text.js";
+import { text } from "./texts.js";
 
 const LEFT = 20; // room for the prompts' letters
 const RIGHT = 12;
@@ -111,7 +112,7 @@ function handle(keyframe, at, keyframes, { prompts, last }, x, y) {
     tabindex: 0,
     role: "slider",
     "data-keyframe": at,
-    "aria-label": `Keyframe ${at + 1} of ${keyframes.length}`,
+    "aria-label": text("Keyframe {number} of {count}", { number: at + 1, count: keyframes.length }),
     "aria-valuemin": 0,
     "aria-valuemax": keyframe.isFrame ? last : 100,
     "aria-valuenow": keyframe.time,
@@ -122,7 +123,8 @@ function handle(keyframe, at, keyframes, { prompts, last }, x, y) {
 }
 
 export function describe(keyframe) {
-  return `${keyframe.isFrame ? "frame " : ""}${formatTime(keyframe)}: ${formatMixture(keyframe.shares)}`;
+  const values = { time: formatTime(keyframe), mixture: formatMixture(keyframe.shares) };
+  return keyframe.isFrame ? text("frame {time}: {mixture}", values) : `${values.time}: ${values.mixture}`;
 }
 
 /** Return the smallest of 1, 2 or 5 times a power of ten that is at least `least` and at least 1. */

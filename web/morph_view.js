@@ -3,9 +3,11 @@
 import { app } from "../../scripts/app.js";
 import { chain } from "./chain.js";
 import { addToNode, followMode, forwardToCanvas, make, row } from "./dom.js";
+import { noteChange } from "./graph.js";
 import { describe, drawMorph } from "./morph_chart.js";
 import { heightAt, isInOrder, mixOfTwo, placeOf, sharesAt, timeAt } from "./morph_curve.js";
 import { formatKeyframes, LETTERS, parseKeyframes, PRESETS } from "./morph_text.js";
+import { text } from "./texts.js";
 
 const NAME = "richspace-morph";
 const HEIGHT = 236;
@@ -37,11 +39,11 @@ export class MorphView {
   build() {
     this.element = make("div", "richspace-view richspace-morph");
     this.choice = make("span", "richspace-choice");
-    this.smooth = button("", "How the mixture changes between keyframes", () => this.toggleSmooth());
-    this.unit = button("", "Count the time in percent or in frames", () => this.toggleUnit());
+    this.smooth = button("", text("How the mixture changes between keyframes"), () => this.toggleSmooth());
+    this.unit = button("", text("Count the time in percent or in frames"), () => this.toggleUnit());
     this.chart = make("div", "richspace-chart richspace-morph-chart");
     this.note = make("div", "richspace-note richspace-warning");
-    const presets = Object.entries(PRESETS).map(([name, text]) => button(name, text, () => this.write(text)));
+    const presets = Object.entries(PRESETS).map(([name, curve]) => button(text(name), curve, () => this.write(curve)));
     this.element.append(
       row("richspace-head", this.choice, this.smooth, this.unit),
       this.chart,
@@ -137,8 +139,8 @@ export class MorphView {
   refresh() {
     this.drawn = this.text;
     this.keyframes = parseKeyframes(this.text, this.prompts);
-    this.smooth.textContent = this.isSmooth ? "smooth" : "linear";
-    this.unit.textContent = this.usesFrames ? "frames" : "%";
+    this.smooth.textContent = this.isSmooth ? text("smooth") : text("linear");
+    this.unit.textContent = this.usesFrames ? text("frames") : "%";
     // A text with a typo leaves the drawing of the last one.
     if (this.keyframes) Object.assign(this, { shown: this.keyframes, lanesShown: this.prompts });
     this.unit.hidden = this.frames < 2 || !this.hasHandles;
@@ -151,9 +153,10 @@ export class MorphView {
   }
 
   problem() {
-    if (!this.isEditable) return "another node writes the curve";
-    if (!this.keyframes) return "the text has a typo: run to see where, or take one of these";
-    return isInOrder(this.keyframes, this.last) ? "" : "keyframes must be in order of time and within the video";
+    if (!this.isEditable) return text("another node writes the curve");
+    if (!this.keyframes) return text("the text has a typo: run to see where, or take one of these");
+    if (isInOrder(this.keyframes, this.last)) return "";
+    return text("keyframes must be in order of time and within the video");
   }
 
   draw() {
@@ -187,7 +190,7 @@ export class MorphView {
   tell(at) {
     const keyframe = this.keyframes?.[at];
     const count = this.keyframes?.length;
-    const counted = count ? `${count} keyframe${count === 1 ? "" : "s"}` : "";
+    const counted = count === 1 ? text("1 keyframe") : count ? text("{count} keyframes", { count }) : "";
     this.choice.textContent = keyframe ? describe(keyframe) : counted;
   }
 
@@ -368,13 +371,8 @@ function keyframeOf({ target }) {
   return at === undefined ? null : Number(at);
 }
 
-/** Have the frontend look for changes now, so that undo takes them back one by one. */
-function noteChange() {
-  app.extensionManager.workflow?.activeWorkflow?.changeTracker?.checkState?.();
-}
-
-function button(text, hint, onClick) {
-  const element = make("button", "richspace-automatic", text);
+function button(name, hint, onClick) {
+  const element = make("button", "richspace-automatic", name);
   element.type = "button";
   element.title = hint;
   element.addEventListener("click", onClick);

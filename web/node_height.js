@@ -19,6 +19,12 @@ export function fit(node) {
   });
 }
 
+/** Keep a text box of a node low in the classic renderer, where it would take the room of the node's picture. */
+export function keepLow(node, name, height) {
+  const widget = node.widgets?.find((each) => each.name === name);
+  if (widget?.options) widget.options.getMaxHeight = () => height;
+}
+
 /** Return the height that the user or the workflow set: the present one, unless it is the result of `fit`. */
 function ownHeight(node) {
   const known = heights.get(node);

@@ -1,5 +1,6 @@
-/** Views of a RichSpace node: a report in words, the curves of a node that scores candidates, and the curve of a morph. */
+/** Views of a RichSpace node: a report in words, curves of scores, the rows of a contact sheet, a morph's curve. */
 
+import { isContactSheet, SheetView } from "./contact_sheet.js";
 import { hasCurve, MorphView } from "./morph_view.js";
 import { ReportView } from "./report_view.js";
 import { ScoreView } from "./score_view.js";
@@ -12,6 +13,7 @@ export class NodeViews {
     const { output = [], output_node, has_intermediate_output } = nodeData;
     this.report = new ReportView(node);
     this.all = output.includes(SCORES) ? [new ScoreView(node), this.report] : [this.report];
+    if (isContactSheet(nodeData)) this.all.unshift(new SheetView(node));
     if (hasCurve(nodeData)) this.all.unshift(new MorphView(node));
     this.isSaved = Boolean(output_node || has_intermediate_output);
   }

@@ -3,6 +3,7 @@
 import { COMMAND_HEIGHT, commandToCopy } from "./command.js";
 import { addToNode, followMode, make, textHeight } from "./dom.js";
 import { fit } from "./node_height.js";
+import { translate } from "./texts.js";
 
 const NAME = "richspace-report";
 
@@ -19,15 +20,16 @@ export class ReportView {
   }
 
   /**
-   * Show a run's reports: a text, a warning and a command to copy for each time the node ran in it, or some of these.
-   * Without reports nothing changes.
+   * Show a run's reports: a text, a warning, a note and a command to copy for each time the node ran in it, or some of
+   * these. Without reports nothing changes.
    */
   show(output) {
     const reports = output?.richspace_report;
     if (!reports?.length) return;
-    const parts = reports.flatMap(({ text, warning, command }) => [
-      make("div", "", text),
-      make("div", "richspace-warning", warning),
+    const parts = reports.flatMap(({ text, warning, note = "", command }) => [
+      make("div", "", translate(text)),
+      make("div", "richspace-warning", translate(warning)),
+      make("div", "richspace-muted", translate(note)),
       ...(command ? [commandToCopy(command)] : []),
     ]);
     this.element.replaceChildren(...parts.filter((part) => part.textContent));
@@ -40,7 +42,7 @@ export class ReportView {
 
   /** Height in pixels that the reports need. */
   get height() {
-    const texts = this.reports.flatMap(({ text, warning }) => [text, warning].filter(Boolean));
+    const texts = this.reports.flatMap(({ text, warning, note }) => [text, warning, note].filter(Boolean).map(translate));
     const commands = this.reports.filter(({ command }) => command).length;
     return textHeight(texts.join("\n"), this.node) + commands * COMMAND_HEIGHT;
   }

@@ -10,8 +10,12 @@ import { followPrompts } from "./further_guides.js";
 import { everyNode, locatorOf, nodeOfExecution } from "./graph.js";
 import { tidyInputs } from "./growing_inputs.js";
 import { outputsOfLastRuns } from "./last_run.js";
+import { grayOutUnused } from "./needed_inputs.js";
+import { keepLow } from "./node_height.js";
 import { NodeViews } from "./node_views.js";
+import { loadTexts } from "./texts.js";
 
+const NAMES_HEIGHT = 120; // of the names of Compare's videos, in pixels
 const FAILURES = 20; // this many runs in a row may fail before curves that are still valid are removed
 
 /** @type {WeakMap<object, NodeViews>} the views of each RichSpace node */
@@ -33,6 +37,8 @@ api.addEventListener("execution_error", ({ detail }) => {
 
 app.registerExtension({
   name: "RichSpace",
+
+  init: loadTexts,
 
   beforeRegisterNodeDef(nodeType, { name }) {
     if (!isRichSpaceId(name)) return;
@@ -88,7 +94,9 @@ function prepareInputs(node) {
   const { nodeData } = node.constructor;
   tidyInputs(node, nodeData);
   stepFrames(node, nodeData);
+  grayOutUnused(node);
   if (node.comfyClass === "RichSpaceChainedFinder") followPrompts(node);
+  if (node.comfyClass === "RichSpaceCompare") keepLow(node, "names", NAMES_HEIGHT);
 }
 
 /** Give a new node its views. They take no room until there is something to show. */

@@ -1,20 +1,20 @@
 /** Score curves in a node: what its last run found, and which candidate its next run takes. */
 
-import { app } from "../../scripts/app.js";
 import { chain } from "./chain.js";
 import { addToNode, followMode, forwardToCanvas, make, row } from "./dom.js";
-import { DraftPictures, draftsOf, ROW_HEIGHT } from "./draft_pictures.js";
+import { describeCandidate, DraftPictures, draftsOf, ROW_HEIGHT } from "./draft_pictures.js";
 import { fit } from "./node_height.js";
+import { freeWidget, isPickable, pick, pickOf, WIDGETS } from "./picks.js";
 import { curveStyles, drawChart, percent } from "./score_chart.js";
+import { text, translate } from "./texts.js";
 
 const NAME = "richspace-scores";
 const PICTURE = "$$canvas-image-preview"; // the name of the picture's widget in the classic renderer
-const HINT = "Run the workflow to see how the candidates score.";
 const PANEL_HEIGHT = 230;
 const HINT_HEIGHT = 44;
 
 export class ScoreView {
-  /** @param {object} node the node to show the curves in; its widgets `index` and `steps` are used if it has them */
+  /** @param {object} node the node to show the curves in; its widgets `steps` and those of picks.js are used */
   constructor(node) {
     this.node = node;
     this.panels = [];
@@ -23,7 +23,7 @@ export class ScoreView {
     addToNode(node, NAME, this.element, { getMinHeight });
     forwardToCanvas(this.element);
     for (const widget of node.widgets)
-      if (["index", "steps"].includes(widget.name)) chain(widget, "callback", () => this.refresh());
+      if ([...WIDGETS, "steps"].includes(widget.name)) chain(widget, "callback", () => this.refresh());
     this.showHint();
   }
 
@@ -36,9 +36,12 @@ export class ScoreView {
     const runs = output?.richspace;
     if (!runs?.length) return;
     this.panels = runs.flatMap((stages, time) =>
-      stages.map((data, stage) => {
-        const name = [numbered("run", time, runs), numbered("stage", stage, stages)];
-        return new Panel(this, data, name.filter(Boolean).join(", "));
+      stages.map((_, stage) => {
+        const name = [
+          runs.length > 1 && text("run {number}", { number: time + 1 }),
+          stages.length > 1 && text("stage {number}", { number: stage + 1 }),
+        ];
+        return new Panel(this, stages, stage, name.filter(Boolean).join(", "));
       }),
     );
     this.element.replaceChildren(...this.panels.map(({ element }) => element));
@@ -56,7 +59,8 @@ export class ScoreView {
   }
 
   showHint() {
-    this.element.replaceChildren(make("div", "richspace-hint", HINT));
+    const hint = text("Run the workflow to see how the candidates score.");
+    this.element.replaceChildren(make("div", "richspace-hint", hint));
   }
 
   /** Follow the node's state, which the classic renderer is about to draw. */
@@ -75,41 +79,35 @@ export class ScoreView {
   refresh() {
     for (const panel of this.panels) panel.refresh();
   }
-
-  /** Return the widget with this name, unless it is connected to another node. */
-  freeWidget(name) {
-    const inputs = this.node.inputs ?? [];
-    const wired = inputs.some(({ widget }, slot) => widget?.name === name && this.node.isInputConnected(slot));
-    return wired ? undefined : this.node.widgets?.find((widget) => widget.name === name);
-  }
-
-  /** Have the next run take a candidate; 0 lets the finder choose. */
-  pick(index) {
-    const widget = this.freeWidget("index");
-    widget.value = index;
-    widget.callback?.(index, app.canvas, this.node);
-    this.node.setDirtyCanvas(true, true);
-  }
 }
 
-/** Curves of one finder. */
+/** Curves of one finder, or of one stage of a chain. */
 class Panel {
-  constructor(view, data, stage) {
-    this.view = view;
+  /**
+   * @param {ScoreView} view the view that shows it
+   * @param {object[]} stages the choice of each stage in the same run
+   * @param {number} stage the place of this one
+   * @param {string} name the name of this one, if there are several
+   */
+  constructor(view, stages, stage, name) {
+    const data = stages[stage];
+    this.node = view.node;
+    this.stages = stages;
+    this.stage = stage;
     this.data = data;
     this.hovered = null;
 
     this.choice = make("span", "richspace-choice");
-    this.automatic = make("button", "richspace-automatic", "automatic");
-    this.automatic.title = "Let the finder choose again (index 0)";
-    this.automatic.addEventListener("click", () => view.pick(0));
+    this.automatic = make("button", "richspace-automatic", text("automatic"));
+    this.automatic.title = text("Let the finder choose again (index 0)");
+    this.automatic.addEventListener("click", () => this.pick(0));
     this.notes = make("div", "richspace-notes");
     this.chart = make("div", "richspace-chart");
     this.element = make("section", "richspace-panel");
     this.drafts = draftsOf(data).length ? new DraftPictures(data, this.draftActions) : null;
     if (this.drafts) this.element.classList.add("richspace-has-drafts");
     this.element.append(
-      row("richspace-head", this.choice, make("span", "richspace-stage", stage), this.automatic),
+      row("richspace-head", this.choice, make("span", "richspace-stage", name), this.automatic),
       this.notes,
       legend(data),
       ...(this.drafts ? [this.drafts.element] : []),
@@ -133,48 +131,67 @@ class Panel {
   }
 
   get hasOtherSteps() {
-    const steps = this.view.freeWidget("steps");
+    const steps = freeWidget(this.node, "steps");
     return Boolean(steps) && steps.value !== this.data.steps;
   }
 
   /** Whether a click takes a candidate. */
   get isPickable() {
-    return !this.hasOtherSteps && Boolean(this.view.freeWidget("index"));
+    return !this.hasOtherSteps && isPickable(this.node);
+  }
+
+  /** Candidate that is picked by hand, or 0. */
+  get picked() {
+    return pickOf(this.node, this.stage);
   }
 
   /** Candidate that the next run takes, as far as this page knows. */
   get next() {
-    if (!this.isPickable) return this.data.chosen;
-    return Math.min(this.view.freeWidget("index").value, this.data.steps) || this.data.best;
+    return this.nextOf(this.stage);
+  }
+
+  nextOf(stage) {
+    const { chosen, best, steps } = this.stages[stage];
+    return this.isPickable ? Math.min(pickOf(this.node, stage), steps) || best : chosen;
+  }
+
+  /** Note on what only the next run will show, or an empty text. */
+  get pending() {
+    if (this.hasOtherStart) return text("an earlier stage has changed: run again for these curves");
+    return this.next === this.data.chosen ? "" : text("run again to mix it");
+  }
+
+  /** Whether the next run starts this stage from another mixture than the one that the curves are about. */
+  get hasOtherStart() {
+    return this.stages.some(({ chosen }, stage) => stage < this.stage && this.nextOf(stage) !== chosen);
   }
 
   refresh() {
-    const { best, chosen, remarks } = this.data;
-    const { next, isPickable } = this;
-    const byHand = next !== best ? `picked by hand (the finder says ${best})` : "";
-    const pending = next !== chosen ? "run again to mix it" : "";
-    const changed = this.hasOtherSteps ? "steps has changed: run again for its candidates" : "";
-    this.notes.replaceChildren(
-      ...[byHand, pending, changed, ...remarks].filter(Boolean).map((note) => make("div", "richspace-note", note)),
-    );
-    this.automatic.hidden = !isPickable || !this.view.freeWidget("index").value;
-    this.describeChart(isPickable);
+    const { best, remarks } = this.data;
+    const { next } = this;
+    const canPick = this.isPickable;
+    const byHand = next !== best ? text("picked by hand (the finder says {best})", { best }) : "";
+    const changed = this.hasOtherSteps ? text("steps has changed: run again for its candidates") : "";
+    const notes = [byHand, this.pending, changed, ...remarks.map((remark) => translate(remark))].filter(Boolean);
+    this.notes.replaceChildren(...notes.map((note) => make("div", "richspace-note", note)));
+    this.automatic.hidden = !canPick || !this.picked;
+    this.describeChart(canPick);
     this.draw();
   }
 
   /** Tell the keyboard and screen readers what the chart is: a slider, or a picture. */
-  describeChart(isPickable) {
-    this.chart.classList.toggle("richspace-pickable", isPickable);
-    this.chart.tabIndex = isPickable ? 0 : -1;
-    const role = isPickable ? "slider" : "img";
-    const label = isPickable
-      ? "Candidate to mix: choose with the arrow keys, 0 is automatic"
-      : "Scores of the candidates";
+  describeChart(canPick) {
+    this.chart.classList.toggle("richspace-pickable", canPick);
+    this.chart.tabIndex = canPick ? 0 : -1;
+    const role = canPick ? "slider" : "img";
+    const label = canPick
+      ? text("Candidate to mix: choose with the arrow keys, 0 is automatic")
+      : text("Scores of the candidates");
     const values = { valuemin: 1, valuemax: this.data.steps, valuenow: this.next, valuetext: this.words(this.next) };
     this.chart.setAttribute("role", role);
     this.chart.setAttribute("aria-label", label);
     for (const [name, value] of Object.entries(values)) {
-      if (isPickable) this.chart.setAttribute(`aria-${name}`, value);
+      if (canPick) this.chart.setAttribute(`aria-${name}`, value);
       else this.chart.removeAttribute(`aria-${name}`);
     }
   }
@@ -195,7 +212,7 @@ class Panel {
   }
 
   words(index) {
-    return index ? this.data.choices[index - 1] : `0 of ${this.data.steps}: exactly B`;
+    return describeCandidate(index, this.data);
   }
 
   /** Write a candidate's value of the curve that decides. */
@@ -203,7 +220,7 @@ class Panel {
     const { curves, measured = [], shares = [] } = this.data;
     const [[name, values]] = Object.entries(curves);
     const value = index ? values[index - 1] : measured[0].value;
-    return shares.includes(name) ? `${percent(value)} seen` : value.toFixed(4);
+    return shares.includes(name) ? text("{share} seen", { share: percent(value) }) : value.toFixed(4);
   }
 
   hover(index) {
@@ -213,7 +230,11 @@ class Panel {
   }
 
   toggle(index) {
-    if (this.isPickable) this.view.pick(this.view.freeWidget("index").value === index ? 0 : index);
+    if (this.isPickable) this.pick(this.picked === index ? 0 : index);
+  }
+
+  pick(index) {
+    pick(this.node, this.stage, index, this.stages.length);
   }
 
   press(event) {
@@ -231,7 +252,7 @@ class Panel {
     event.preventDefault();
     event.stopPropagation(); // the canvas uses some of these keys, too
     const target = targets[event.key];
-    this.view.pick(event.key === "0" ? 0 : Math.min(Math.max(target, 1), data.steps));
+    this.pick(event.key === "0" ? 0 : Math.min(Math.max(target, 1), data.steps));
   }
 
   candidateAt({ clientX }) {
@@ -240,28 +261,27 @@ class Panel {
   }
 }
 
-/** Number one of several; a single one gets no name. */
-function numbered(kind, place, { length }) {
-  return length > 1 ? `${kind} ${place + 1}` : "";
-}
-
 function legend(data) {
   const { curves, optimum, guide, wanted = null, shares = [] } = data;
   const styles = curveStyles(data);
-  const entries = Object.keys(curves).map((name, place) => [styles[place], name]);
+  const entries = Object.keys(curves).map((name, place) => [styles[place], text(name)]);
   if (wanted !== null) {
     const isShare = shares.includes(Object.keys(curves)[0]);
-    entries.push(["wanted", `wanted ${isShare ? percent(wanted) : wanted}`]);
+    entries.push(["wanted", text("wanted {value}", { value: isShare ? percent(wanted) : wanted })]);
   }
-  entries.push(["optimum", `optimum ${(100 * optimum).toFixed(1)}% A`]);
-  const side = guide < 0 ? " (beyond B)" : guide > 1 ? " (beyond A)" : "";
-  if (guide !== null) entries.push(["guide", `guide${side}`]);
-  return row("richspace-legend", ...entries.map(([kind, text]) => make("span", `richspace-key-${kind}`, text)));
+  entries.push(["optimum", text("optimum {share} A", { share: percent(optimum, 1) })]);
+  if (guide !== null) entries.push(["guide", nameGuide(guide)]);
+  return row("richspace-legend", ...entries.map(([kind, name]) => make("span", `richspace-key-${kind}`, name)));
+}
+
+function nameGuide(guide) {
+  if (guide < 0) return text("guide (beyond B)");
+  return guide > 1 ? text("guide (beyond A)") : text("guide");
 }
 
 function prompt(letter, { prompts }) {
-  const text = prompts[letter] === letter ? letter : `${letter}: ${prompts[letter]}`;
-  const element = make("span", "", text);
-  element.title = text;
+  const words = prompts[letter] === letter ? letter : `${letter}: ${prompts[letter]}`;
+  const element = make("span", "", words);
+  element.title = words;
   return element;
 }

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-def report(text: str, *, warning: str = "") -> dict[str, Any]:
+def report(text: str, *, warning: str = "", note: str = "") -> dict[str, Any]:
     """Return the `ui` of a NodeOutput that shows a text on the node, through this pack's script (``web/``).
 
     The schema needs `has_intermediate_output=True` if the node is not an output node. With it, ComfyUI shows the text
@@ -38,11 +38,10 @@ def report(text: str, *, warning: str = "") -> dict[str, Any]:
     Args:
         text: What the node did.
         warning: What the user should know, shown in the color of a warning.
+        note: What the user may want to know, shown in gray.
     """
-    return {
-        "text": ("\n".join(filter(None, (text, warning))),),
-        "richspace_report": ({"text": text, "warning": warning},),
-    }
+    shown = {"text": text, "warning": warning} | ({"note": note} if note else {})
+    return {"text": ("\n".join(filter(None, shown.values())),), "richspace_report": (shown,)}
 
 
 def running_node() -> str | None:

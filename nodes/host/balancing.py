@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ...richspace_core import RichSpaceError, find_balance
+from ...richspace_core.finder.candidates import parse_indices
 from ...richspace_core.finder.choice import Choice
 from .conditioning import Prompt
 from .drafts import Drafter, Drafts
@@ -54,7 +55,13 @@ def balance_prompts(
 
 
 def balance_chain(
-    drafter: Drafter, prompts: Mapping[str, Prompt], shares: str, search: Search, *, remarks: Iterable[str] = ()
+    drafter: Drafter,
+    prompts: Mapping[str, Prompt],
+    shares: str,
+    search: Search,
+    *,
+    indices: str = "",
+    remarks: Iterable[str] = (),
 ) -> tuple[Prompt, list[Choice]]:
     """Mix one prompt after another into the first one, and return the mixture and each stage's choice.
 
@@ -62,18 +69,20 @@ def balance_chain(
         drafter: Maker of the drafts.
         prompts: Prompts by the names of their inputs, at least two.
         shares: How much of each prompt should be seen, separated by commas; empty for equal shares.
-        search: Settings of each stage's search; its share is not used.
+        search: Settings of each stage's search; its share and index are not used.
+        indices: Candidates picked by hand, one for each stage, separated by commas; 0 or nothing is automatic.
         remarks: Remarks to show with the first choice.
 
     Raises:
-        RichSpaceError: If the shares do not fit, or a stage has no balance; the error names the stage.
+        RichSpaceError: If the shares or indices do not fit, or a stage has no balance; the error names the stage.
     """
     parts = read_shares(shares, len(prompts))
     (name, mixture), *others = prompts.items()
+    picked = parse_indices(indices, len(others), search.steps)
     progress = Progress(len(others) * (2 + search.looks) * drafter.steps)
     choices: list[Choice] = []
-    for stage, (name_b, prompt) in enumerate(others, start=1):
-        wanted = replace(search, share=sum(parts[:stage]) / sum(parts[: stage + 1]))
+    for stage, ((name_b, prompt), index) in enumerate(zip(others, picked, strict=True), start=1):
+        wanted = replace(search, share=sum(parts[:stage]) / sum(parts[: stage + 1]), index=index)
         drafts = Drafts(drafter, search.steps, progress, before=(stage - 1) * (2 + search.looks))
         try:
             mixture, choice = _balance(drafts, mixture, prompt, wanted, (name, name_b), remarks)

@@ -101,7 +101,7 @@ def draw_comparison(
     frames: int = 5,
     frame_width: int = 256,
 ) -> Tensor:
-    """Draw a row of frames for each video, and below them the table of their scores.
+    """Draw a row of frames for each video, and below them the table of their scores if there are any.
 
     Args:
         videos: Float ``[frames, height, width, 3]`` in [0, 1] each, at least one.
@@ -121,7 +121,9 @@ def draw_comparison(
     if len(names) != len(videos):
         raise RichSpaceError("names", expected=f"one for each of the {len(videos)} videos", got=str(len(names)))
     _require_whole(names, columns)
-    strip = paint_contact_sheet(videos, names, columns=frames, frame_width=frame_width)
+    strip, _ = paint_contact_sheet(videos, names, columns=frames, frame_width=frame_width)
+    if not columns:
+        return image_to_tensor(strip)
     size = letter_size(strip.width)
     width = max(strip.width, 2 * MARGIN + round((len(columns) + 0.7) * _COLUMN * size))
     table = _paint_table(names, columns, width, size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,6 +21,21 @@ if TYPE_CHECKING:
 
 MARGIN, _GAP = 16, 6
 _LEAST_SIZE = 14  # smallest lettering, in pixels
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """Place of a video in a contact sheet.
+
+    Args:
+        label: Its label, complete even where the sheet has room for a part of it only.
+        top: Upper edge, as a share of the sheet's height.
+        bottom: Lower edge, as a share of the sheet's height.
+    """
+
+    label: str
+    top: float
+    bottom: float
 
 
 def draw_contact_sheet(
@@ -56,14 +72,21 @@ def draw_contact_sheet(
         >>> draw_contact_sheet(videos, ["dark", "bright"], columns=2, frame_width=100).shape
         torch.Size([242, 238, 3])
     """
-    sheet = paint_contact_sheet(videos, labels, columns=columns, frame_width=frame_width, captions=captions)
-    return image_to_tensor(sheet)
+    return draw_sheet_and_rows(videos, labels, columns=columns, frame_width=frame_width, captions=captions)[0]
+
+
+def draw_sheet_and_rows(
+    videos: Sequence[Tensor], labels: Sequence[str], *, columns: int, frame_width: int, captions: Sequence[str] = ()
+) -> tuple[Tensor, list[SheetRow]]:
+    """Draw what `draw_contact_sheet` does, and return where each video is as well."""
+    sheet, rows = paint_contact_sheet(videos, labels, columns=columns, frame_width=frame_width, captions=captions)
+    return image_to_tensor(sheet), rows
 
 
 def paint_contact_sheet(
     videos: Sequence[Tensor], labels: Sequence[str], *, columns: int, frame_width: int, captions: Sequence[str] = ()
-) -> Image:
-    """Draw what `draw_contact_sheet` does, as a Pillow image."""
+) -> tuple[Image, list[SheetRow]]:
+    """Draw what `draw_sheet_and_rows` does, as a Pillow image."""
     from PIL import Image, ImageDraw
 
     if columns < 1:
@@ -78,7 +101,7 @@ def paint_contact_sheet(
     heights = [line + row[0].height + texts.height for row, texts in zip(rows, below, strict=True)]
     sheet = Image.new("RGB", (width, 2 * MARGIN + sum(heights) + (len(rows) - 1) * MARGIN), theme.GROUND)
     draw = ImageDraw.Draw(sheet)
-    top = MARGIN
+    top, placed = MARGIN, []
     for number, text in enumerate(_label_videos(labels, len(videos))):
         label = lettering.elide(lettering.drawable(text) or f"video {number + 1}", width - 2 * MARGIN)
         if line:
@@ -87,8 +110,9 @@ def paint_contact_sheet(
             left = MARGIN + column * (frame_width + _GAP)
             sheet.paste(frame, (left, top + line))
             below[number].draw(draw, column, left, top + line + frame.height)
+        placed.append(SheetRow(text, top / sheet.height, (top + heights[number]) / sheet.height))
         top += heights[number] + MARGIN
-    return sheet
+    return sheet, placed
 
 
 def letter_size(width: int) -> int:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import math
 import re
+from typing import TYPE_CHECKING
 
 from ..errors import RichSpaceError
 from .geometry import require_index, require_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _PART = re.compile(r"\s*(\d{1,9})\s*(?:[-\u2013]\s*(\d{1,9})\s*)?")  # a number or a range, with a hyphen or a dash
 _FORM = 'numbers and ranges such as "1, 8, 15-18"'
@@ -73,18 +77,51 @@ def parse_candidates(text: str, steps: int) -> list[int]:
             )
         first = int(match[1])
         last = int(match[2] or first)
-        _require_candidates(first, last, steps)
+        _require_candidates((first, last), steps, name="candidates")
         step = 1 if first <= last else -1
         found.update(dict.fromkeys(range(first, last + step, step)))
     return list(found)
 
 
-def _require_candidates(first: int, last: int, steps: int) -> None:
+def parse_indices(text: str, stages: int, steps: int) -> list[int]:
+    """Return the candidate that a text picks by hand for each stage of a chain; 0 lets the finder choose.
+
+    Args:
+        text: Numbers in the order of the stages, separated by commas. A place without a number counts as 0, and so do
+            the stages after the last number.
+        stages: Number of stages.
+        steps: Number of candidates k in each stage.
+
+    Returns:
+        Indices in 0..k, one for each stage.
+
+    Raises:
+        RichSpaceError: If the text has the wrong form or more numbers than stages, or names a candidate that does not
+            exist.
+
+    Example:
+        >>> parse_indices("0, 17", 3, 30), parse_indices("", 2, 30)
+        ([0, 17, 0], [0, 0])
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > stages or not all(re.fullmatch(r"[0-9]{0,9}", part) for part in parts):
+        raise RichSpaceError(
+            "indices",
+            expected=f"at most {stages} whole numbers separated by commas, one for each stage",
+            got=repr(text),
+            hint="0 lets the finder choose in a stage. Leave it empty to let it choose in all of them.",
+        )
+    indices = [int(part or "0") for part in parts]
+    _require_candidates([index for index in indices if index], steps, name="indices")
+    return indices + [0] * (stages - len(indices))
+
+
+def _require_candidates(indices: Iterable[int], steps: int, *, name: str) -> None:
     try:
-        require_index(first, steps)
-        require_index(last, steps)
+        for index in indices:
+            require_index(index, steps)
     except RichSpaceError as error:
-        raise error.renamed({"index": "candidates"}) from error
+        raise error.renamed({"index": name}) from error
 
 
 def shares(index: int, steps: int) -> tuple[str, str]:
@@ -107,3 +144,13 @@ def label(index: int, steps: int) -> str:
         '15 of 30: 50% A'
     """
     return f"{index} of {steps}: {shares(index, steps)[0]} A"
+
+
+def file_name(index: int, steps: int) -> str:
+    """Return a name for a candidate's file. Names of the same steps sort in the order of the candidates.
+
+    Example:
+        >>> file_name(7, 30)
+        'candidate_07_of_30'
+    """
+    return f"candidate_{index:0{len(str(steps))}}_of_{steps}"

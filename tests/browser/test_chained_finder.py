@@ -1,9 +1,14 @@
 """Sockets of Mix Several Prompts: further guides of a prompt appear only once the prompt is connected."""
 
 import pytest
+import torch
 from environment.checkout import ARTIFACTS
 from node_texts import TRANSLATIONS, read
+from playwright.sync_api import expect
 
+from richspace_core.finder.choice import Choice, Curve
+
+RISING = torch.arange(1, 31).double() / 30
 CHAIN = "RichSpaceChainedFinder"
 # The finder and some encode nodes; `shown` reads its sockets and the title of the node connected to each.
 PREPARE = """count => {
@@ -124,6 +129,36 @@ def test_the_order_is_that_of_the_prompts(page):
     page.page.evaluate(WIRE, ["text 3", "stages.prompt_3"])
     page.page.evaluate(WIRE, ["text 1", "stages.prompt_2"])
     assert [name.partition(" <")[0] for name in shown(page)[0]][-2:] == ["guide 2 b", "guide 3 b"]
+
+
+def test_a_click_takes_a_candidate_of_a_stage(page):
+    panels = [Choice(best, best=best, optimum=0.5, curves=(Curve("similarity", RISING),)) for best in (14, 18)]
+    chain = page.page.evaluate("String(app.graph.nodes.find(node => node.title === 'chain').id)")
+    output = {"richspace": [[panel.as_json() for panel in panels]]}
+    page.page.evaluate("([id, output]) => app.graph.getNodeById(id).onExecuted(output)", [chain, output])
+    charts, notes = page.page.locator(".richspace-chart"), page.page.locator(".richspace-note")
+    expect(charts.locator("svg")).to_have_count(2)
+
+    def click(stage):
+        field = charts.nth(stage).locator(".field").bounding_box()
+        page.page.mouse.click(field["x"] + field["width"] * (20 / 30 + 0.025) / 1.05, field["y"] + 20)
+
+    click(1)
+    assert page.widget("chain", "indices") == "0, 20"
+    assert notes.all_inner_texts() == ["picked by hand (the finder says 18)", "run again to mix it"]
+    click(0)
+    assert page.widget("chain", "indices") == "20, 20"
+    assert notes.all_inner_texts()[1::2] == [
+        "run again to mix it",
+        "an earlier stage has changed: run again for these curves",
+    ]
+    page.page.evaluate("() => app.extensionManager.command.execute('Comfy.Undo')")
+    page.settle()
+    assert page.widget("chain", "indices") == "0, 20"
+    page.page.evaluate("([id, output]) => app.graph.getNodeById(id).onExecuted(output)", [chain, output])
+    click(1)
+    assert page.widget("chain", "indices") == ""
+    assert notes.all_inner_texts() == []
 
 
 def test_saved_and_opened_it_is_the_same(page):

@@ -1,8 +1,16 @@
 """Node texts of every language in the real frontend, in both renderers."""
 
 import pytest
-from environment.checkout import ARTIFACTS
+import torch
+from comfyui.frontend import SETTLED_MS
+from environment.checkout import ARTIFACTS, PACK_FOLDER
 from node_texts import TRANSLATIONS, read
+from playwright.sync_api import expect
+
+from richspace_core import RichSpaceError
+from richspace_core.finder.cosine import Scores, cosine_choice
+
+expect.set_options(timeout=SETTLED_MS)
 
 FINDER = "RichSpaceOptimalInterpolate"
 
@@ -41,8 +49,39 @@ def test_a_node_speaks_the_language(open_page, usual_errors, language, nodes_2):
             assert frontend.tooltip(node, socket) == texts["inputs"][socket.replace(".", "_")]["tooltip"]
         frontend.tooltip(node, "guide")
         frontend.screenshot(ARTIFACTS / "browser" / f"texts-{language}-{'nodes-2' if nodes_2 else 'classic'}.png")
+        assert_the_page_speaks(frontend, node, read(language, "main")["richspace"])
         assert frontend.complaints() == []
         assert frontend.errors - usual_errors == set()
+
+
+def assert_the_page_speaks(frontend, node, texts):
+    """Check what the pack's own scripts show: curves, remarks and errors."""
+    scores = Scores(torch.ones(30).double(), torch.linspace(0, 1, 30).double())
+    choice = cosine_choice(
+        scores, 14, continuous_weight=0.5, foot_coefficient=0.5, counted=True, guide_count=2, remarks=("its own words",)
+    )
+    output = {"richspace": [[choice.as_json()]]}
+    frontend.page.evaluate("([id, output]) => app.graph.getNodeById(id).onExecuted(output)", [node, output])
+    legend = frontend.page.locator(".richspace-legend")
+    expect(legend).to_contain_text(texts["page"]["truncated"])
+    assert frontend.page.locator(".richspace-note").all_inner_texts() == [
+        texts["page"]["run again to mix it"],
+        "its own words",
+        texts["reports"]["the average of {count} guides is closest to pure {pure}"].format(count=2, pure="A"),
+    ]
+    error = RichSpaceError("guide_2", expected="a prompt with words", got="an empty one", hint="Unknown hint.")
+    script = f"/extensions/{PACK_FOLDER}/error_texts.js"
+    shown = frontend.page.evaluate(
+        "async ([path, message, id]) => (await import(path)).describeError(message, app.graph.getNodeById(id))",
+        [script, str(error), node],
+    )
+    guide = next(name for name in names_on(frontend, node)["inputs"] if name.endswith(" 2"))
+    assert shown.split("\n") == [
+        guide,
+        texts["page"]["Expected: {value}"].format(value=texts["errors"]["a prompt with words"]),
+        texts["page"]["Got: {value}"].format(value=texts["errors"]["an empty one"]),
+        "Unknown hint.",
+    ]
 
 
 @both_renderers

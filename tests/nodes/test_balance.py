@@ -321,6 +321,13 @@ class TestChain:
         choices = chain("own", *self.TEXTS, shares="50%, 25, 25").result[1]
         assert [choice.wanted for choice in choices] == pytest.approx([2 / 3, 3 / 4])
 
+    def test_candidates_picked_by_hand(self, chain):
+        found = chain("own", *self.TEXTS).result[1]
+        mixture, choices = chain("own", *self.TEXTS, indices=f", {found[1].index + 1}").result
+        assert [choice.index for choice in choices] == [found[0].index, found[1].index + 1]
+        assert [choice.best for choice in choices] == [choice.best for choice in found]
+        assert mixture is not None
+
     @pytest.mark.parametrize("wrong", ["1, 2", "1, 2, 3, 4", "1, 0, 1", "1, -1, 1", "a, b, c", "1,,1", "inf, 1, 1"])
     def test_wrong_shares(self, chain, core, wrong):
         with pytest.raises(core.RichSpaceError, match="shares: expected 3 numbers above 0"):

@@ -224,7 +224,22 @@ class TestCompare:
         assert str(folders["richspace"]) in lines[0]
         assert str(folders["clip_vision"]) in lines[2]
         assert "clip-vit-base-patch32" in lines[2]
-        assert shown.ui["richspace_report"] == ({"text": "", "warning": "\n".join(lines)},)
+        note = "No scores: their weights are missing or damaged. The help page says which files go where."
+        assert shown.ui["richspace_report"] == ({"text": "", "warning": "", "note": note},)
+
+    @pytest.mark.usefixtures("folders")
+    def test_a_single_score_is_not_drawn(self, nodes_by_id, core, frames):
+        """What needs no weights ranks a video by how little it moves, and that is no verdict on a mixture."""
+        picture = run_compare(nodes_by_id, [frames["flip_64"]]).result[0][0]
+        draw = core.drawing.comparison.draw_comparison
+        assert torch.equal(picture, draw([frames["flip_64"]], ["video 1"], [], frames=3, frame_width=96))
+
+    def test_some_scores_are_drawn_with_a_note_on_the_others(self, nodes_by_id, frames, weights):
+        shutil.rmtree(weights["richspace"] / "dino-vitb16")
+        shown = run_compare(nodes_by_id, [frames["flip_64"]])
+        note = "Without subject consistency: weights are missing or damaged, see the help page."
+        assert shown.ui["richspace_report"] == ({"text": "", "warning": "", "note": note},)
+        assert shown.result[1].splitlines()[0] == f"| video | {' | '.join(COLUMNS[1:])} |"
 
     @pytest.mark.usefixtures("folders")
     def test_a_metric_that_is_added_to_the_registry_gets_a_column(self, nodes_by_id, core, frames, monkeypatch):

@@ -142,6 +142,6 @@ def test_no_text_holds_what_the_frontend_reads_as_syntax(schemas, language):
 def test_the_categories_are_translated(schemas, language):
     parts = {part for schema in schemas.values() for part in schema.category.split("/")} - {"RichSpace"}
     main = json.loads((LOCALES / language / "main.json").read_text(encoding="utf-8"))
-    assert main.keys() == {"nodeCategories"}
+    assert main.keys() == {"nodeCategories", "richspace"}
     assert main["nodeCategories"].keys() == parts
     assert all(name and name != part for part, name in main["nodeCategories"].items())

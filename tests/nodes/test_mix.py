@@ -155,12 +155,13 @@ class TestInterpolationSweep:
         ],
     )
     def test_each_mixture_is_the_one_that_is_interpolated_by_hand(self, sweep, nodes_by_id, pair, settings, expected):
-        mixtures, indices, labels = results(sweep, **pair, **settings)
+        mixtures, indices, labels, names = results(sweep, **pair, **settings)
         assert indices == expected
         steps = settings.get("steps", 30)
         hand = nodes_by_id["RichSpaceInterpolate"]
         by_hand = [results(hand, **pair, index=index, steps=steps)[0] for index in expected]
         assert identical(mixtures, by_hand)
+        assert names == [f"RichSpace/candidate_{index:0{len(str(steps))}}_of_{steps}" for index in expected]
         assert [label.partition(":")[0] for label in labels] == [f"{index} of {steps}" for index in expected]
 
     def test_a_label_gives_the_share(self, sweep, pair):
@@ -205,6 +206,24 @@ class TestChainedFinder:
         expected = core.find_optimal_chain(embedding(core, first), stages, steps=13)
         assert identical(values_of(mixture), expected.embedding.values)
         assert [panel.index for panel in scores] == [stage.index for stage in expected.stages]
+
+    def test_candidates_picked_by_hand_equal_those_of_the_nodes_wired_one_by_one(self, chained, optimal):
+        first, *rest = random_prompts(count=5)
+        stages = stages_of(*rest)
+        mixture, scores = results(chained, first=first, stages=stages, steps=13, indices="4, 0")
+        middle = results(optimal, a=first, b=rest[0], guide=rest[1], steps=13, index=4)[0]
+        last = results(optimal, a=middle, b=rest[2], guide=rest[3], steps=13)
+        assert [panel.index for panel in scores] == [4, last[1]]
+        assert identical(mixture, last[0])
+        automatic = results(chained, first=first, stages=stages, steps=13)
+        for text in ("", "0", ", 0"):
+            assert identical(results(chained, first=first, stages=stages, steps=13, indices=text)[0], automatic[0])
+
+    @pytest.mark.parametrize("wrong", ["1, 2, 3", "14", "a"])
+    def test_wrong_indices(self, chained, core, wrong):
+        first, *rest = random_prompts(count=5)
+        with pytest.raises(core.RichSpaceError, match=r"^indices: expected"):
+            results(chained, first=first, stages=stages_of(*rest), steps=13, indices=wrong)
 
     def test_one_stage_is_the_optimal_interpolation(self, chained, optimal, prompts):
         mixture, *_ = results(optimal, **prompts)

@@ -69,10 +69,17 @@ class TestContactSheet:
         import folder_paths
 
         shown = run_node(sheet, frames=videos, columns=[2], frame_width=[96])
-        (picture,) = shown.ui.as_dict()["images"]
+        (picture,) = shown.ui["images"]
         assert picture["type"] == "temp"
         with Image.open(Path(folder_paths.get_temp_directory()) / picture["subfolder"] / picture["filename"]) as image:
             assert image.size == (shown.result[0].shape[2], shown.result[0].shape[1])
+
+    def test_the_page_knows_each_row(self, sheet, videos):
+        (rows,) = run_node(sheet, frames=videos, labels=["one"], columns=[2], frame_width=[96]).ui["richspace_sheet"]
+        assert [row["label"] for row in rows] == ["one (1)", "one (2)", "one (3)"]
+        edges = [row[edge] for row in rows for edge in ("top", "bottom")]
+        assert edges == sorted(edges)
+        assert 0 < edges[0] < edges[-1] < 1
 
     def test_labels_that_do_not_go_with_the_videos_are_refused(self, sheet, core, videos):
         with pytest.raises(core.RichSpaceError, match=r"^labels: expected a label for each of the 3 videos.*, got 2\."):

@@ -73,7 +73,8 @@ CUT_TEXTS = """() => [...document.querySelectorAll("textarea, .tiptap, .comfy-ma
 IS_SHOWN = """() => app.graph.nodes.every(node => {
     const output = app.nodeOutputs[node.id];
     if (!output?.images) return Boolean(output) || !node.constructor.nodeData?.output_node;
-    if (node.hideOutputImages) return document.querySelector(".richspace-chart svg"); // the pack's script draws it
+    // The pack's script draws it.
+    if (node.hideOutputImages) return document.querySelector(".richspace-chart svg, .richspace-sheet-picture img");
     const names = output.images.map(({filename}) => new URLSearchParams({filename}).toString());
     const isOne = address => names.some(name => address.includes(name));
     const page = document.querySelector(`[data-node-id="${node.id}"]`);

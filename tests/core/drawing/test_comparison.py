@@ -67,6 +67,9 @@ class TestPicture:
         assert picture.shape[0] > len(strip)
         assert picture.shape[1:] == strip.shape[1:]
 
+    def test_without_scores_there_is_no_table(self):
+        assert torch.equal(draw_comparison(videos(), NAMES, []), draw_contact_sheet(videos(), NAMES))
+
     def test_the_highest_of_each_column_is_marked(self):
         height = len(draw_contact_sheet(videos(), NAMES))
         rows = orange_rows(draw_comparison(videos(), NAMES, [CONSISTENCY]))

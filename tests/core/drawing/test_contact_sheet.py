@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from richspace_core import RichSpaceError
-from richspace_core.drawing.contact_sheet import draw_contact_sheet
+from richspace_core.drawing.contact_sheet import draw_contact_sheet, draw_sheet_and_rows
 
 BACKGROUND = torch.tensor([0x1E, 0x1E, 0x24]) / 255
 MARGIN, GAP = 16, 6
@@ -64,6 +64,18 @@ def test_a_picture_is_enlarged_without_losing_its_parts():
     top = MARGIN + line_of(sheet.shape[1])
     assert sheet[top + 100, MARGIN + 100].tolist() == pytest.approx([0, 0, 0], abs=0.01)
     assert sheet[top + 100, MARGIN + 400].tolist() == pytest.approx([1, 0, 0], abs=0.01)
+
+
+def test_a_row_is_where_its_video_is():
+    videos = [plain_video(ramp(3)), plain_video(ramp(3))]
+    arguments = {"columns": 3, "frame_width": 128}
+    sheets = [draw_sheet_and_rows(videos, labels, **arguments) for labels in (["one", "two"], ["one", "other"])]
+    changed = (sheets[0][0] != sheets[1][0]).any(dim=-1).any(dim=-1).nonzero().flatten()
+    first, second = sheets[0][1]
+    assert (first.label, second.label) == ("one", "two")
+    height = sheets[0][0].shape[0]
+    assert first.bottom * height < second.top * height <= int(changed.min())
+    assert int(changed.max()) < second.bottom * height
 
 
 def test_each_label_stands_above_its_row():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from richspace_core import RichSpaceError
-from richspace_core.finder.candidates import evenly_spread, label, parse_candidates, shares
+from richspace_core.finder.candidates import evenly_spread, file_name, label, parse_candidates, parse_indices, shares
 
 steps_and_count = st.tuples(st.integers(1, 1000), st.integers(1, 1000))
 
@@ -32,6 +32,30 @@ class TestEvenlySpread:
     def test_refuses_none(self, count, steps, name):
         with pytest.raises(RichSpaceError, match=f"^{name}: expected"):
             evenly_spread(count, steps)
+
+
+class TestParseIndices:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("", [0, 0, 0]),
+            ("0, 17", [0, 17, 0]),
+            (" 1 ,, 30", [1, 0, 30]),
+            (",5", [0, 5, 0]),
+            ("007", [7, 0, 0]),
+        ],
+    )
+    def test_reads_one_number_for_each_stage(self, text, expected):
+        assert parse_indices(text, 3, 30) == expected
+
+    @pytest.mark.parametrize("text", ["1, 2, 3, 4", ",,,", "a", "1 2", "-1", "1.5", "1-3", "\u0663", "9" * 5000])
+    def test_refuses_other_forms(self, text):
+        with pytest.raises(RichSpaceError, match=r"^indices: expected at most 3 whole numbers"):
+            parse_indices(text, 3, 30)
+
+    def test_refuses_candidates_that_do_not_exist(self):
+        with pytest.raises(RichSpaceError, match=r"^indices: expected a candidate between 1 .* and 30"):
+            parse_indices("0, 31", 3, 30)
 
 
 class TestParseCandidates:
@@ -80,3 +104,11 @@ def test_only_the_last_candidate_is_all_of_a_and_none_is_all_of_b(drawn):
     a, b = (float(share.rstrip("%")) for share in shares(index, steps))
     assert round(a + b, 9) == 100
     assert (a == 100) == (index == steps)
+
+
+@given(st.integers(1, 2000), st.data())
+def test_file_names_sort_as_the_candidates_do_and_hold_no_special_characters(steps, data):
+    indices = data.draw(st.lists(st.integers(1, steps), min_size=1, unique=True))
+    names = [file_name(index, steps) for index in sorted(indices)]
+    assert names == sorted(names)
+    assert all(name.replace("_", "").isalnum() for name in names)

@@ -1,0 +1,134 @@
+"""Texts of the page in every language: complete, with the same values, and the same as those that the code writes."""
+
+import ast
+import re
+from importlib import import_module
+from types import SimpleNamespace
+
+import pytest
+import torch
+from conditionings import random_prompts
+from environment.checkout import ROOT
+from node_runs import run_node
+from node_texts import TRANSLATIONS, read
+
+from richspace_core.cogvideox.unknown_words import UnknownWords
+from richspace_core.embedding_file import SavedEmbedding
+from richspace_core.finder.balance import SHARE_SEEN, Balance, Look
+from richspace_core.finder.candidates import label
+from richspace_core.finder.choice import Choice, Curve
+from richspace_core.finder.cosine import Scores, cosine_choice
+
+GROUPS = ("page", "reports", "errors")
+PLACE = re.compile(r"\{(\w+)\}")
+_MODULES = ("conditioning", "drafters", "drafts", "models", "morphing")
+RISING = torch.arange(1, 31).double() / 30
+
+every_language = pytest.mark.parametrize("language", TRANSLATIONS)
+
+
+def texts(language):
+    return read(language, "main")["richspace"]
+
+
+def pattern(key):
+    """Return a pattern of the lines that are made from a key, as web/texts.js does."""
+    parts = re.split(r"\{\w+\}", key)
+    return re.compile(".+?".join(map(re.escape, parts)), re.DOTALL)
+
+
+def anonymous(text):
+    """Return a text with its values unnamed."""
+    return re.sub(r"\{[^{}]*\}", "{}", text)
+
+
+@every_language
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_language_has_every_text_with_its_values(language, group):
+    translated = texts(language)[group]
+    assert list(translated) == list(texts("en")[group])
+    for key, text in translated.items():
+        assert sorted(PLACE.findall(text)) == sorted(PLACE.findall(key)), key
+        assert text == text.strip() != ""
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_english_text_is_the_key(group):
+    assert all(key == text for key, text in texts("en")[group].items())
+
+
+def test_the_page_s_texts_are_those_of_its_scripts():
+    scripts = "\n".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "web").glob("*.js")))
+    written = {found[0] or found[1] for found in re.findall(r'\btext\(\s*(?:"((?:[^"\\]|\\.)*)"|`([^`]*)`)', scripts)}
+    (presets,) = re.findall(r"PRESETS = \{(.*?)\}", scripts, re.DOTALL)
+    names = set(re.findall(r'"([^"]+)":', presets))
+    counted = _cosine().curves + _cosine(counted=False).curves
+    curves = {curve.name for curve in counted} | {SHARE_SEEN}
+    assert written | names | curves == texts("en")["page"].keys()
+
+
+def _cosine(best=15, **about):
+    scores = Scores(1 - (RISING - best / 30) ** 2, torch.ones(30).double())
+    usual = {"index": best, "continuous_weight": 0.5, "foot_coefficient": 0.5, "counted": True}
+    return cosine_choice(scores, **usual | about)
+
+
+@pytest.fixture
+def lines(pack, nodes_by_id):
+    """Return lines that the nodes show, made by the functions that make them."""
+    a, b, guide = random_prompts()
+    shown = [
+        run_node(nodes_by_id["RichSpacePerpendicularFoot"], a=a, b=b, guide=guide),
+        run_node(nodes_by_id["RichSpaceInterpolationSweep"], a=a, b=b),
+        run_node(nodes_by_id["RichSpaceMixPredictions"], a=a, b=b, share=0.3),
+    ]
+    texts_of_nodes = [report["text"] for output in shown for report in output.ui["richspace_report"]]
+    return [line for text in [*texts_of_nodes, *_remarks(), *_words(pack)] for line in text.split("\n") if line]
+
+
+def _remarks():
+    for best in (1, 15, 30):
+        for foot in (-0.5, 0.5, 1.5):
+            for count in (1, 2):
+                yield from _cosine(best, foot_coefficient=foot, guide_count=count, counted=best > 1, contrast=0).remarks
+    looks = (Look(30, 1.0), Look(0, 0.0), Look(10, 0.6), Look(20, 0.4))
+    yield from Balance(looks, 30, 0.5).choice().remarks
+
+
+def _words(pack):
+    host = {name: import_module(f"{pack.__name__}.nodes.host.{name}") for name in _MODULES}
+    choice = Choice(14, best=14, optimum=0.5, curves=(Curve("similarity", RISING),))
+    yield from (choice.in_words, label(14, 30), str(UnknownWords(1, 2, ("x",))), str(UnknownWords(1, 1, ("x",))))
+    yield host["conditioning"].describe_padding(9, 12)
+    yield host["drafters"]._WITHOUT_NEGATIVE
+    yield host["models"].DEMO_NOTE
+    yield host["morphing"].Morph.cost.fget(SimpleNamespace(segments=range(3)))
+    for kept in (0, 2, 5):
+        for steps in (1, 8):
+            drafts = SimpleNamespace(latents=range(5), drafter=SimpleNamespace(steps=steps), kept=kept)
+            yield f"{host['drafts'].Drafts.cost.fget(drafts)}: 51% of A seen"
+    for count in (None, 3):
+        yield SavedEmbedding(torch.ones(4, 8), count, "", pack_version="0.1.0").summary
+
+
+def test_the_lines_of_reports_are_known(lines):
+    patterns = [pattern(key) for key in texts("en")["reports"]]
+    assert len(lines) > 50
+    for line in lines:
+        assert any(each.fullmatch(line) for each in patterns), line
+
+
+def test_every_part_of_an_error_is_one_that_the_code_raises():
+    written = {anonymous(text) for text in _strings_of_errors()}
+    for key in texts("en")["errors"]:
+        assert anonymous(key) in written, key
+
+
+def _strings_of_errors():
+    for folder in ("nodes", "richspace_core"):
+        for file in (ROOT / folder).rglob("*.py"):
+            for item in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(item, ast.Constant) and isinstance(item.value, str):
+                    yield re.sub(r"`[^`]*`", "{}", item.value)
+                elif isinstance(item, ast.JoinedStr):
+                    yield "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in item.values)
