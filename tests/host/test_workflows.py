@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 from fractions import Fraction
 
@@ -103,8 +104,9 @@ def test_a_workflow_makes_its_video(server, name):
     prompt = read_workflow(name)
     entry = server.run(made_quickly(prompt))
     videos = videos_of(server, entry)
-    assert len(videos) == len(nodes_of(prompt, "SaveVideo"))
-    for video, fps in zip(videos, frames_a_second(prompt), strict=True):
+    candidates = [prompt[sweep]["inputs"]["count"] for sweep in nodes_of(prompt, "RichSpaceInterpolationSweep")]
+    assert len(videos) == len(nodes_of(prompt, "SaveVideo")) * math.prod(candidates)
+    for video, fps in zip(videos, [*frames_a_second(prompt)] * math.prod(candidates), strict=True):
         assert_is_a_video(video, shape_of(prompt), fps)
     finders, chains = nodes_of(prompt, *FINDERS), nodes_of(prompt, *CHAINS)
     pictures = pictures_of(server, entry)
