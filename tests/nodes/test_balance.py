@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 import torch
+from host_windows import in_windows
 from node_runs import results, run_node
 
 KINDS = ("own", "native")
@@ -414,3 +415,23 @@ class TestBadInput:
             balance("own", width=30)
         with pytest.raises(core.RichSpaceError, match="share"):
             balance("own", share=1.5)
+
+
+class TestModelsThatOtherNodesHaveChanged:
+    @pytest.mark.parametrize("name", ["EasyCacheNode", "LazyCacheNode"])
+    def test_a_draft_of_two_steps_is_too_short_for_a_cache(self, balance, demo, name):
+        from comfy_extras import nodes_easycache
+
+        (cached,) = getattr(nodes_easycache, name).execute(demo["native"][0]["model"], 3.0, 0.0, 1.0, False).result
+        plain = looks_of(balance("native", draft_steps=2, looks=1))
+        assert looks_of(balance("native", draft_steps=2, looks=1, model=cached)) == plain
+
+    def test_drafts_are_made_in_the_model_s_context_windows(self, balance, demo):
+        model = demo["native"][0]["model"]
+        latent = {"samples": torch.zeros(1, 16, 6, 8, 8)}
+        whole = looks_of(balance("native", draft_steps=1, looks=1, latent=latent))
+        one = looks_of(balance("native", draft_steps=1, looks=1, latent=latent, model=in_windows(model, 6)))
+        parts = looks_of(balance("native", draft_steps=1, looks=1, latent=latent, model=in_windows(model, 3)))
+        assert one == whole
+        assert parts[15] != whole[15]
+        assert parts[15] == pytest.approx(whole[15], abs=0.15)
