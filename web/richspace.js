@@ -11,6 +11,8 @@ import { everyNode, locatorOf, nodeOfExecution } from "./graph.js";
 import { tidyInputs } from "./growing_inputs.js";
 import { outputsOfLastRuns } from "./last_run.js";
 import { NodeViews } from "./node_views.js";
+import { onSubgraphWidgets } from "./subgraph_widgets.js";
+import { labelText } from "./text_labels.js";
 
 const FAILURES = 20; // this many runs in a row may fail before curves that are still valid are removed
 
@@ -47,7 +49,7 @@ app.registerExtension({
   },
 
   nodeCreated(node) {
-    if (node.isSubgraphNode?.()) stepFramesOfSubgraph(node);
+    if (node.isSubgraphNode?.()) prepareSubgraph(node);
     if (!isRichSpace(node)) return;
     prepareInputs(node);
     prepareViews(node);
@@ -82,6 +84,14 @@ function prepareInputs(node) {
   tidyInputs(node, nodeData);
   stepFrames(node, nodeData);
   if (node.comfyClass === "RichSpaceChainedFinder") followPrompts(node);
+}
+
+/** Prepare the widgets of a new subgraph node. */
+function prepareSubgraph(node) {
+  onSubgraphWidgets(node, (widget) => {
+    stepFramesOfSubgraph(widget);
+    if (node.subgraph.nodes.some(isRichSpace)) labelText(widget);
+  });
 }
 
 /** Give a new node its views. They take no room until there is something to show. */
