@@ -49,7 +49,7 @@ def test_the_app_makes_a_video(open_page, renderer):
             "a large plain green star moves right"
         )
         with frontend.page.expect_response(lambda it: it.url.endswith("/api/prompt")) as response:
-            frontend.page.get_by_test_id("linear-run-button").click()
+            frontend.page.get_by_test_id("linear-run-button-icon").click()
         entry = frontend.server.wait(response.value.json()["prompt_id"], 300)
         assert entry["status"]["completed"], entry["status"]
         expect(frontend.page.get_by_test_id("linear-center-panel").locator("video").first).to_be_visible()
