@@ -57,7 +57,7 @@ def command_host(options: argparse.Namespace) -> int:
 
 
 def command_workflows(options: argparse.Namespace) -> int:
-    """Write workflows/api and the blueprint from the workflows, with --thumbnails also their pictures."""
+    """Write workflows/api and the blueprints from the workflows, with --thumbnails also their pictures."""
     flags = ["--thumbnails"] if options.thumbnails else []
     return run_program("export_workflows", *flags, extra="test", browser=True)
 

@@ -1,4 +1,4 @@
-"""`dev.py workflows`: have the frontend write workflows/api from the files in workflows/, and the blueprint.
+"""`dev.py workflows`: have the frontend write workflows/api from the files in workflows/, and the blueprints.
 
 With --thumbnails it also draws the pictures of the templates dialog, from a run of each workflow on the demo model. A
 workflow for another model gets a picture of its connected steps instead.
@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blueprint import write_blueprint
+from blueprints import RECIPES, write_blueprints
 from comfyui.frontend import Frontend, chromium
 from comfyui.server import ComfyServer, output_files
 from environment.checkout import ROOT
@@ -167,14 +167,14 @@ def draw_picture(server: ComfyServer, file: Path, prompt: Mapping[str, Any], ent
 def export(*, thumbnails: bool) -> None:
     """Write every file."""
     files = sorted(WORKFLOWS.glob("*.json"))
-    progress = Progress("Writing workflows/api, the blueprint" + (" and the thumbnails" if thumbnails else ""))
+    progress = Progress("Writing workflows/api, the blueprints" + (" and the thumbnails" if thumbnails else ""))
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
         base = Path(folder)
         add_single_files(base)  # so that no workflow misses a model
         server = running.enter_context(ComfyServer(base))
         browser = running.enter_context(chromium())
         frontend = running.enter_context(Frontend(browser, server))
-        write_blueprint(frontend)
+        write_blueprints(frontend, RECIPES)
         for file in files:
             progress.show(file.stem)
             prompt = write_api_file(frontend, file)

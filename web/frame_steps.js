@@ -14,20 +14,9 @@ export function stepFrames(node, { input = {} }) {
   }
 }
 
-/** Do the same for the widgets of a subgraph node, which the frontend creates on first use, and again later. */
-export function stepFramesOfSubgraph(node) {
-  const { get, ...property } = Object.getOwnPropertyDescriptor(node, "widgets");
-  const known = new WeakSet();
-  const getWidgets = () => {
-    const widgets = get.call(node);
-    for (const widget of widgets) {
-      if (known.has(widget) || !widget.options?.[OPTION]) continue;
-      known.add(widget);
-      keepToSteps(widget);
-    }
-    return widgets;
-  };
-  Object.defineProperty(node, "widgets", { ...property, get: getWidgets });
+/** Do the same for a widget of a subgraph node. */
+export function stepFramesOfSubgraph(widget) {
+  if (widget.options?.[OPTION]) keepToSteps(widget);
 }
 
 function keepToSteps(widget) {

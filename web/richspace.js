@@ -13,6 +13,8 @@ import { outputsOfLastRuns } from "./last_run.js";
 import { grayOutUnused } from "./needed_inputs.js";
 import { keepLow } from "./node_height.js";
 import { NodeViews } from "./node_views.js";
+import { onSubgraphWidgets } from "./subgraph_widgets.js";
+import { labelText } from "./text_labels.js";
 import { loadTexts } from "./texts.js";
 
 const NAMES_HEIGHT = 120; // of the names of Compare's videos, in pixels
@@ -54,7 +56,7 @@ app.registerExtension({
   },
 
   nodeCreated(node) {
-    if (node.isSubgraphNode?.()) stepFramesOfSubgraph(node);
+    if (node.isSubgraphNode?.()) prepareSubgraph(node);
     if (!isRichSpace(node)) return;
     prepareInputs(node);
     prepareViews(node);
@@ -97,6 +99,14 @@ function prepareInputs(node) {
   grayOutUnused(node);
   if (node.comfyClass === "RichSpaceChainedFinder") followPrompts(node);
   if (node.comfyClass === "RichSpaceCompare") keepLow(node, "names", NAMES_HEIGHT);
+}
+
+/** Prepare the widgets of a new subgraph node. */
+function prepareSubgraph(node) {
+  onSubgraphWidgets(node, (widget) => {
+    stepFramesOfSubgraph(widget);
+    if (node.subgraph.nodes.some(isRichSpace)) labelText(widget);
+  });
 }
 
 /** Give a new node its views. They take no room until there is something to show. */

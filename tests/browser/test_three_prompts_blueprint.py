@@ -1,9 +1,8 @@
 """The blueprint "Mix three prompts": found by its name, connected, run, and opened to see its curves."""
 
-import json
-
-import blueprint
 import pytest
+from blueprints import MIX_THREE
+from blueprints.three_prompts import FINDERS, TEXTS
 from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS
 from playwright.sync_api import expect
@@ -11,7 +10,7 @@ from playwright.sync_api import expect
 STEPS = 30
 WORDS = dict(
     zip(
-        blueprint.TEXTS,
+        TEXTS,
         (
             "a large plain red circle moves right",
             "a large plain blue square moves right",
@@ -56,7 +55,7 @@ OPEN = (
 CLOSE = "() => app.canvas.setGraph(app.rootGraph)"
 FINDER = """([title, name]) => app.rootGraph.nodes.find(it => it.subgraph).subgraph.nodes
     .find(it => it.title === title).widgets.find(it => it.name === name).value"""
-FIRST, SECOND = "First finder: 1 + 2", "Second finder: (1 + 2) + 3"
+FIRST, SECOND = FINDERS
 
 expect.set_options(timeout=SETTLED_MS)
 
@@ -66,12 +65,12 @@ def page(request, open_page):
     """Open a page with the blueprint, added from the search, and the nodes that it needs. It has not been run."""
     with open_page(nodes_2=request.param) as frontend:
         frontend.open_blank()
-        frontend.add_from_search(blueprint.NAME, (700, 200))
+        frontend.add_from_search(MIX_THREE.name, (700, 200))
         assert frontend.complaints() == []
         frontend.page.evaluate(SURROUND)
         frontend.page.evaluate("app.canvas.ds.changeScale(0.8, [0, 0]); app.canvas.ds.offset = [120, 80]")
         for name, text in WORDS.items():
-            frontend.set_widget(blueprint.NAME, name, text)
+            frontend.set_widget(MIX_THREE.name, name, text)
         frontend.settle()
         yield frontend
 
@@ -104,13 +103,6 @@ def click(frontend, number, index):
 
 def words_of(panels):
     return [panel["choices"][panel["chosen"] - 1] for panel in panels.values()]
-
-
-def test_the_file_is_what_the_frontend_makes(open_page):
-    with open_page(new=True) as frontend:  # which then knows the blueprint twice
-        made = blueprint.make_blueprint(frontend)
-    stored = json.loads(blueprint.FILE.read_text(encoding="utf-8"))
-    assert made == stored, "Run `python3 dev.py workflows`."
 
 
 def test_it_is_added_with_its_prompts_and_makes_a_video(page, usual_errors):
@@ -161,7 +153,7 @@ def test_a_reload_of_the_opened_subgraph_keeps_the_curves(page):
 
 
 def test_an_error_inside_is_read_in_its_node(page):
-    page.set_widget(blueprint.NAME, "prompt 3", "")
+    page.set_widget(MIX_THREE.name, "prompt 3", "")
     assert page.run()["status"]["status_str"] == "error"
     page.page.evaluate(OPEN)
     expect(page.page.locator(".richspace-error:visible")).to_have_text(
