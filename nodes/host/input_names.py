@@ -1,4 +1,4 @@
-"""Checks of a node's inputs, and error messages that name them as the node shows them."""
+"""Checks of a node's inputs, and errors that name them as the node shows them, or say that memory has run out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ...richspace_core import RichSpaceError
 from ...richspace_core.finder.geometry import guide_names
 from .api import io
 from .input_checks import require_inputs
+from .memory import explain_other_out_of_memory
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -19,6 +20,8 @@ Execute = Callable[Concatenate[type[Any], Parameters], Result]
 def name_inputs_as_shown(**names: str) -> Callable[[Execute[Parameters, Result]], Execute[Parameters, Result]]:
     """Decorate a node's execute so that its inputs are checked, and its errors name each one as the node shows it.
 
+    An error that memory has run out, which the node's own work does not explain, names the node.
+
     Args:
         names: For each argument of the library that is not an input of the node, the name of the input that sets it.
     """
@@ -26,9 +29,11 @@ def name_inputs_as_shown(**names: str) -> Callable[[Execute[Parameters, Result]]
     def decorate(execute: Execute[Parameters, Result]) -> Execute[Parameters, Result]:
         @wraps(execute)
         def run(node: type[Any], /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-            require_inputs(node.define_schema(), kwargs)
+            schema = node.define_schema()
+            require_inputs(schema, kwargs)
             try:
-                return execute(node, *args, **kwargs)
+                with explain_other_out_of_memory(schema.display_name):
+                    return execute(node, *args, **kwargs)
             except RichSpaceError as error:
                 raise error.renamed(shown_names(node) | names) from error
 

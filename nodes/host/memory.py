@@ -17,6 +17,7 @@ import comfy.utils
 import torch
 from torch import Tensor, nn
 
+from ...richspace_core import RichSpaceError
 from ...richspace_core.cogvideox.folder import Part
 from ...richspace_core.out_of_memory import NotEnoughMemoryError, is_out_of_memory, release_frames
 
@@ -174,6 +175,29 @@ def explain_out_of_memory(argument: str, *, expected: str, hint: str) -> Iterato
         release_frames(error)
         management.soft_empty_cache()
         raise NotEnoughMemoryError(argument, expected=expected, got="out of memory", hint=hint) from error
+
+
+@contextmanager
+def explain_other_out_of_memory(node: str) -> Iterator[None]:
+    """Replace an error that memory has run out where the work itself does not explain it.
+
+    Args:
+        node: Name of the node as it is shown.
+
+    Raises:
+        NotEnoughMemoryError: If memory runs out.
+    """
+    try:
+        yield
+    except RichSpaceError:
+        raise
+    except Exception as error:
+        with explain_out_of_memory(
+            "memory",
+            expected=f"enough memory for {node}",
+            hint="Close other programs, unload models that you do not need, or make a smaller or shorter video.",
+        ):
+            raise error
 
 
 def _is_out_of_memory(error: Exception) -> bool:

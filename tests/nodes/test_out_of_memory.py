@@ -62,6 +62,17 @@ def test_says_what_to_change_and_keeps_nothing(work, measured, name, device, man
     assert torch.equal(work[name](), expected)
 
 
+@pytest.mark.parametrize("name", ["CogVideoX Balance", "Balance"])
+@pytest.mark.parametrize("share", [0.0, 0.97])
+def test_before_and_after_the_drafts_it_is_explained_too(work, measured, name, share, management):
+    _, operations, _ = measured(name)
+    forget_drafts()
+    memory = RefusingMemory("CUDA", at=int(operations * share) + 3, times=10**9)
+    with pytest.raises(management.OOM_EXCEPTION, match=r"expected enough memory .*other programs"), memory:
+        work[name]()
+    assert memory.refused
+
+
 @pytest.mark.parametrize("name", ["CogVideoX Decode", "VAE Decode", "VAE Encode"])
 @pytest.mark.parametrize("device", ["CUDA", "CPU"])
 def test_a_single_refusal_is_tried_again_in_tiles(work, measured, name, device):
