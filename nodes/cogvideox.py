@@ -18,7 +18,8 @@ from .host.models import CogVideoXModel
 from .host.readable import read_negative
 from .host.video import decode_videos, encode_video, read_start_videos, sample_videos
 from .host.weighted_prompts import read_weighted_prompts
-from .inputs import loader_inputs, negative_input, sampler_inputs, size_inputs, start_inputs, tiled_input
+from .inputs import negative_input
+from .sampling_inputs import loader_inputs, sampler_inputs, size_inputs, start_inputs, tiled_input
 
 _ONE_PROMPT = (
     "This sampler takes one prompt or one morph. Mix prompts with RichSpace Mix by Weight, or use RichSpace Load "

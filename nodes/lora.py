@@ -7,9 +7,9 @@ from typing import Any
 from .host import models
 from .host.api import io, report
 from .host.input_names import name_inputs_as_shown
-from .inputs import native_model_input, native_model_output
 from .native.lora import apply_lora
 from .native.lora_settings import find_peft_config
+from .sampling_inputs import native_model_input, native_model_output
 
 
 class RichSpaceLoadCogVideoXLora(io.ComfyNode):

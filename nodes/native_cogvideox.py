@@ -10,15 +10,6 @@ from ..richspace_core.cogvideox.folder import CogVideoXFolder
 from .host import models
 from .host.api import io, report
 from .host.input_names import name_inputs_as_shown
-from .inputs import (
-    batch_size_input,
-    denoising_steps_input,
-    loader_inputs,
-    native_model_input,
-    native_model_output,
-    schedule_inputs,
-    size_inputs,
-)
 from .native import (
     PublishedSampler,
     correct_model,
@@ -29,6 +20,15 @@ from .native import (
     load_file,
     load_folder,
     recognize,
+)
+from .sampling_inputs import (
+    batch_size_input,
+    denoising_steps_input,
+    loader_inputs,
+    native_model_input,
+    native_model_output,
+    schedule_inputs,
+    size_inputs,
 )
 
 _LOAD_THE_REST = "use Load CLIP (type cogvideox) and Load VAE"

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blueprints import RECIPES, write_blueprints
+from blueprint_recipes import RECIPES, write_blueprints
 from comfyui.frontend import Frontend, chromium
 from comfyui.server import ComfyServer, output_files
 from environment.checkout import ROOT

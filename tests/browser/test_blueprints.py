@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from blueprints import BALANCE_TWO, COMPARE_TWO, MIX_TO_VIDEO, MORPH_TWO, RECIPES, make_blueprint
+from blueprint_recipes import BALANCE_TWO, COMPARE_TWO, MIX_TO_VIDEO, MORPH_TWO, RECIPES, make_blueprint
 from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS
 from playwright.sync_api import expect

@@ -85,7 +85,7 @@ def test_the_chained_finder_grows_and_runs(open_page, server, usual_errors, node
         assert grown == [["first", *names[:count]] for count in (3, 3, 3, 3, 4, 5)]
         frontend.set_widget("Sample the video", "steps", 2)
         (chain,) = (it for it in frontend.api_prompt().values() if it["class_type"] == "RichSpaceChainedFinder")
-        assert chain["inputs"] == {"steps": 30, "first": ["2", 0]} | {
+        assert chain["inputs"] == {"steps": 30, "indices": "", "first": ["2", 0]} | {
             name: [str(number), 0] for number, name in enumerate(names[:4], start=3)
         }
         entry = frontend.run()

@@ -1,8 +1,8 @@
 """The blueprint "Mix three prompts": found by its name, connected, run, and opened to see its curves."""
 
 import pytest
-from blueprints import MIX_THREE
-from blueprints.three_prompts import FINDERS, TEXTS
+from blueprint_recipes import MIX_THREE
+from blueprint_recipes.three_prompts import FINDERS, TEXTS
 from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS
 from playwright.sync_api import expect

@@ -101,7 +101,7 @@ def visit(request, open_page, server):
                     frontend.set_widget(node, name, value)
         with frontend.drawing_seldom():
             entry = frontend.run()
-        frontend.wait_for_outputs()
+            frontend.wait_for_outputs()
         frontend.screenshot(ARTIFACTS / "browser" / f"{file.stem}-{renderer}.png")
         yield Visit(file, frontend, opened, saved, prompt, entry, look(frontend))
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from blueprints import RECIPES
+from blueprint_recipes import RECIPES
 from environment.checkout import PACK_FOLDER, ROOT
 
 

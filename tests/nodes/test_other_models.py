@@ -86,7 +86,7 @@ def test_every_node_of_the_finder_takes_them(nodes_by_id, prompts, family):
     ab = {name: given[name] for name in "ab"}
     (foot, _) = results(nodes_by_id["RichSpacePerpendicularFoot"], **given)
     (scores,) = results(nodes_by_id["RichSpaceCosineScore"], **given, steps=30)
-    (mixtures, _, _) = results(nodes_by_id["RichSpaceInterpolationSweep"], **ab, steps=30, count=3, candidates="")
+    (mixtures, *_) = results(nodes_by_id["RichSpaceInterpolationSweep"], **ab, steps=30, count=3, candidates="")
     stages = {"prompt_2": given["b"], "guide_2": given["guide"]}
     chained = results(nodes_by_id["RichSpaceChainedFinder"], first=given["a"], stages=stages)[0]
     assert scores

@@ -219,6 +219,7 @@ class Frontend:
             yield
         finally:
             self.page.evaluate(setting, [_FRAME_RATE, 0])
+            self.page.evaluate("app.canvas.draw(true, true)")
 
     def widget(self, title: str, name: str) -> Any:
         """Return the value of a widget of the node with a title."""

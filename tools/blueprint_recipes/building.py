@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from comfyui.frontend import Frontend
 
-    from blueprints.recipe import Recipe
+    from blueprint_recipes.recipe import Recipe
 
 # In the page: make the nodes, put them in a subgraph, and add its inputs and outputs.
 _BUILD = """({name, nodes, links, inputs, outputs, input_place, output_place, size, extra}) => {

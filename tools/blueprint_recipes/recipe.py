@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 Place = tuple[int, int]
 End = tuple[str, str]  # title of a node, and name of its input or output
 
-# Prompts and settings for the bundled demo model, with which a blueprint runs as it is.
-DEMO_A, DEMO_B = "a large plain red circle moves right", "a large plain blue square moves right"
-DEMO_STEPS, DEMO_CFG, DEMO_SEED = 20, 4.0, 42
-
 
 @dataclass(frozen=True)
 class Inner:

@@ -1,6 +1,7 @@
 """The blueprint "Compare two prompts": both prompts and their mixtures in one picture."""
 
-from blueprints.recipe import DEMO_A, DEMO_B, DEMO_CFG, DEMO_SEED, DEMO_STEPS, Inner, Input, Output, Recipe
+from blueprint_recipes import demo_video
+from blueprint_recipes.recipe import Inner, Output, Recipe
 
 _CANDIDATES = 30
 
@@ -11,15 +12,13 @@ COMPARE_TWO = Recipe(
     "Preview Image and press Run: it starts with the bundled demo model, which needs no download.",
     aliases=("richspace", "comparison", "side by side", "grid", "contact sheet", "which mixture", "cogvideox"),
     nodes=(
-        Inner("Load the model", "RichSpaceLoadCogVideoX", (0, 0), (320, 200), {"model": "bundled demo"}),
-        Inner("Prompt A", "RichSpaceT5Encode", (380, 0), (320, 215), {"text": DEMO_A}),
-        Inner("Prompt B", "RichSpaceT5Encode", (380, 265), (320, 215), {"text": DEMO_B}),
+        *demo_video.NODES,
         Inner(
             "Balance A and B",
             "RichSpaceCogVideoXBalance",
             (760, 0),
             (400, 820),
-            {"steps": _CANDIDATES, "cfg": DEMO_CFG, "seed": DEMO_SEED},
+            {"steps": _CANDIDATES, "cfg": demo_video.CFG, "seed": demo_video.SEED},
         ),
         Inner(
             "The middle",
@@ -34,7 +33,7 @@ COMPARE_TWO = Recipe(
             "RichSpaceCogVideoXSample",
             (1220, 210),
             (310, 400),
-            {"steps": DEMO_STEPS, "cfg": DEMO_CFG, "seed": DEMO_SEED, "control_after_generate": "fixed"},
+            demo_video.SAMPLING,
         ),
         Inner("Decode to frames", "RichSpaceCogVideoXDecode", (1220, 670), (310, 115)),
         Inner(
@@ -46,13 +45,9 @@ COMPARE_TWO = Recipe(
         ),
     ),
     links=(
-        (("Load the model", "text encoder"), ("Prompt A", "encoder")),
-        (("Load the model", "text encoder"), ("Prompt B", "encoder")),
+        *demo_video.LINKS,
         (("Prompt A", "conditioning"), ("The middle", "a")),
         (("Prompt B", "conditioning"), ("The middle", "b")),
-        (("Load the model", "model"), ("Balance A and B", "model")),
-        (("Prompt A", "conditioning"), ("Balance A and B", "a")),
-        (("Prompt B", "conditioning"), ("Balance A and B", "b")),
         (("Prompt A", "conditioning"), ("All four, in this order", "inputs.input0")),
         (("Prompt B", "conditioning"), ("All four, in this order", "inputs.input1")),
         (("The middle", "mixture"), ("All four, in this order", "inputs.input2")),
@@ -63,15 +58,7 @@ COMPARE_TWO = Recipe(
         (("Sample the videos", "latent"), ("Decode to frames", "latent")),
         (("Decode to frames", "frames"), ("Compare the four", "videos.video_1")),
     ),
-    inputs=(
-        Input("prompt A", (("Prompt A", "text"),)),
-        Input("prompt B", (("Prompt B", "text"),)),
-        Input("share of A", (("Balance A and B", "share"),)),
-        Input("seed", (("Sample the videos", "seed"), ("Balance A and B", "seed"))),
-        Input("steps", (("Sample the videos", "steps"),)),
-        Input("cfg", (("Sample the videos", "cfg"), ("Balance A and B", "cfg"))),
-        Input("model", (("Load the model", "model"),)),
-    ),
+    inputs=demo_video.shown_inputs("Sample the videos"),
     outputs=(
         Output("comparison", ("Compare the four", "comparison")),
         Output("frames", ("Decode to frames", "frames")),

@@ -3,12 +3,12 @@
 Their recipes are data, in one file for each kind. The frontend makes the files from them.
 """
 
-from blueprints.building import make_blueprint, write_blueprints
-from blueprints.comparing import COMPARE_TWO
-from blueprints.conditioning import BALANCE_TWO, MORPH_TWO
-from blueprints.mixing import MIX_TO_VIDEO
-from blueprints.recipe import Inner, Input, Output, Recipe
-from blueprints.three_prompts import MIX_THREE
+from blueprint_recipes.building import make_blueprint, write_blueprints
+from blueprint_recipes.comparing import COMPARE_TWO
+from blueprint_recipes.conditioning import BALANCE_TWO, MORPH_TWO
+from blueprint_recipes.mixing import MIX_TO_VIDEO
+from blueprint_recipes.recipe import Inner, Input, Output, Recipe
+from blueprint_recipes.three_prompts import MIX_THREE
 
 RECIPES = (MIX_TO_VIDEO, MIX_THREE, BALANCE_TWO, MORPH_TWO, COMPARE_TWO)
 

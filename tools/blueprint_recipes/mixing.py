@@ -1,6 +1,7 @@
 """The blueprint "Mix two prompts to video": everything from the model to the saved video."""
 
-from blueprints.recipe import DEMO_A, DEMO_B, DEMO_CFG, DEMO_SEED, DEMO_STEPS, Inner, Input, Output, Recipe
+from blueprint_recipes import demo_video
+from blueprint_recipes.recipe import Inner, Output, Recipe
 
 MIX_TO_VIDEO = Recipe(
     name="Mix two prompts to video",
@@ -17,47 +18,33 @@ MIX_TO_VIDEO = Recipe(
         "cogvideox",
     ),
     nodes=(
-        Inner("Load the model", "RichSpaceLoadCogVideoX", (0, 0), (320, 200), {"model": "bundled demo"}),
-        Inner("Prompt A", "RichSpaceT5Encode", (380, 0), (320, 215), {"text": DEMO_A}),
-        Inner("Prompt B", "RichSpaceT5Encode", (380, 265), (320, 215), {"text": DEMO_B}),
+        *demo_video.NODES,
         Inner(
             "Balance A and B",
             "RichSpaceCogVideoXBalance",
             (760, 0),
             (400, 820),
-            {"cfg": DEMO_CFG, "seed": DEMO_SEED},
+            {"cfg": demo_video.CFG, "seed": demo_video.SEED},
         ),
         Inner(
             "Sample the video",
             "RichSpaceCogVideoXSample",
             (1220, 0),
             (310, 400),
-            {"steps": DEMO_STEPS, "cfg": DEMO_CFG, "seed": DEMO_SEED, "control_after_generate": "fixed"},
+            demo_video.SAMPLING,
         ),
         Inner("Decode to frames", "RichSpaceCogVideoXDecode", (1590, 0), (240, 115)),
         Inner("8 frames a second", "CreateVideo", (1890, 0), (240, 120), {"fps": 8}),
     ),
     links=(
-        (("Load the model", "text encoder"), ("Prompt A", "encoder")),
-        (("Load the model", "text encoder"), ("Prompt B", "encoder")),
-        (("Load the model", "model"), ("Balance A and B", "model")),
-        (("Prompt A", "conditioning"), ("Balance A and B", "a")),
-        (("Prompt B", "conditioning"), ("Balance A and B", "b")),
+        *demo_video.LINKS,
         (("Load the model", "model"), ("Sample the video", "model")),
         (("Balance A and B", "mixture"), ("Sample the video", "positive")),
         (("Load the model", "model"), ("Decode to frames", "model")),
         (("Sample the video", "latent"), ("Decode to frames", "latent")),
         (("Decode to frames", "frames"), ("8 frames a second", "images")),
     ),
-    inputs=(
-        Input("prompt A", (("Prompt A", "text"),)),
-        Input("prompt B", (("Prompt B", "text"),)),
-        Input("share of A", (("Balance A and B", "share"),)),
-        Input("seed", (("Sample the video", "seed"), ("Balance A and B", "seed"))),
-        Input("steps", (("Sample the video", "steps"),)),
-        Input("cfg", (("Sample the video", "cfg"), ("Balance A and B", "cfg"))),
-        Input("model", (("Load the model", "model"),)),
-    ),
+    inputs=demo_video.shown_inputs("Sample the video"),
     outputs=(
         Output("video", ("8 frames a second", "VIDEO")),
         Output("frames", ("Decode to frames", "frames")),

@@ -1,6 +1,6 @@
 """The blueprint "Mix three prompts": the paper's chain of two finders."""
 
-from blueprints.recipe import Inner, Input, Output, Recipe, read_prompts
+from blueprint_recipes.recipe import Inner, Input, Output, Recipe, read_prompts
 
 TEXTS = ("prompt 1", "prompt 2", "guide for 1 + 2", "prompt 3", "guide for all three")
 FINDERS = ("First finder: 1 + 2", "Second finder: (1 + 2) + 3")

@@ -1,6 +1,7 @@
 """The blueprints "Balance two prompts" and "Morph two prompts", which end before any model's sampler."""
 
-from blueprints.recipe import DEMO_A, DEMO_B, DEMO_CFG, DEMO_SEED, Inner, Input, Output, Recipe
+from blueprint_recipes import demo_video
+from blueprint_recipes.recipe import Inner, Input, Output, Recipe
 
 _ENCODE = "CLIPTextEncode"
 _SIZE = (400, 180)
@@ -9,8 +10,8 @@ _SIZE = (400, 180)
 def _encoders() -> tuple[Inner, ...]:
     """Return the nodes that encode A, B and the negative prompt."""
     return (
-        Inner("Prompt A", _ENCODE, (0, 0), _SIZE, {"text": DEMO_A}),
-        Inner("Prompt B", _ENCODE, (0, 230), _SIZE, {"text": DEMO_B}),
+        Inner("Prompt A", _ENCODE, (0, 0), _SIZE, {"text": demo_video.PROMPT_A}),
+        Inner("Prompt B", _ENCODE, (0, 230), _SIZE, {"text": demo_video.PROMPT_B}),
         Inner("Negative prompt", _ENCODE, (0, 460), _SIZE, {"text": ""}),
     )
 
@@ -43,7 +44,7 @@ BALANCE_TWO = Recipe(
             "RichSpaceBalance",
             (460, 0),
             (420, 900),
-            {"cfg": DEMO_CFG, "seed": DEMO_SEED},
+            {"cfg": demo_video.CFG, "seed": demo_video.SEED},
         ),
     ),
     links=(
