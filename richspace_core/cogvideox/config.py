@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 import torch
 
 from ..errors import ModelFolderError, SamplingError
+from ..out_of_memory import raise_if_out_of_memory
 
 SchedulerName = Literal["auto", "DDIM", "DPM"]
 
@@ -276,6 +277,7 @@ class CogVideoXConfig:
             scheduler = getattr(diffusers, wanted)(**settings)
             scheduler.set_timesteps(1)
         except (NotImplementedError, ValueError, TypeError, IndexError, RuntimeError) as error:
+            raise_if_out_of_memory(error)
             raise self._unusable_schedule(str(error)[:200]) from error
         if not bool(torch.isfinite(scheduler.alphas_cumprod).all()):
             raise self._unusable_schedule("noise levels that are not finite")

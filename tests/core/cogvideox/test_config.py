@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from richspace_core import ModelFolderError, SamplingError
+from richspace_core.cogvideox import published
 from richspace_core.cogvideox.config import (
     CogVideoXConfig,
     SchedulerConfig,
@@ -165,3 +166,16 @@ def test_a_value_of_another_type_is_named(part, content, message):
 
 def test_a_whole_number_is_a_number_too():
     assert rules(scheduler={"snr_shift_scale": 3}).scheduler.snr_shift_scale == 3.0
+
+
+@pytest.mark.parametrize("error", [torch.cuda.OutOfMemoryError("none left"), RuntimeError("DefaultCPUAllocator: none")])
+def test_memory_that_runs_out_is_not_called_a_damaged_file(error, monkeypatch):
+    import diffusers
+
+    def refuse(**_):
+        raise error
+
+    monkeypatch.setattr(diffusers, "CogVideoXDDIMScheduler", refuse)
+    with pytest.raises(type(error)) as caught:
+        published.PUBLISHED[0].make_scheduler("DDIM")
+    assert caught.value is error
