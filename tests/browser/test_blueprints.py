@@ -6,6 +6,7 @@ import pytest
 from blueprint_recipes import BALANCE_TWO, COMPARE_TWO, MIX_TO_VIDEO, MORPH_TWO, RECIPES, make_blueprint
 from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS
+from graph_scripts import ADD_AND_WIRE
 from playwright.sync_api import expect
 
 CANVAS = (600, 150)  # an empty place
@@ -27,17 +28,10 @@ TEXT_LABELS = """() => [...document.querySelectorAll(
         ? "[data-node-id] label:has(+ textarea)" : ".dom-widget .richspace-labeled-text > span"
 )].filter(label => label.checkVisibility()).map(label => label.textContent.trim())"""
 # The nodes around a blueprint for any model: native model, latent, sampler and decoder.
-SURROUND = """positive => {
-    const add = (type, pos, values = {}) => {
-        const node = LiteGraph.createNode(type);
-        node.pos = pos;
-        app.graph.add(node);
-        for (const [name, value] of Object.entries(values)) node.widgets.find(it => it.name === name).value = value;
-        return node;
-    };
-    const wire = (from, output, to, input) => from.connect(
-        from.outputs.findIndex(it => it.name === output), to, to.inputs.findIndex(it => it.name === input));
-    const mix = app.graph.nodes[0];
+SURROUND = (
+    "positive => {"
+    + ADD_AND_WIRE
+    + """    const mix = app.graph.nodes[0];
     mix.pos = [380, 100];
     const load = add("RichSpaceLoadCogVideoXNative", [-20, 100], {model: "bundled demo"});
     const latent = add("RichSpaceEmptyCogVideoXLatent", [-20, 400], {frames: 9});
@@ -52,6 +46,7 @@ SURROUND = """positive => {
     wire(sample, "LATENT", decode, "samples");
     wire(decode, "IMAGE", shown, "images");
 }"""
+)
 
 expect.set_options(timeout=SETTLED_MS)
 

@@ -5,6 +5,7 @@ from blueprint_recipes import MIX_THREE
 from blueprint_recipes.three_prompts import FINDERS, TEXTS
 from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS
+from graph_scripts import ADD_AND_WIRE
 from playwright.sync_api import expect
 
 STEPS = 30
@@ -22,17 +23,10 @@ WORDS = dict(
     )
 )
 # The nodes around it: model, sampler, decoder and video, connected as an artist would do it.
-SURROUND = """() => {
-    const add = (type, pos, values = {}) => {
-        const node = LiteGraph.createNode(type);
-        node.pos = pos;
-        app.graph.add(node);
-        for (const [name, value] of Object.entries(values)) node.widgets.find(it => it.name === name).value = value;
-        return node;
-    };
-    const wire = (from, output, to, input) => from.connect(
-        from.outputs.findIndex(it => it.name === output), to, to.inputs.findIndex(it => it.name === input));
-    const mix = app.graph.nodes[0];
+SURROUND = (
+    "() => {"
+    + ADD_AND_WIRE
+    + """    const mix = app.graph.nodes[0];
     mix.pos = [380, 100];
     const load = add("RichSpaceLoadCogVideoX", [-20, 100], {model: "bundled demo"});
     const negative = add("RichSpaceT5Encode", [-20, 400]);
@@ -49,6 +43,7 @@ SURROUND = """() => {
     wire(decode, "frames", video, "images");
     wire(video, "VIDEO", save, "video");
 }"""
+)
 OPEN = (
     "() => { const node = app.rootGraph.nodes.find(it => it.subgraph); app.canvas.openSubgraph(node.subgraph, node); }"
 )
