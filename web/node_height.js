@@ -25,11 +25,15 @@ export function keepLow(node, name, height) {
   if (widget?.options) widget.options.getMaxHeight = () => height;
 }
 
-/** Return the height that the user or the workflow set: the present one, unless it is the result of `fit`. */
+/** Return the height that the user or the workflow set: the present one, unless `fit` or the node's contents made it. */
 function ownHeight(node) {
   const known = heights.get(node);
-  const isOurs = known && (!known.isSettled || Math.abs(node.size[1] - known.shown) < 1);
-  return isOurs ? known.own : node.size[1];
+  const height = node.size[1];
+  if (!known) return height;
+  if (!known.isSettled || Math.abs(height - known.shown) < 1) return known.own;
+  // Contents hold a node open: it can become lower than its own height only by its user, and anything else is contents
+  // that need less room, such as the button with which Nodes 2.0 marks a failed node until the next run.
+  return height < known.shown ? Math.min(height, known.own) : height;
 }
 
 /** Save a node, and so copy it and undo changes to it, with the height that its user set. */
