@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 WORKFLOWS = ROOT / "workflows" / "api"
 SHOWN = {
-    "Comparing Balance with its prompts, the paper's finder and the middle": "demo_comparison",
-    "Mixing three prompts": "demo_three_prompt_mix",
+    "Comparing Balance with its prompts, the paper's finder and the middle": "Compare mixtures (demo)",
+    "Mixing three prompts": "Mix three prompts (demo)",
 }
 RESULTS = ARTIFACTS / "demo"
 MODEL_CARD = ROOT / "demo_model" / "README.md"

@@ -8,11 +8,11 @@ from playwright.sync_api import expect
 TWO = ["prompt A", "prompt B", "share of A", "seed"]
 MORPH = ["prompt A", "prompt B", "keyframes", "seed"]
 INPUTS = {
-    "demo_two_prompt_mix": TWO,
-    "two_prompt_mix": TWO,
-    "demo_morph": MORPH,
+    "Mix two prompts (demo)": TWO,
+    "Mix two prompts (CogVideoX)": TWO,
+    "Morph between two prompts (demo)": MORPH,
     "morph": MORPH,
-    "demo_three_prompt_mix": ["prompt A", "prompt B", "prompt C", "shares (empty: all equal)", "seed"],
+    "Mix three prompts (demo)": ["prompt A", "prompt B", "prompt C", "shares (empty: all equal)", "seed"],
 }
 OUTPUT = """() => app.graph.extra.linearData.outputs.map(id => app.graph.getNodeById(id).type)"""
 TO_APP, TO_GRAPH = "Enter app mode", "Enter node graph"
@@ -42,7 +42,7 @@ def test_it_opens_as_a_graph_and_its_app_shows_what_an_artist_sets(open_page, na
 
 def test_the_app_makes_a_video(open_page, renderer):
     with open_page(nodes_2=renderer) as frontend:
-        frontend.drop(ROOT / "workflows" / "demo_two_prompt_mix.json")
+        frontend.drop(ROOT / "workflows" / "Mix two prompts (demo).json")
         frontend.set_widget("Sample the video", "steps", 2)
         switch(frontend, TO_APP)
         frontend.page.get_by_test_id("linear-widgets").locator("textarea").first.fill(

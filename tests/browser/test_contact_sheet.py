@@ -6,7 +6,7 @@ from environment.checkout import ARTIFACTS, ROOT
 from PIL import Image
 from playwright.sync_api import expect
 
-STRIP = ROOT / "workflows" / "demo_candidate_strip.json"
+STRIP = ROOT / "workflows" / "Choose a mixture by eye (demo).json"
 FINDER, SWEEP, SHEET = "What the guides mean", "Five candidates", "One row each"
 INDICES = (1, 8, 15, 22, 30)
 SHOW = "([title, output]) => app.graph.nodes.find(node => node.title === title).onExecuted(output)"

@@ -170,7 +170,7 @@ def test_the_video_appears(visit):
     saved = [file for file in output_files(visit.entry) if file["filename"].endswith(".mp4")]
     query = dict(urllib.parse.parse_qsl(video["query"].lstrip("?")))
     assert {key: query.get(key) for key in saved[0]} in saved
-    assert video["size"] == ([64, 64] if visit.file.stem.startswith("demo") else [48, 32])
+    assert video["size"] == ([64, 64] if visit.file.stem.endswith("(demo)") else [48, 32])
     assert video["ready"]
 
 

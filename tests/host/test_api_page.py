@@ -12,7 +12,7 @@ from thumbnails import read_frames
 
 PAGE = (ROOT / "docs" / "API.md").read_text(encoding="utf-8")
 SCRIPT = ROOT / "docs" / "queue_workflow.py"
-WORKFLOW = "workflows/api/demo_two_prompt_mix.json"
+WORKFLOW = "workflows/api/Mix two prompts (demo).json"
 QUICK = ["--set", "Sample the video", "steps", "2"]
 
 

@@ -71,7 +71,7 @@ def test_what_is_packed(checkout, archive):
 def test_it_runs_where_it_is_unpacked(archive, tmp_path):
     # The registry's folders are named by the project, not as this repository is.
     archive.extractall(tmp_path / "custom_nodes" / "richspace")
-    workflow = tmp_path / "custom_nodes" / "richspace" / "workflows" / "api" / "demo_three_prompt_mix.json"
+    workflow = tmp_path / "custom_nodes" / "richspace" / "workflows" / "api" / "Mix three prompts (demo).json"
     with ComfyServer(tmp_path, log=ARTIFACTS / "unpacked-tests.log", with_pack=False) as server:
         assert {name for name in server.object_info() if name.startswith("RichSpace")} == read_surface()["nodes"].keys()
         entry = server.run(json.loads(workflow.read_text(encoding="utf-8")))

@@ -11,9 +11,9 @@ from reliability.soak import Soak, pages
 
 RUNS, SEED = 30, 4
 FEW = (
-    "KSampler in demo_morph",
-    "RichSpaceCogVideoXSample in demo_two_prompt_mix",
-    "RichSpaceBalance in demo_native_mix",
+    "KSampler in Morph between two prompts (demo)",
+    "RichSpaceCogVideoXSample in Mix two prompts (demo)",
+    "RichSpaceBalance in Mix two prompts with KSampler (demo)",
 )
 
 

@@ -5,7 +5,7 @@ from blueprint_recipes.recipe import Inner, Input, Output, Recipe, read_prompts
 TEXTS = ("prompt 1", "prompt 2", "guide for 1 + 2", "prompt 3", "guide for all three")
 FINDERS = ("First finder: 1 + 2", "Second finder: (1 + 2) + 3")
 _TITLES = ("A: ", "B: ", "Guide for A + B", "C: ", "Guide for (A + B) + C")  # how the workflow's nodes are called
-_PROMPTS = read_prompts("three_prompt_chained_mix", *_TITLES)
+_PROMPTS = read_prompts("Mix three prompts (CogVideoX)", *_TITLES)
 
 # The chain goes from left to right, as in the workflow.
 _TEXT_PLACES = ((0, 0), (0, 265), (0, 530), (380, 600), (380, 865))

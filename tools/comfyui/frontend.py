@@ -1,9 +1,9 @@
 """ComfyUI's web frontend in a real Chromium, used as an artist uses it: files are dropped, buttons are pressed.
 
 with chromium() as browser, Frontend(browser, server) as frontend:
-frontend.drop(ROOT / "workflows" / "two_prompt_mix.json")
+frontend.drop(ROOT / "workflows" / "Mix two prompts (CogVideoX).json")
 entry = frontend.run()
-frontend.screenshot(ARTIFACTS / "two_prompt_mix.png")
+frontend.screenshot(ARTIFACTS / "Mix two prompts (CogVideoX).png")
 """
 
 from __future__ import annotations

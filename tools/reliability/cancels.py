@@ -76,22 +76,22 @@ class Place:
 
 
 PLACES = (
-    Place("demo_two_prompt_mix", "RichSpaceCogVideoXSample"),
-    Place("two_prompt_mix", "RichSpaceCogVideoXSample"),
-    Place("demo_comparison", "RichSpaceCogVideoXSample"),
-    Place("demo_native_mix", "KSampler"),
-    Place("demo_morph", "KSampler"),
-    Place("wan_morph", "KSampler"),
-    Place("wan_two_prompt_mix", "KSampler"),
-    Place("sdxl_two_prompt_mix", "KSampler"),
-    Place("two_prompt_mix", "RichSpaceCogVideoXBalance"),
-    Place("demo_native_mix", "RichSpaceBalance"),
-    Place("wan_two_prompt_mix", "RichSpaceBalance"),
-    Place("sdxl_two_prompt_mix", "RichSpaceBalance"),
-    Place("three_prompt_chained_mix", "RichSpaceCogVideoXChainedBalance"),
+    Place("Mix two prompts (demo)", "RichSpaceCogVideoXSample"),
+    Place("Mix two prompts (CogVideoX)", "RichSpaceCogVideoXSample"),
+    Place("Compare mixtures (demo)", "RichSpaceCogVideoXSample"),
+    Place("Mix two prompts with KSampler (demo)", "KSampler"),
+    Place("Morph between two prompts (demo)", "KSampler"),
+    Place("Morph between two prompts (Wan)", "KSampler"),
+    Place("Mix two prompts (Wan)", "KSampler"),
+    Place("Mix two prompts (SDXL)", "KSampler"),
+    Place("Mix two prompts (CogVideoX)", "RichSpaceCogVideoXBalance"),
+    Place("Mix two prompts with KSampler (demo)", "RichSpaceBalance"),
+    Place("Mix two prompts (Wan)", "RichSpaceBalance"),
+    Place("Mix two prompts (SDXL)", "RichSpaceBalance"),
+    Place("Mix three prompts (CogVideoX)", "RichSpaceCogVideoXChainedBalance"),
     Place("chained on the host's model", "RichSpaceChainedBalance"),
-    Place("demo_two_prompt_mix", "RichSpaceCogVideoXDecode"),
-    Place("demo_morph", "VAEDecode"),
+    Place("Mix two prompts (demo)", "RichSpaceCogVideoXDecode"),
+    Place("Morph between two prompts (demo)", "VAEDecode"),
 )
 
 
@@ -223,7 +223,7 @@ def workflow(name: str) -> Prompt:
 
 
 def _chained_on_the_host() -> Prompt:
-    prompt = workflow("demo_native_mix")
+    prompt = workflow("Mix two prompts with KSampler (demo)")
     (balance,) = (name for name, each in prompt.items() if each["class_type"] == "RichSpaceBalance")
     given = prompt[balance]["inputs"]
     kept = ("steps", "looks", "draft_steps", "seed", "cfg", "sampler_name", "scheduler", "model", "negative", "latent")

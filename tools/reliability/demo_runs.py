@@ -19,7 +19,7 @@ from comfyui.server import ComfyServer, node_title, output_files
 from environment.checkout import ROOT
 from environment.programs import ToolError, run_to_the_end
 
-WORKFLOWS = ("demo_two_prompt_mix", "demo_native_mix")
+WORKFLOWS = ("Mix two prompts (demo)", "Mix two prompts with KSampler (demo)")
 
 
 def run_workflow(server: ComfyServer, name: str) -> dict[str, Any]:

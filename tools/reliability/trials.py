@@ -190,7 +190,7 @@ def run_program(environment: SideEnvironment, name: str, program: str, *argument
 def describe_runs(report: Mapping[str, Any]) -> str:
     """Describe the runs of the demo workflows in a line: the number of nodes, and what the nodes said."""
     runs = (
-        f"{name.removeprefix('demo_')}: {', '.join(_choices(run['shown'].values())) or 'done'}"
+        f"{name.removesuffix(' (demo)')}: {', '.join(_choices(run['shown'].values())) or 'done'}"
         for name, run in report["runs"].items()
     )
     return f"{report['nodes']} nodes; " + "; ".join(runs)

@@ -97,8 +97,8 @@ class TestOutcomes:
 
     def test_what_the_nodes_chose(self):
         shown = {"Mix": "15 of 30: 50% A, 50% B", "A": "8 of 64 tokens"}
-        report = {"nodes": 29, "runs": {"demo_mix": {"shown": shown}, "demo_other": {"shown": {}}}}
-        assert describe_runs(report) == "29 nodes; mix: 15 of 30; other: done"
+        report = {"nodes": 29, "runs": {"Mix (demo)": {"shown": shown}, "Other (demo)": {"shown": {}}}}
+        assert describe_runs(report) == "29 nodes; Mix: 15 of 30; Other: done"
 
 
 def test_the_table_keeps_other_rows_and_the_order_of_the_combinations(tmp_path):
