@@ -41,7 +41,7 @@ LITTLE_GUIDES = (
 GUIDE = "Guide"  # how the titles of guides begin
 
 # The loader recognizes the model in these files by its width, so that no tiny one can be put in their place.
-FULL_SIZE = ("Mix two prompts from single files (CogVideoX)",)
+FULL_SIZE = ("Mix in CogVideoX 1.5",)
 COGVIDEOX_LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
 FINDERS = ("RichSpaceOptimalInterpolate", "RichSpaceBalance", "RichSpaceCogVideoXBalance")
 CHAINS = ("RichSpaceCogVideoXChainedBalance",)

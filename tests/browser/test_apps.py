@@ -10,7 +10,7 @@ MORPH = ["prompt A", "prompt B", "keyframes", "seed"]
 INPUTS = {
     "Mix two prompts (demo)": TWO,
     "Mix two prompts (CogVideoX)": TWO,
-    "Morph between two prompts (demo)": MORPH,
+    "Morph (demo)": MORPH,
     "morph": MORPH,
     "Mix three prompts (demo)": ["prompt A", "prompt B", "prompt C", "shares (empty: all equal)", "seed"],
 }

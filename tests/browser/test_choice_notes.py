@@ -18,7 +18,7 @@ expect.set_options(timeout=SETTLED_MS)
 @pytest.fixture
 def workflow_with_a_missing_model(tmp_path):
     file = tmp_path / "with_a_missing_model.json"
-    text = (ROOT / "workflows" / "Mix two prompts with KSampler (CogVideoX).json").read_text(encoding="utf-8")
+    text = (ROOT / "workflows" / "Mix in KSampler (CogVideoX).json").read_text(encoding="utf-8")
     file.write_text(text.replace('"CogVideoX-2b"', f'"{MISSING}"'), encoding="utf-8")
     return file
 
@@ -59,10 +59,10 @@ def test_the_demo_s_words_are_there_while_it_is_chosen(open_page, nodes_2):
 @pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes-2"])
 def test_a_workflow_that_is_opened_says_it_of_its_own_choice(open_page, workflow_with_a_missing_model, nodes_2):
     with open_page(nodes_2=nodes_2) as frontend:
-        frontend.drop(ROOT / "workflows" / "Mix two prompts with KSampler (demo).json")
+        frontend.drop(ROOT / "workflows" / "Mix in KSampler (demo).json")
         report = frontend.page.locator(".richspace-report:visible")
         expect(report).to_contain_text(WORDS[0])
-        frontend.drop(ROOT / "workflows" / "Mix two prompts with KSampler (CogVideoX).json")
+        frontend.drop(ROOT / "workflows" / "Mix in KSampler (CogVideoX).json")
         expect(report).to_have_count(0)
         frontend.drop(workflow_with_a_missing_model)
         expect(report).to_contain_text(f"{MISSING} is not installed.")

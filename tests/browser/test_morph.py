@@ -340,7 +340,7 @@ def test_81_frames_are_counted(page):
 
 def test_a_dragged_keyframe_changes_the_video_at_that_moment(frontend):
     """As an artist: open the demo, drag, press Run, and look at the frames."""
-    frontend.drop(ROOT / "workflows" / "Morph between two prompts (demo).json")
+    frontend.drop(ROOT / "workflows" / "Morph (demo).json")
     frontend.set_widget("Sample the video", "steps", 8)
     reds = []
     for first, second in ((0.05, 0.15), (0.85, 0.95)):

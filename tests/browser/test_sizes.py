@@ -7,7 +7,7 @@ from comfyui.frontend import SETTLED_MS
 from environment.checkout import ROOT
 
 DEMO = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
-NATIVE = ROOT / "workflows" / "Mix two prompts with KSampler (demo).json"
+NATIVE = ROOT / "workflows" / "Mix in KSampler (demo).json"
 SAMPLER, LATENT = "Sample the video", "Size of the video"
 # The position of a number's arrow, or of its middle, on the screen in the classic renderer.
 PLACE = """([title, name, side]) => {

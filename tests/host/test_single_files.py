@@ -54,7 +54,7 @@ def test_float8_takes_the_candidate_of_float16_or_the_next(said):
 
 def frames_with_lora(server, strength):
     """The frames of the native demo workflow with a LoRA of a strength; without one for None."""
-    workflow = ROOT / "workflows" / "api" / "Mix two prompts with KSampler (demo).json"
+    workflow = ROOT / "workflows" / "api" / "Mix in KSampler (demo).json"
     prompt = json.loads(workflow.read_text(encoding="utf-8"))
     by_kind = {content["class_type"]: name for name, content in prompt.items()}
     sampler = by_kind["KSampler"]

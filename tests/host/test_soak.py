@@ -11,9 +11,9 @@ from reliability.soak import Soak, pages
 
 RUNS, SEED = 30, 4
 FEW = (
-    "KSampler in Morph between two prompts (demo)",
+    "KSampler in Morph (demo)",
     "RichSpaceCogVideoXSample in Mix two prompts (demo)",
-    "RichSpaceBalance in Mix two prompts with KSampler (demo)",
+    "RichSpaceBalance in Mix in KSampler (demo)",
 )
 
 

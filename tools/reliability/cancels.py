@@ -79,19 +79,19 @@ PLACES = (
     Place("Mix two prompts (demo)", "RichSpaceCogVideoXSample"),
     Place("Mix two prompts (CogVideoX)", "RichSpaceCogVideoXSample"),
     Place("Compare mixtures (demo)", "RichSpaceCogVideoXSample"),
-    Place("Mix two prompts with KSampler (demo)", "KSampler"),
-    Place("Morph between two prompts (demo)", "KSampler"),
-    Place("Morph between two prompts (Wan)", "KSampler"),
+    Place("Mix in KSampler (demo)", "KSampler"),
+    Place("Morph (demo)", "KSampler"),
+    Place("Morph (Wan)", "KSampler"),
     Place("Mix two prompts (Wan)", "KSampler"),
     Place("Mix two prompts (SDXL)", "KSampler"),
     Place("Mix two prompts (CogVideoX)", "RichSpaceCogVideoXBalance"),
-    Place("Mix two prompts with KSampler (demo)", "RichSpaceBalance"),
+    Place("Mix in KSampler (demo)", "RichSpaceBalance"),
     Place("Mix two prompts (Wan)", "RichSpaceBalance"),
     Place("Mix two prompts (SDXL)", "RichSpaceBalance"),
     Place("Mix three prompts (CogVideoX)", "RichSpaceCogVideoXChainedBalance"),
     Place("chained on the host's model", "RichSpaceChainedBalance"),
     Place("Mix two prompts (demo)", "RichSpaceCogVideoXDecode"),
-    Place("Morph between two prompts (demo)", "VAEDecode"),
+    Place("Morph (demo)", "VAEDecode"),
 )
 
 
@@ -223,7 +223,7 @@ def workflow(name: str) -> Prompt:
 
 
 def _chained_on_the_host() -> Prompt:
-    prompt = workflow("Mix two prompts with KSampler (demo)")
+    prompt = workflow("Mix in KSampler (demo)")
     (balance,) = (name for name, each in prompt.items() if each["class_type"] == "RichSpaceBalance")
     given = prompt[balance]["inputs"]
     kept = ("steps", "looks", "draft_steps", "seed", "cfg", "sampler_name", "scheduler", "model", "negative", "latent")

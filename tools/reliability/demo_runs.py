@@ -19,7 +19,7 @@ from comfyui.server import ComfyServer, node_title, output_files
 from environment.checkout import ROOT
 from environment.programs import ToolError, run_to_the_end
 
-WORKFLOWS = ("Mix two prompts (demo)", "Mix two prompts with KSampler (demo)")
+WORKFLOWS = ("Mix two prompts (demo)", "Mix in KSampler (demo)")
 
 
 def run_workflow(server: ComfyServer, name: str) -> dict[str, Any]:

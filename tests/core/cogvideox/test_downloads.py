@@ -72,9 +72,7 @@ def test_the_two_published_model_lists_agree():
 
 
 def test_the_workflow_for_single_files_links_to_them(root):
-    content = json.loads(
-        (root / "workflows" / "Mix two prompts from single files (CogVideoX).json").read_text(encoding="utf-8")
-    )
+    content = json.loads((root / "workflows" / "Mix in CogVideoX 1.5.json").read_text(encoding="utf-8"))
     links = [link for node in content["nodes"] for link in node["properties"].get("models", [])]
     assert {(link["name"], link["url"].removesuffix("?download=true"), link["directory"]) for link in links} == {
         (file.name, file.url, file.directory) for file in downloads.FILES
