@@ -62,19 +62,20 @@ HEIGHTS = """() => Object.fromEntries(app.graph.nodes.map(node => [node.title, [
 expect.set_options(timeout=SETTLED_MS)
 
 
-@pytest.fixture(scope="module", params=["server", "newest_server"], ids=["pinned", "newest"])
-def any_server(request, browser):
-    """Return a server of each frontend that knows the custom palettes, which a page reads when it opens."""
-    server = request.getfixturevalue(request.param)
-    with Frontend(browser, server) as frontend:
-        frontend.page.evaluate("made => app.extensionManager.setting.set('Comfy.CustomColorPalettes', made)", MADE)
-    return server
+@pytest.fixture(
+    scope="module",
+    params=[("server", False), ("server", True), ("newest_server", True)],
+    ids=["classic-pinned", "nodes-2-pinned", "nodes-2-newest"],
+)
+def any_page(request, browser):
+    """Open a page in each renderer, and in Nodes 2.0 of the newest frontend, once for all tests here.
 
-
-@pytest.fixture(scope="module", params=[False, True], ids=["classic", "nodes-2"])
-def any_page(request, browser, any_server):
-    """Open a page in each frontend and renderer, once for all tests here."""
-    with Frontend(browser, any_server, nodes_2=request.param) as frontend:
+    The server knows the custom palettes, which a page reads when it opens.
+    """
+    name, nodes_2 = request.param
+    server = request.getfixturevalue(name)
+    server.request("/settings", {"Comfy.CustomColorPalettes": MADE})
+    with Frontend(browser, server, nodes_2=nodes_2) as frontend:
         yield frontend
 
 

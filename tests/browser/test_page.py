@@ -56,12 +56,14 @@ def test_every_node_is_found_by_its_name_and_added(open_page, server, usual_erro
     with open_page(nodes_2=nodes_2) as frontend:
         frontend.open_blank()
         frontend.page.evaluate("app.canvas.ds.changeScale(0.35, [0, 0])")  # or there is no room for all of them
-        for number, (node_id, name) in enumerate(names.items()):
-            column, row = number % 7, number // 7
-            if nodes_2:  # the search is the same in both renderers
-                frontend.add_node(node_id, (700 * column, 550 * row))
-            else:
-                frontend.add_from_search(name, (150 + 240 * column, 130 + 190 * row))
+        if not nodes_2:  # the search is the same in both renderers
+            found = frontend.search(*names.values())
+            assert {name: offered[0] for name, offered in found.items()} == {name: name for name in names.values()}
+            first = next(iter(names.values()))
+            frontend.add_from_search(first, (150, 130))
+        for number, node_id in enumerate(names):
+            if nodes_2 or number:
+                frontend.add_node(node_id, (700 * (number % 7), 550 * (number // 7)))
         frontend.screenshot(ARTIFACTS / "browser" / f"every-node-{'nodes-2' if nodes_2 else 'classic'}.png")
         assert {node["type"]: node["title"] for node in frontend.nodes()} == names
         assert frontend.complaints() == []

@@ -12,7 +12,7 @@ EXACT = 1e-6
 FRAMES = {1: 1, 2: 8, 13: 49, 16: 64, 21: 81}  # latent frames: frames
 
 
-@pytest.mark.parametrize("frames", [1, 2, 3, 4, 13])
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 7])
 def test_the_vae_decodes_as_diffusers(vaes, native_vae, frames):
     theirs, stock = vaes
     latents = torch.randn(1, 16, frames, 2, 3, generator=torch.Generator().manual_seed(frames))

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 WINDOW: ViewportSize = {"width": 1920, "height": 1080}
 READY_MS = 120_000  # about 6 s on two cores
 SETTLED_MS = 60_000  # for a busy machine; a page usually settles in a second
+UNCOVERED_MS = 10_000  # a mask that is still there after this stays for good
 ATTEMPTS = 3
 
 # Software rendering, no sandbox (a container's root user cannot have one), and no requests of the browser's own.
@@ -132,7 +133,7 @@ class Frontend:
     def _is_uncovered(self) -> bool:
         """Wait until no loading mask covers the page, since a mask takes every click; return whether it went."""
         with contextlib.suppress(NotInTimeError):
-            self.page.locator(".p-blockui-mask").wait_for(state="detached", timeout=SETTLED_MS)
+            self.page.locator(".p-blockui-mask").wait_for(state="detached", timeout=UNCOVERED_MS)
             return True
         return False
 
@@ -261,15 +262,18 @@ class Frontend:
 
     def open_templates(self, pack: str) -> dict[str, int]:
         """Open the templates of a pack; return the width of each one's picture, 0 for a missing picture."""
+        self._show_templates(pack)
+        return dict(self.page.wait_for_function(page_queries.TEMPLATES, timeout=SETTLED_MS).json_value())
+
+    def _show_templates(self, pack: str) -> None:
         self.page.get_by_role("button", name="Templates").first.click()
         name = self.page.get_by_text(pack, exact=True)
         name.click()
         name.nth(1).wait_for(timeout=SETTLED_MS)  # the heading above them
-        return dict(self.page.wait_for_function(page_queries.TEMPLATES, timeout=SETTLED_MS).json_value())
 
     def open_template(self, pack: str, name: str) -> None:
         """Open a template of a pack by a click on its card."""
-        self.open_templates(pack)
+        self._show_templates(pack)
         self.page.get_by_test_id(f"template-workflow-{name}").click()
         self.page.wait_for_function(page_queries.IS_FITTED, arg=name, timeout=SETTLED_MS)
         self.settle()

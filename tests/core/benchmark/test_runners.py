@@ -69,8 +69,14 @@ def nodes():
     if os.name == "nt":
         pytest.skip("Ray's clusters of several nodes are for Linux and macOS")
     with RayNodes() as running:
-        running.add()
         yield running
+
+
+@pytest.fixture
+def two_nodes(nodes):
+    nodes.add()
+    yield nodes
+    nodes.remove()
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +92,19 @@ def start(nodes, folder, *options):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def test_a_killed_worker_loses_nothing(nodes, tmp_path, expected):
-    run, killed = start(nodes, tmp_path), None
+def test_an_error_in_a_worker_is_said_as_one_from_here(nodes, tmp_path, tiny_folder):
+    command = videos_command(tmp_path, "--ray", nodes.address, "--t5", str(tiny_folder("2b")))
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert "error: Red+Blue, seed 0, " in run.stderr
+    assert "positive: expected an embedding of 64 tokens" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_killed_worker_loses_nothing(two_nodes, tmp_path, expected):
+    run, killed = start(two_nodes, tmp_path), None
     while run.poll() is None:
-        if not killed and clip_folders(tmp_path) and len(at_work := nodes.workers("render")) == 2:
+        if not killed and clip_folders(tmp_path) and len(at_work := two_nodes.workers("render")) == 2:
             killed = at_work[0]
             killed.kill()
         time.sleep(0.02)
@@ -103,7 +118,6 @@ def test_a_killed_worker_loses_nothing(nodes, tmp_path, expected):
 
 
 def test_a_machine_that_joins_is_put_to_work(nodes, tmp_path, expected):
-    nodes.remove()
     run = start(nodes, tmp_path, "--seeds", "100")
     while run.poll() is None and not clip_folders(tmp_path):
         time.sleep(0.05)
@@ -112,19 +126,11 @@ def test_a_machine_that_joins_is_put_to_work(nodes, tmp_path, expected):
         time.sleep(0.05)
     run.send_signal(signal.SIGINT)
     said = run.communicate()[0]
+    nodes.remove()
     assert run.returncode == 130, said
     for clip in clip_folders(tmp_path):
         known = expected / clip.relative_to(tmp_path) / "latents.safetensors"
         assert not known.is_file() or filecmp.cmp(clip / known.name, known, shallow=False)
-
-
-def test_an_error_in_a_worker_is_said_as_one_from_here(nodes, tmp_path, tiny_folder):
-    command = videos_command(tmp_path, "--ray", nodes.address, "--t5", str(tiny_folder("2b")))
-    run = subprocess.run(command, capture_output=True, text=True)
-    assert run.returncode == 2
-    assert "error: Red+Blue, seed 0, " in run.stderr
-    assert "positive: expected an embedding of 64 tokens" in run.stderr
-    assert "Traceback" not in run.stderr
 
 
 def test_no_cluster_is_a_clear_error(tmp_path):
