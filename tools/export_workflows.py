@@ -22,7 +22,7 @@ from environment.checkout import ROOT
 from environment.programs import Progress, run_to_the_end
 from PIL import Image
 from small_models.single_files import add_single_files
-from thumbnails import draw_course, draw_flow, draw_thumbnail, read_frames
+from thumbnails import draw_course, draw_flow, draw_redrawing, draw_thumbnail, read_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +45,7 @@ FULL_SIZE = ("Mix in CogVideoX 1.5",)
 COGVIDEOX_LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
 FINDERS = ("RichSpaceOptimalInterpolate", "RichSpaceBalance", "RichSpaceCogVideoXBalance")
 CHAINS = ("RichSpaceCogVideoXChainedBalance",)
+ENCODER = "RichSpaceCogVideoXEncode"
 FLOW = ("A and B:\nCLIP Text Encode", "RichSpace Balance", "KSampler, as always")
 MORPH = "RichSpaceMorph"
 MORPH_FLOW = (FLOW[0], "RichSpace Morph:\nA becomes B over time", FLOW[-1])
@@ -145,6 +146,8 @@ def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) 
 
 def draw_picture(server: ComfyServer, file: Path, prompt: Mapping[str, Any], entry: Mapping[str, Any]) -> Image.Image:
     """Draw the thumbnail of a workflow from what its run has made."""
+    if encoder := next((node for node in prompt.values() if node["class_type"] == ENCODER), None):
+        return draw_redrawing(title_of(file), *_before_and_after(server, prompt, entry, encoder["inputs"]["frames"]))
     kinds = {name: node["class_type"] for name, node in prompt.items() if node["class_type"] in (*FINDERS, *CHAINS)}
     finders = [*kinds]
     results = [
@@ -162,6 +165,18 @@ def draw_picture(server: ComfyServer, file: Path, prompt: Mapping[str, Any], ent
     shown = next((name for name, kind in kinds.items() if kind.endswith("Balance")), finders[-1])
     (plot,) = output_files({"outputs": {"finder": entry["outputs"][shown]}})
     return draw_thumbnail(title_of(file), Image.open(io.BytesIO(server.view(plot))), frames)
+
+
+def _before_and_after(
+    server: ComfyServer, prompt: Mapping[str, Any], entry: Mapping[str, Any], start: list[Any]
+) -> list[list[Image.Image]]:
+    """Return the frames of two saved videos: first of the one whose frames come from this output, then of the other."""
+    videos = {}
+    for name in (name for name, node in prompt.items() if node["class_type"] == "SaveVideo"):
+        (saved,) = output_files({"outputs": {name: entry["outputs"][name]}})
+        created = prompt[name]["inputs"]["video"][0]
+        videos[prompt[created]["inputs"]["images"] == start] = read_frames(server.view(saved))
+    return [videos[True], videos[False]]
 
 
 def export(*, thumbnails: bool) -> None:

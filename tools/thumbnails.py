@@ -84,6 +84,34 @@ def draw_course(title: str, frames: Sequence[Image.Image]) -> Image.Image:
     return picture
 
 
+def draw_redrawing(title: str, before: Sequence[Image.Image], after: Sequence[Image.Image]) -> Image.Image:
+    """Draw a title, and frames of a video next to those of the video that was made from it, from top to bottom.
+
+    Args:
+        title: A short line.
+        before: All frames of the video that was changed.
+        after: As many frames of the new video.
+
+    Returns:
+        A square picture.
+    """
+    picture, draw, top = _titled(title)
+    caption_top = SIDE - round(2.6 * _CAPTION_SIZE)
+    row = (caption_top - top) // FRAMES
+    side = row - _GAP
+    lefts = [SIDE // 2 - _ARROW - side, SIDE // 2 + _ARROW]
+    for place in range(FRAMES):
+        above = top + place * row
+        for left, frames in zip(lefts, (before, after), strict=True):
+            frame = frames[round(place * (len(frames) - 1) / (FRAMES - 1))].convert("RGB")
+            picture.paste(ImageOps.fit(frame, (side, side), Image.Resampling.BICUBIC), (left, above))
+        middle, half = above + side / 2, _ARROW / 2
+        tip = SIDE / 2 + half / 2
+        draw.polygon([(tip - half, middle - half), (tip - half, middle + half), (tip, middle)], fill=theme.MUTED)
+    _draw_caption(draw, CAPTION, caption_top)
+    return picture
+
+
 def draw_flow(title: str, stations: Sequence[str], caption: str) -> Image.Image:
     """Draw a title and the steps of a workflow whose video cannot be made here.
 

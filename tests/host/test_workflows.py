@@ -14,6 +14,7 @@ from comfyui.server import output_files
 from environment.checkout import ROOT
 from export_workflows import CHAINS, COGVIDEOX_LOADERS, FINDERS, FULL_SIZE, on_the_demo_model
 from host_frames import pictures_of, run_for_frames
+from small_models.demo_scripts import import_demo_script
 
 WORKFLOWS = sorted(file.stem for file in (ROOT / "workflows").glob("*.json"))
 RESULT_PICTURES = ("SaveImage", "RichSpaceContactSheet", "RichSpaceCompare")
@@ -130,7 +131,7 @@ def test_a_workflow_shows_the_mixture_that_balance_finds(name):
     prompt = read_workflow(name)
     mixtures = [prompt[node]["inputs"]["positive"][0] for node in nodes_of(prompt, *SAMPLERS)]
     balances = nodes_of(prompt, *BALANCES)
-    if name == "Choose a mixture by eye (demo)" or nodes_of(prompt, "RichSpaceMorph"):
+    if name == "Choose a mixture by eye (demo)" or nodes_of(prompt, "RichSpaceMorph", "RichSpaceCogVideoXEncode"):
         assert not balances
         return
     (balance,) = balances
@@ -177,6 +178,22 @@ def test_a_workflow_for_another_cogvideox_runs_on_the_demo(server, name):
         assert_is_a_video(video, OWN_VIDEO[DEMO], fps)
     for picture in pictures_of(server, entry):
         assert_is_a_plot(picture)
+
+
+def test_a_redrawn_video_keeps_what_the_mixture_does_not_say(server):
+    """As the note in the workflow says: color and motion are those of the video, and nothing of it is left at 1."""
+    prompt = read_workflow("Redraw a video (demo)")
+    sampler = prompt["12"]["inputs"]["latent"][0]
+    (before, after), (_, alone) = (
+        [video / 255 for video, _ in videos_of(server, server.run(change(prompt, sampler, strength=strength)))]
+        for strength in (prompt[sampler]["inputs"]["strength"], 1.0)
+    )
+    measuring = import_demo_script("measure")
+    prototypes = measuring.make_prototypes()
+    seen = [prototypes.name_features(measuring.measure_clip(video)) for video in (before, after, alone)]
+    assert [each["hue"] for each in seen] == ["cyan", "cyan", "orange"]
+    assert [each["motion"] for each in seen] == ["left", "left", "up"]
+    assert prototypes.locate(measuring.measure_clip(after), "shape", "star", "circle").has_both
 
 
 def test_size_and_frames_are_those_that_were_asked_for(server):

@@ -97,7 +97,7 @@ def small_runs() -> list[SmallRun]:
 
 
 def _on_each_model(prompt: Prompt) -> dict[str, Prompt]:
-    """Return the workflow for its own model, and where it is CogVideoX-2B also for CogVideoX1.5."""
+    """Return the workflow for its own model, and where it is CogVideoX-2b also for CogVideoX1.5."""
     loaders = [name for name, each in prompt.items() if each["inputs"].get("model") == "CogVideoX-2b"]
     if not loaders:
         return {"": prompt}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from thumbnails import SIDE, draw_flow, draw_thumbnail
+from thumbnails import SIDE, draw_flow, draw_redrawing, draw_thumbnail
 
 RED, GREEN = (200, 30, 30), (30, 160, 60)
 PLOT = Image.new("RGB", (768, 448), RED)
@@ -49,6 +49,17 @@ def test_a_flow_fills_the_picture_below_its_title():
     stock, ours = (box_of(color, thumbnail) for color in ((0x3A, 0x3A, 0x46), (0x33, 0x33, 0x5C)))
     assert stock[1] < ours[1] < ours[3] < stock[3] < 0.9 * SIDE
     assert ours[2] - ours[0] > 0.8 * SIDE
+
+
+def test_a_redrawn_video_stands_right_of_the_first():
+    videos = [[Image.new("RGB", (64, 64), color)] * 9 for color in (RED, GREEN)]
+    thumbnail = draw_redrawing("Title", *videos)
+    assert thumbnail.size == (SIDE, SIDE)
+    before, after = (box_of(color, thumbnail) for color in (RED, GREEN))
+    assert before[2] < SIDE / 2 < after[0]
+    assert before[0] + after[2] == pytest.approx(SIDE, abs=4)
+    assert before[1::2] == after[1::2]
+    assert after[3] - after[1] > 0.7 * SIDE
 
 
 @pytest.mark.parametrize("title", ["Mix", "Mix two prompts, with ComfyUI's own nodes all the way"])
