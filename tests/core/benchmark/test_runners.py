@@ -133,7 +133,6 @@ def test_a_machine_that_joins_is_put_to_work(nodes, tmp_path, expected):
         assert not known.is_file() or filecmp.cmp(clip / known.name, known, shallow=False)
 
 
-def test_no_cluster_is_a_clear_error(tmp_path):
-    run = subprocess.run(videos_command(tmp_path, "--ray", "127.0.0.1:9"), capture_output=True, text=True)
-    assert run.returncode == 2
-    assert "error: ray: expected the address of a running Ray cluster, got 127.0.0.1:9" in run.stderr
+def test_no_cluster_is_a_clear_error(tmp_path, capsys):
+    assert run_here(tmp_path, "--ray", "127.0.0.1:9") == 2
+    assert "error: ray: expected the address of a running Ray cluster, got 127.0.0.1:9" in capsys.readouterr().err

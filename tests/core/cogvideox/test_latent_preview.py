@@ -1,6 +1,5 @@
 """Preview colors of latents: the fit, the file, and the demo's own."""
 
-import subprocess
 import sys
 
 import pytest
@@ -10,6 +9,7 @@ from small_models.demo_scripts import import_demo_script
 from small_models.tiny_models import save_tiny_folder
 
 from richspace_core import ModelFolderError, SamplingError
+from richspace_core.cogvideox import fit_latent_preview
 from richspace_core.cogvideox.folder import CogVideoXFolder
 from richspace_core.cogvideox.latent_preview import (
     LatentColors,
@@ -90,10 +90,10 @@ def test_the_demo_s_colours_are_what_its_script_fits(root):
     torch.testing.assert_close(kept.bias, fitted.bias, rtol=0, atol=1e-3)
 
 
-def test_the_script_writes_those_of_any_folder(tmp_path, root):
+def test_the_script_writes_those_of_any_folder(tmp_path, monkeypatch):
     folder = save_tiny_folder(tmp_path / "mine")
-    command = [sys.executable, "-m", "richspace_core.cogvideox.fit_latent_preview", folder]
-    subprocess.run(command, cwd=root, check=True)
+    monkeypatch.setattr(sys, "argv", ["fit_latent_preview", str(folder)])
+    fit_latent_preview.main()
     colours = CogVideoXFolder.open(folder).load_latent_colors()
     picture = calibration_picture(128, 128)
     vae = AutoencoderKLCogVideoX.from_pretrained(folder / "vae")
