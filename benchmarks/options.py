@@ -1,17 +1,18 @@
-"""Time, picture and memory of the options of this pack's CogVideoX, on the demo model and on one as wide as 2B.
+"""Time, picture and memory of the options of this pack's CogVideoX, on the demo and on a model as wide as CogVideoX-2b.
 
 Run: python benchmarks/options.py
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pictures import decibels
+from random_model import WIDE
 from timing import measure_peak_bytes, measure_seconds, print_table
 
 from richspace_core import TextEmbedding, find_balance, interpolate
@@ -21,7 +22,6 @@ from richspace_core.cogvideox.decoding import decode_latents
 from richspace_core.cogvideox.drafts import make_drafter
 from richspace_core.cogvideox.folder import CogVideoXFolder
 from richspace_core.cogvideox.options import NO_OPTIONS, SpeedOptions
-from richspace_core.cogvideox.published import PUBLISHED
 from richspace_core.cogvideox.sampling import SamplingSettings, sample_latents
 from richspace_core.cogvideox.t5 import encode_prompts
 
@@ -34,7 +34,7 @@ PAIRS = (
     ("a small striped yellow square moves up", "a small dotted cyan circle moves up"),
     ("a plain orange star", "a plain violet circle"),
 )
-WIDE_LAYERS, WIDE_STEPS, WIDE_SIZE = 3, 10, VideoSize(width=128, height=96, frames=9)
+WIDE_STEPS, WIDE_SIZE = 10, VideoSize(width=128, height=96, frames=9)
 HEADER = ("option", "seconds", "saved", "PSNR in dB", "weights in MiB", "peak without them in MiB")
 
 
@@ -116,29 +116,17 @@ def measure_demo(device: torch.device) -> None:
 
 
 def measure_wide(device: torch.device) -> None:
-    """Measure and print the table of a model with random weights that is as wide as CogVideoX-2B."""
-    from diffusers import CogVideoXTransformer3DModel
-
-    published = PUBLISHED[0]
-    folder = CogVideoXFolder(published.name, published.transformer, published.vae, published.scheduler, Path())
-    generator = torch.Generator().manual_seed(SEED)
-    words = torch.randn(2, folder.text_length, folder.text_width, generator=generator)
-    prompt, negative = (_on(device, TextEmbedding(values, folder.text_length)) for values in words)
-
-    def load() -> torch.nn.Module:
-        torch.manual_seed(SEED)
-        return CogVideoXTransformer3DModel(num_layers=WIDE_LAYERS).eval()
-
+    """Measure and print the table of a model with random weights that is as wide as CogVideoX-2b."""
+    prompt, negative = (_on(device, TextEmbedding(values, len(values))) for values in WIDE.embed_prompts())
     settings = SamplingSettings(WIDE_SIZE, WIDE_STEPS, CFG)
-    wide = Subject(folder, load, prompt, negative, settings, device)
+    wide = Subject(WIDE.folder, WIDE.load, prompt, negative, settings, device)
     rows: list[tuple[str, ...]] = []
     exact, usual = None, 0.0
     for name, options, transformer in wide.prepared():
         latents, seconds, stored, peak = wide.measure(transformer, options, rounds=1)
         exact, usual = (latents, seconds) if exact is None else (exact, usual)
         rows.append((name, *_compared(seconds, usual), decibels(latents, exact), stored, peak))
-    title = f"Options, as wide as CogVideoX-2B, {WIDE_LAYERS} layers, random weights, {WIDE_STEPS} steps, {device.type}"
-    print_table(title, HEADER, rows)
+    print_table(f"Options, {WIDE.title}, {WIDE_STEPS} steps, {device.type}", HEADER, rows)
 
 
 def balance(
@@ -156,13 +144,6 @@ def balance(
     settings = SamplingSettings(VideoSize(0, 0, 0), DRAFT_STEPS, CFG)
     draft = make_drafter(subject.folder, transformer, candidate, subject.negative, settings, seed=SEED, options=options)
     return find_balance(draft, steps=CANDIDATES).index
-
-
-def decibels(values: torch.Tensor, exact: torch.Tensor) -> str:
-    """Return the peak signal-to-noise ratio of frames or latents; the peak is the exact ones' range."""
-    error = float((values - exact).square().mean())
-    span = float(exact.max() - exact.min())
-    return "exact" if error == 0 else f"{10 * math.log10(span**2 / error):.1f}"
 
 
 def _on(device: torch.device, embedding: TextEmbedding) -> TextEmbedding:
