@@ -21,15 +21,15 @@ from timing import compare_times, own_clock, print_table
 FLAGS: tuple[tuple[str, ...], ...] = (
     (),
     ("--use-pytorch-cross-attention",),
-    ("--use-split-cross-attention",),
     ("--use-quad-cross-attention",),
     ("--use-sage-attention",),
     ("--use-flash-attention",),
     ("--bf16-unet",),
     ("--fp8_e4m3fn-unet",),
-    ("--fp8_e5m2-unet",),
     ("--fp8_e4m3fn-unet", "--fast"),
 )
+FURTHER_FLAGS: tuple[tuple[str, ...], ...] = (("--use-split-cross-attention",), ("--fp8_e5m2-unet",))
+"""Flags that differ little from others."""
 
 
 def main(name: str, exact: str, *flags: str) -> None:

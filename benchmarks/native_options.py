@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from native_flags import FLAGS, print_flags
+from native_flags import FLAGS, FURTHER_FLAGS, print_flags
 from native_subjects import MODELS, Subject, start_host
 from pictures import decibels
 from timing import compare_times, own_clock, print_table
@@ -48,24 +48,24 @@ def print_tables(name: str, subject: Subject, *, quick: bool) -> None:
         quick: Whether one pair of prompts, one round, and two sets of flags are enough, without compiling.
     """
     subject = subject.quick() if quick else subject
+    flags = [*FLAGS, *FURTHER_FLAGS] if subject.settings.has_all_rows else FLAGS
     with tempfile.TemporaryDirectory() as folder:
         exact = Path(folder, "exact.pt")
         torch.save(subject.decode(subject.sample(subject.model)), exact)
         print_nodes(subject, changed_models(subject, is_compiled=not quick))
         print_windows(subject.long())
-        print_flags(name, subject, exact, FLAGS[:2] if quick else FLAGS)
+        print_flags(name, subject, exact, flags[:2] if quick else flags)
 
 
 def print_nodes(subject: Subject, models: dict[str, Any]) -> None:
     """Measure a MODEL before and after nodes, and print the table."""
     seen = [subject.observe(model, is_compiled=name == COMPILED) for name, model in models.items()]
-    times = _compare(subject, models)
     header = ("node", "time saved", "calls of the network", "PSNR in dB", "peak MiB without the weights",
               *subject.balance_header)  # fmt: skip
     rows = [
-        (name, f"{1 - seconds / times[0]:.0%}", "as none" if each.calls is None else str(each.calls),
+        (name, _saved(subject, model), "as none" if each.calls is None else str(each.calls),
          decibels(each.picture, seen[0].picture), f"{each.peak / 2**20:.1f}", *subject.balance(model))
-        for (name, model), each, seconds in zip(models.items(), seen, times, strict=True)
+        for (name, model), each in zip(models.items(), seen, strict=True)
     ]  # fmt: skip
     print_table(f"Nodes, {subject.title}, {subject.settings.steps} steps", header, rows)
 
@@ -84,7 +84,7 @@ def changed_models(subject: Subject, *, is_compiled: bool) -> dict[str, Any]:
         **{f"EasyCache, threshold {each}": (EasyCacheNode, each, 0.15, 0.95, False) for each in (0.2, 0.5)},
         **{f"LazyCache, threshold {each}": (LazyCacheNode, each, 0.15, 0.95, False) for each in (0.1, 0.2, 0.5)},
         **({COMPILED: (TorchCompileModel, "inductor")} if is_compiled else {}),
-        **(_nodes_without_effect() if subject.settings.has_all_nodes else {}),
+        **(_nodes_without_effect() if subject.settings.has_all_rows else {}),
     }
     changed = {name: first_output(node.execute(subject.model, *rest)) for name, (node, *rest) in settings.items()}
     return {"none": subject.model, "dtype float8_e4m3fn of the loader": subject.load("float8_e4m3fn"), **changed}
@@ -106,10 +106,10 @@ def _nodes_without_effect() -> dict[str, tuple[Any, ...]]:
 def print_windows(subject: Subject) -> None:
     """Measure context windows over long videos, and print the table."""
     models = windowed_models(subject)
-    seen, times = [subject.observe(model) for model in models.values()], _compare(subject, models)
+    seen = {name: subject.observe(model) for name, model in models.items()}
     rows = [
-        (name, f"{1 - seconds / times[0]:.0%}", str(each.calls), f"{each.peak / 2**20:.1f}")
-        for name, each, seconds in zip(models, seen, times, strict=True)
+        (name, _saved(subject, models[name]), str(each.calls), f"{each.peak / 2**20:.1f}")
+        for name, each in seen.items()
     ]
     header = ("windows", "time saved", "calls of the network", "peak MiB without the weights")
     frames, steps = subject.settings.long_frames, subject.settings.steps
@@ -129,13 +129,15 @@ def windowed_models(subject: Subject) -> dict[str, Any]:
         return first_output(cache.execute(model, 0.2, 0.15, 0.95, False))
 
     model, caches = subject.model, {"EasyCache": EasyCacheNode, "LazyCache": LazyCacheNode}
-    return {
+    models = {
         "none: all frames at once": model,
         f"windows of 3 latent frames, overlap {subject.settings.overlap}": windows(model),
-        "the same with FreeNoise": windows(model, freenoise=True),
         **{f"the same after {name}": windows(cached(cache, model)) for name, cache in caches.items()},
-        **{f"the same before {name}": cached(cache, windows(model)) for name, cache in caches.items()},
     }
+    if subject.settings.has_all_rows:
+        models["the same with FreeNoise"] = windows(model, freenoise=True)
+        models |= {f"the same before {name}": cached(cache, windows(model)) for name, cache in caches.items()}
+    return models
 
 
 def first_output(made: Any) -> Any:
@@ -143,9 +145,13 @@ def first_output(made: Any) -> Any:
     return getattr(made, "result", made)[0]
 
 
-def _compare(subject: Subject, models: dict[str, Any]) -> list[float]:
-    samplers = (partial(subject.sample, model) for model in models.values())
-    return compare_times(*samplers, rounds=subject.settings.rounds, clock=own_clock())
+def _saved(subject: Subject, model: Any) -> str:
+    """Return the share of the time that a MODEL saves; it takes turns with the subject's own."""
+    if model is subject.model:
+        return "0%"
+    samplers = (partial(subject.sample, each) for each in (subject.model, model))
+    before, seconds = compare_times(*samplers, rounds=subject.settings.rounds, clock=own_clock())
+    return f"{1 - seconds / before:.0%}"
 
 
 if __name__ == "__main__":

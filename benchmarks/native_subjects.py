@@ -37,7 +37,7 @@ class Settings:
         long_frames: Frames of the videos that are sampled in context windows.
         overlap: Latent frames that two windows share.
         rounds: Samplings of which the shortest counts.
-        has_all_nodes: Whether nodes without effect are measured, too.
+        has_all_rows: Whether nodes without effect, and whatever differs little from others, are measured, too.
     """
 
     steps: int
@@ -45,7 +45,7 @@ class Settings:
     long_frames: int
     overlap: int
     rounds: int
-    has_all_nodes: bool = True
+    has_all_rows: bool = True
 
     @property
     def long(self) -> Settings:
@@ -59,7 +59,7 @@ class Settings:
 
 
 DEMO_SETTINGS = Settings(steps=20, size=(64, 64, 9), long_frames=33, overlap=2, rounds=3)
-RANDOM_SETTINGS = Settings(steps=6, size=(128, 96, 9), long_frames=33, overlap=1, rounds=1, has_all_nodes=False)
+RANDOM_SETTINGS = Settings(steps=6, size=(96, 64, 9), long_frames=17, overlap=1, rounds=1, has_all_rows=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from pictures import decibels
 from random_model import WIDE
-from timing import measure_peak_bytes, measure_seconds, print_table
+from timing import compare_times, measure_peak_bytes, own_clock, print_table
 
 from richspace_core import TextEmbedding, find_balance, interpolate
 from richspace_core.cogvideox.caching import CacheSettings
@@ -36,6 +37,10 @@ PAIRS = (
 )
 WIDE_STEPS, WIDE_SIZE = 10, VideoSize(width=128, height=96, frames=9)
 HEADER = ("option", "seconds", "saved", "PSNR in dB", "weights in MiB", "peak without them in MiB")
+
+
+#: Turns latents into what is compared with the exact one.
+Decode = Callable[[torch.Tensor], torch.Tensor]
 
 
 def every_option(device: torch.device) -> dict[str, SpeedOptions]:
@@ -78,19 +83,29 @@ class Subject:
             transformer = options.prepare(self.load())
             yield name, options, transformer if options.stream_to else transformer.to(self.device)
 
-    def measure(self, transformer: Any, options: SpeedOptions, rounds: int) -> tuple[torch.Tensor, float, str, str]:
-        """Return the latents, the seconds of the quickest of some rounds, and the weights and the peak in MiB."""
+    def measure(self, decode: Decode, rounds: int) -> Iterator[tuple[SpeedOptions, Any, Sequence[str]]]:
+        """Yield each option, a denoiser prepared for it, and its row of the table.
 
-        def sample() -> torch.Tensor:
-            return sample_latents(
-                self.folder, transformer, self.prompt, self.negative, self.settings, seed=SEED, options=options
-            )
+        Each option takes turns with the denoiser without options, so that the machine's load affects both equally.
 
-        latents = sample()  # compiles what is to be compiled
-        seconds = min(measure_seconds(sample) for _ in range(rounds))
-        stored = sum(weight.nbytes for weight in transformer.parameters()) / 2**20
-        peak = f"{measure_peak_bytes(sample) / 2**20:.1f}" if self.device.type == "cpu" else "-"
-        return latents, seconds, f"{stored:.1f}", peak
+        Args:
+            decode: Function that turns latents into what is compared with the exact one.
+            rounds: Number of turns.
+        """
+        usual: Callable[[], torch.Tensor] | None = None
+        for name, options, transformer in self.prepared():
+            sample = partial(
+                sample_latents, self.folder, transformer, self.prompt, self.negative, self.settings, seed=SEED,
+                options=options,
+            )  # fmt: skip
+            made = decode(sample())  # compiles what is to be compiled
+            if usual is None:
+                usual, exact = sample, made
+            before, seconds = compare_times(usual, sample, rounds=rounds, clock=own_clock())
+            saved = "0%" if sample is usual else f"{1 - seconds / before:.0%}"
+            stored = sum(weight.nbytes for weight in transformer.parameters()) / 2**20
+            peak = f"{measure_peak_bytes(sample) / 2**20:.1f}" if self.device.type == "cpu" else "-"
+            yield options, transformer, (name, f"{seconds:.2f}", saved, decibels(made, exact), f"{stored:.1f}", peak)
 
 
 def measure_demo(device: torch.device) -> None:
@@ -104,14 +119,10 @@ def measure_demo(device: torch.device) -> None:
     settings = SamplingSettings(VideoSize(0, 0, 0), STEPS, CFG)
     demo = Subject(folder, lambda: folder.load("transformer", torch.float32), prompts[0], negative, settings, device)
     vae = folder.load("vae", torch.float32).to(device)
-    rows: list[tuple[str, ...]] = []
-    exact, usual = None, 0.0
-    for name, options, transformer in demo.prepared():
-        latents, seconds, stored, peak = demo.measure(transformer, options, rounds=3)
-        frames = decode_latents(vae, latents)
-        exact, usual = (frames, seconds) if exact is None else (exact, usual)
-        chosen = ", ".join(str(balance(demo, transformer, pair, options)) for pair in pairs)
-        rows.append((name, *_compared(seconds, usual), decibels(frames, exact), stored, peak, chosen))
+    rows = [
+        (*row, ", ".join(str(balance(demo, transformer, pair, options)) for pair in pairs))
+        for options, transformer, row in demo.measure(partial(decode_latents, vae), rounds=3)
+    ]
     print_table(f"Options, demo model, {STEPS} steps, {device.type}", (*HEADER, "balance of 30"), rows)
 
 
@@ -120,12 +131,7 @@ def measure_wide(device: torch.device) -> None:
     prompt, negative = (_on(device, TextEmbedding(values, len(values))) for values in WIDE.embed_prompts())
     settings = SamplingSettings(WIDE_SIZE, WIDE_STEPS, CFG)
     wide = Subject(WIDE.folder, WIDE.load, prompt, negative, settings, device)
-    rows: list[tuple[str, ...]] = []
-    exact, usual = None, 0.0
-    for name, options, transformer in wide.prepared():
-        latents, seconds, stored, peak = wide.measure(transformer, options, rounds=1)
-        exact, usual = (latents, seconds) if exact is None else (exact, usual)
-        rows.append((name, *_compared(seconds, usual), decibels(latents, exact), stored, peak))
+    rows = [row for _, _, row in wide.measure(lambda latents: latents, rounds=1)]
     print_table(f"Options, {WIDE.title}, {WIDE_STEPS} steps, {device.type}", HEADER, rows)
 
 
@@ -148,10 +154,6 @@ def balance(
 
 def _on(device: torch.device, embedding: TextEmbedding) -> TextEmbedding:
     return TextEmbedding(embedding.values.to(device), embedding.token_count)
-
-
-def _compared(seconds: float, usual: float) -> Sequence[str]:
-    return f"{seconds:.2f}", f"{1 - seconds / usual:.0%}"
 
 
 def main(device: str = "cpu") -> None:
