@@ -92,20 +92,23 @@ class Subject:
             decode: Function that turns latents into what is compared with the exact one.
             rounds: Number of turns.
         """
-        usual: Callable[[], torch.Tensor] | None = None
+        usual, has_peak = None, self.device.type == "cpu"
         for name, options, transformer in self.prepared():
             sample = partial(
                 sample_latents, self.folder, transformer, self.prompt, self.negative, self.settings, seed=SEED,
                 options=options,
             )  # fmt: skip
-            made = decode(sample())  # compiles what is to be compiled
+            if options.compile:
+                sample()  # compiles
+            latents, peak = _sample_with_peak(sample)
+            made = decode(latents)
             if usual is None:
                 usual, exact = sample, made
-            before, seconds = compare_times(usual, sample, rounds=rounds, clock=own_clock())
-            saved = "0%" if sample is usual else f"{1 - seconds / before:.0%}"
+            before, *rest = compare_times(*dict.fromkeys((usual, sample)), rounds=rounds, clock=own_clock())
+            seconds = rest[0] if rest else before
+            figures = f"{seconds:.2f}", f"{1 - seconds / before:.0%}", decibels(made, exact)
             stored = sum(weight.nbytes for weight in transformer.parameters()) / 2**20
-            peak = f"{measure_peak_bytes(sample) / 2**20:.1f}" if self.device.type == "cpu" else "-"
-            yield options, transformer, (name, f"{seconds:.2f}", saved, decibels(made, exact), f"{stored:.1f}", peak)
+            yield options, transformer, (name, *figures, f"{stored:.1f}", f"{peak:.1f}" if has_peak else "-")
 
 
 def measure_demo(device: torch.device) -> None:
@@ -150,6 +153,13 @@ def balance(
     settings = SamplingSettings(VideoSize(0, 0, 0), DRAFT_STEPS, CFG)
     draft = make_drafter(subject.folder, transformer, candidate, subject.negative, settings, seed=SEED, options=options)
     return find_balance(draft, steps=CANDIDATES).index
+
+
+def _sample_with_peak(sample: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, float]:
+    """Return the latents and the peak of the memory in MiB."""
+    made: list[torch.Tensor] = []
+    peak = measure_peak_bytes(lambda: made.append(sample()))
+    return made[0], peak / 2**20
 
 
 def _on(device: torch.device, embedding: TextEmbedding) -> TextEmbedding:
