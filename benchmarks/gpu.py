@@ -1,5 +1,6 @@
 """The benchmarks whose results differ on a GPU: the finder, sampling both ways, and the options for speed and memory.
 
+The options are measured on the demo model and on one as wide as CogVideoX-2b, of this pack and of ComfyUI.
 Those that start ComfyUI run in a process of their own, which finds the GPU by itself.
 
 Run: python benchmarks/gpu.py

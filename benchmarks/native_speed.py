@@ -11,11 +11,13 @@ import importlib
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from random_model import WIDE, RandomModel
 from sampling_speed import embedding_on, encode_prompts, make_pipeline
 from timing import compare_times, measure_peak_bytes, print_table
 
@@ -118,14 +120,9 @@ def make_samplers(nodes: dict[str, Any]) -> dict[str, Callable[[], torch.Tensor]
 def make_forwards(native: Any) -> dict[str, Callable[[], torch.Tensor]]:
     """Create functions by name that run one forward of a random model as wide as CogVideoX-2B, diffusers first."""
     import comfy.model_management
-    import comfy.sd
-    from diffusers import CogVideoXTransformer3DModel
 
-    torch.manual_seed(0)
-    theirs = CogVideoXTransformer3DModel(num_layers=2).eval().requires_grad_(False)
-    weights = native.host_keys({name: value for name, value in theirs.state_dict().items() if "pos_emb" not in name})
-    stock = comfy.sd.load_diffusion_model_state_dict(weights, model_options={"dtype": torch.float32})
-    corrected = native.correct_model(stock, native.recognize(stock))
+    model = RandomModel(replace(WIDE.transformer, num_layers=2))
+    theirs, corrected = model.load(), model.load_native(native)
     comfy.model_management.load_models_gpu([corrected])
     network, options = corrected.model.diffusion_model, corrected.model_options["transformer_options"]
     device = corrected.load_device

@@ -1,18 +1,20 @@
-"""Time, picture and memory of the options of this pack's CogVideoX, on the demo model and on one as wide as 2B.
+"""Time, picture and memory of the options of this pack's CogVideoX, on the demo and on a model as wide as CogVideoX-2b.
 
 Run: python benchmarks/options.py
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from timing import measure_peak_bytes, measure_seconds, print_table
+from pictures import decibels
+from random_model import WIDE
+from timing import compare_times, measure_peak_bytes, own_clock, print_table
 
 from richspace_core import TextEmbedding, find_balance, interpolate
 from richspace_core.cogvideox.caching import CacheSettings
@@ -21,7 +23,6 @@ from richspace_core.cogvideox.decoding import decode_latents
 from richspace_core.cogvideox.drafts import make_drafter
 from richspace_core.cogvideox.folder import CogVideoXFolder
 from richspace_core.cogvideox.options import NO_OPTIONS, SpeedOptions
-from richspace_core.cogvideox.published import PUBLISHED
 from richspace_core.cogvideox.sampling import SamplingSettings, sample_latents
 from richspace_core.cogvideox.t5 import encode_prompts
 
@@ -34,8 +35,12 @@ PAIRS = (
     ("a small striped yellow square moves up", "a small dotted cyan circle moves up"),
     ("a plain orange star", "a plain violet circle"),
 )
-WIDE_LAYERS, WIDE_STEPS, WIDE_SIZE = 3, 10, VideoSize(width=128, height=96, frames=9)
+WIDE_STEPS, WIDE_SIZE = 10, VideoSize(width=128, height=96, frames=9)
 HEADER = ("option", "seconds", "saved", "PSNR in dB", "weights in MiB", "peak without them in MiB")
+
+
+#: Turns latents into what is compared with the exact one.
+Decode = Callable[[torch.Tensor], torch.Tensor]
 
 
 def every_option(device: torch.device) -> dict[str, SpeedOptions]:
@@ -78,19 +83,32 @@ class Subject:
             transformer = options.prepare(self.load())
             yield name, options, transformer if options.stream_to else transformer.to(self.device)
 
-    def measure(self, transformer: Any, options: SpeedOptions, rounds: int) -> tuple[torch.Tensor, float, str, str]:
-        """Return the latents, the seconds of the quickest of some rounds, and the weights and the peak in MiB."""
+    def measure(self, decode: Decode, rounds: int) -> Iterator[tuple[SpeedOptions, Any, Sequence[str]]]:
+        """Yield each option, a denoiser prepared for it, and its row of the table.
 
-        def sample() -> torch.Tensor:
-            return sample_latents(
-                self.folder, transformer, self.prompt, self.negative, self.settings, seed=SEED, options=options
-            )
+        Each option takes turns with the denoiser without options, so that the machine's load affects both equally.
 
-        latents = sample()  # compiles what is to be compiled
-        seconds = min(measure_seconds(sample) for _ in range(rounds))
-        stored = sum(weight.nbytes for weight in transformer.parameters()) / 2**20
-        peak = f"{measure_peak_bytes(sample) / 2**20:.1f}" if self.device.type == "cpu" else "-"
-        return latents, seconds, f"{stored:.1f}", peak
+        Args:
+            decode: Function that turns latents into what is compared with the exact one.
+            rounds: Number of turns.
+        """
+        usual, has_peak = None, self.device.type == "cpu"
+        for name, options, transformer in self.prepared():
+            sample = partial(
+                sample_latents, self.folder, transformer, self.prompt, self.negative, self.settings, seed=SEED,
+                options=options,
+            )  # fmt: skip
+            if options.compile:
+                sample()  # compiles
+            latents, peak = _sample_with_peak(sample)
+            made = decode(latents)
+            if usual is None:
+                usual, exact = sample, made
+            before, *rest = compare_times(*dict.fromkeys((usual, sample)), rounds=rounds, clock=own_clock())
+            seconds = rest[0] if rest else before
+            figures = f"{seconds:.2f}", f"{1 - seconds / before:.0%}", decibels(made, exact)
+            stored = sum(weight.nbytes for weight in transformer.parameters()) / 2**20
+            yield options, transformer, (name, *figures, f"{stored:.1f}", f"{peak:.1f}" if has_peak else "-")
 
 
 def measure_demo(device: torch.device) -> None:
@@ -104,41 +122,20 @@ def measure_demo(device: torch.device) -> None:
     settings = SamplingSettings(VideoSize(0, 0, 0), STEPS, CFG)
     demo = Subject(folder, lambda: folder.load("transformer", torch.float32), prompts[0], negative, settings, device)
     vae = folder.load("vae", torch.float32).to(device)
-    rows: list[tuple[str, ...]] = []
-    exact, usual = None, 0.0
-    for name, options, transformer in demo.prepared():
-        latents, seconds, stored, peak = demo.measure(transformer, options, rounds=3)
-        frames = decode_latents(vae, latents)
-        exact, usual = (frames, seconds) if exact is None else (exact, usual)
-        chosen = ", ".join(str(balance(demo, transformer, pair, options)) for pair in pairs)
-        rows.append((name, *_compared(seconds, usual), decibels(frames, exact), stored, peak, chosen))
+    rows = [
+        (*row, ", ".join(str(balance(demo, transformer, pair, options)) for pair in pairs))
+        for options, transformer, row in demo.measure(partial(decode_latents, vae), rounds=3)
+    ]
     print_table(f"Options, demo model, {STEPS} steps, {device.type}", (*HEADER, "balance of 30"), rows)
 
 
 def measure_wide(device: torch.device) -> None:
-    """Measure and print the table of a model with random weights that is as wide as CogVideoX-2B."""
-    from diffusers import CogVideoXTransformer3DModel
-
-    published = PUBLISHED[0]
-    folder = CogVideoXFolder(published.name, published.transformer, published.vae, published.scheduler, Path())
-    generator = torch.Generator().manual_seed(SEED)
-    words = torch.randn(2, folder.text_length, folder.text_width, generator=generator)
-    prompt, negative = (_on(device, TextEmbedding(values, folder.text_length)) for values in words)
-
-    def load() -> torch.nn.Module:
-        torch.manual_seed(SEED)
-        return CogVideoXTransformer3DModel(num_layers=WIDE_LAYERS).eval()
-
+    """Measure and print the table of a model with random weights that is as wide as CogVideoX-2b."""
+    prompt, negative = (_on(device, TextEmbedding(values, len(values))) for values in WIDE.embed_prompts())
     settings = SamplingSettings(WIDE_SIZE, WIDE_STEPS, CFG)
-    wide = Subject(folder, load, prompt, negative, settings, device)
-    rows: list[tuple[str, ...]] = []
-    exact, usual = None, 0.0
-    for name, options, transformer in wide.prepared():
-        latents, seconds, stored, peak = wide.measure(transformer, options, rounds=1)
-        exact, usual = (latents, seconds) if exact is None else (exact, usual)
-        rows.append((name, *_compared(seconds, usual), decibels(latents, exact), stored, peak))
-    title = f"Options, as wide as CogVideoX-2B, {WIDE_LAYERS} layers, random weights, {WIDE_STEPS} steps, {device.type}"
-    print_table(title, HEADER, rows)
+    wide = Subject(WIDE.folder, WIDE.load, prompt, negative, settings, device)
+    rows = [row for _, _, row in wide.measure(lambda latents: latents, rounds=1)]
+    print_table(f"Options, {WIDE.title}, {WIDE_STEPS} steps, {device.type}", HEADER, rows)
 
 
 def balance(
@@ -158,19 +155,15 @@ def balance(
     return find_balance(draft, steps=CANDIDATES).index
 
 
-def decibels(values: torch.Tensor, exact: torch.Tensor) -> str:
-    """Return the peak signal-to-noise ratio of frames or latents; the peak is the exact ones' range."""
-    error = float((values - exact).square().mean())
-    span = float(exact.max() - exact.min())
-    return "exact" if error == 0 else f"{10 * math.log10(span**2 / error):.1f}"
+def _sample_with_peak(sample: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, float]:
+    """Return the latents and the peak of the memory in MiB."""
+    made: list[torch.Tensor] = []
+    peak = measure_peak_bytes(lambda: made.append(sample()))
+    return made[0], peak / 2**20
 
 
 def _on(device: torch.device, embedding: TextEmbedding) -> TextEmbedding:
     return TextEmbedding(embedding.values.to(device), embedding.token_count)
-
-
-def _compared(seconds: float, usual: float) -> Sequence[str]:
-    return f"{seconds:.2f}", f"{1 - seconds / usual:.0%}"
 
 
 def main(device: str = "cpu") -> None:

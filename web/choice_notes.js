@@ -8,6 +8,9 @@ import { showToast } from "./toast.js";
 const NOTES = "richspace_notes"; // nodes/host/models.py
 const MISSING = "richspace_missing"; // nodes/host/downloads.py
 const ANY_OTHER = "";
+const PLACE = "@place@";
+const PLAIN = /^\w[\w.-]*$/;
+const MOST_FOLDERS = 4;
 
 /** @type {WeakMap<object, {show: function(): void, missing: function(): ?{text: string, command: string}}>} */
 const notesOf = new WeakMap();
@@ -65,5 +68,17 @@ function missingModels() {
 /** Return the note on the chosen model if it is missing. Published models are known by name, in whatever folder. */
 function noteOnMissing({ value, options }, notes) {
   if (!notes || !Array.isArray(options.values) || options.values.includes(value)) return null;
-  return notes[String(value).split(/[\\/]/).at(-1).toLowerCase()] ?? notes[ANY_OTHER];
+  const name = String(value);
+  const note = notes[name.split(/[\\/]/).at(-1).toLowerCase()] ?? notes[ANY_OTHER];
+  return note.elsewhere ? placedAs(name, note) : note;
+}
+
+/** Return the note on a published model for the place where a loader finds it under this name. */
+function placedAs(name, note) {
+  const parts = name.split(note.is_file ? /[\\/]/ : "/");
+  const place = (note.is_file ? parts.slice(0, -1) : parts).join("/");
+  // Any other name is in no loader's list, or could be more than a folder's name in the command.
+  if (!place || parts.length > MOST_FOLDERS || !parts.every((part) => PLAIN.test(part))) return note;
+  const { text, command } = note.elsewhere;
+  return { ...note, text: text.replaceAll(PLACE, place), command: command.replaceAll(PLACE, place) };
 }

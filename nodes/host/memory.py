@@ -159,6 +159,9 @@ def as_out_of_memory() -> Iterator[None]:
 def explain_out_of_memory(argument: str, *, expected: str, hint: str) -> Iterator[None]:
     """Replace an error that memory has run out by one that says what to change; ComfyUI recognizes that one too.
 
+    An explanation from inside the work is replaced, too: in a draft of Balance, the sampler would name an input that
+    Balance does not have.
+
     Args:
         argument: Name of the argument or input that decides how much memory is needed.
         expected: What would have been needed.

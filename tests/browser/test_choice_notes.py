@@ -11,6 +11,15 @@ MISSING = "CogVideoX-5b"  # the server does not have it
 TOASTS = ".p-toast-message, [data-testid=toast]"
 LOADERS = ("RichSpaceLoadCogVideoX", "RichSpaceLoadCogVideoXNative")
 WORDS = ("circle, square, triangle or star", "magenta or pink", "plain, striped, dotted or checked", "up or down")
+#: Where the command puts a model, by the name that a workflow asks for.
+PLACES = {
+    "zai-org/CogVideoX-5b": "diffusers/zai-org/CogVideoX-5b",
+    "cogvideox-5b": "diffusers/cogvideox-5b",
+    "x;rm -r y/CogVideoX-5b": "diffusers/CogVideoX-5b",  # no part of a command
+    "sub/CogVideoX_1_5_5b_T2V_bf16.safetensors": "diffusion_models/sub",
+    "CogVideoX_1_5_5b_T2V_bf16.safetensors": "diffusion_models",
+    "../CogVideoX-5b": "diffusers/CogVideoX-5b",
+}
 
 expect.set_options(timeout=SETTLED_MS)
 
@@ -67,6 +76,17 @@ def test_a_workflow_that_is_opened_says_it_of_its_own_choice(open_page, workflow
         frontend.drop(workflow_with_a_missing_model)
         expect(report).to_contain_text(f"{MISSING} is not installed.")
         expect(report.get_by_role("button")).to_have_text("Copy")
+
+
+def test_the_command_puts_a_model_where_the_workflow_s_name_finds_it(open_page, server):
+    with open_page(nodes_2=False) as frontend:
+        frontend.open_blank()
+        frontend.add_node("RichSpaceLoadCogVideoXNative", (400, 300))
+        report = frontend.page.locator(".richspace-report:visible")
+        for name, place in PLACES.items():
+            frontend.set_widget(frontend.nodes()[0]["title"], "model", name)
+            expect(report).to_contain_text(f"in models/{place} (about")
+            assert report.locator("code").inner_text().endswith(f" --local-dir {server.base}/models/{place}")
 
 
 def test_a_missing_model_says_how_to_get_it(open_page, server, workflow_with_a_missing_model, installed):

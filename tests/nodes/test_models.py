@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from environment.checkout import link_folder
+from environment.checkout import ROOT, link_folder
 from node_runs import results
 from safetensors.torch import load_file, save_file
 
@@ -96,14 +96,32 @@ class TestPathsOutside:
         assert "refresh the page" in str(caught.value)
 
     def test_the_message_on_a_published_model_ends_with_the_command_that_downloads_it(self, loader, core):
-        import folder_paths
-
-        target = Path(folder_paths.get_folder_paths("diffusers")[0], "CogVideoX1.5-5B")
-        for name in ("CogVideoX1.5-5B", "zai-org/CogVideoX1.5-5B", "zai-org\\cogvideox1.5-5b"):
+        target = diffusers_root() / "CogVideoX1.5-5B"
+        for name in ("CogVideoX1.5-5B", "zai-org\\cogvideox1.5-5b", "../CogVideoX1.5-5B", "a&b/CogVideoX1.5-5B"):
             with pytest.raises(core.ModelFolderError) as caught:
                 results(loader, model=name)
             assert "(about 31 GB)" in str(caught.value)
             assert str(caught.value).endswith(f"hf download zai-org/CogVideoX1.5-5B --local-dir {target}")
+
+    @pytest.mark.parametrize("name", ["zai-org/CogVideoX-2b", "video/models/zai-org/CogVideoX-2b", "cogvideox-2b"])
+    def test_after_the_command_the_model_has_the_workflow_s_name(self, loader, core, models, name):
+        with pytest.raises(core.ModelFolderError) as caught:
+            results(loader, model=name)
+        target = Path(str(caught.value).rpartition(" --local-dir ")[2])
+        assert target == diffusers_root() / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        link_folder(target, ROOT / "demo_model")
+        try:
+            assert models.find_model(name) == target
+        finally:
+            target.unlink()
+
+
+def diffusers_root():
+    """Return the folder for which the commands are made."""
+    import folder_paths
+
+    return Path(folder_paths.get_folder_paths("diffusers")[0])
 
 
 class TestMissingModels:
@@ -129,6 +147,17 @@ class TestMissingModels:
         assert "in models/diffusion_models (about 11 GB)" in native[file]["text"]
         assert native[file]["command"].endswith("diffusion_models")
         assert [name for name, note in native.items() if note["is_file"]] == [file]
+
+    def test_a_note_has_the_place_that_a_workflow_names(self, nodes_by_id):
+        """The page puts the place in, see `test_choice_notes.py`."""
+        info = nodes_by_id["RichSpaceLoadCogVideoXNative"].GET_NODE_INFO_V1()
+        notes = info["input"]["required"]["model"][1]["richspace_missing"]
+        folder, file = (notes[name]["elsewhere"] for name in ("cogvideox-5b", "cogvideox_1_5_5b_t2v_bf16.safetensors"))
+        assert folder["text"].startswith("@place@ is not installed.")
+        assert "in models/diffusers/@place@ (about 22 GB)" in folder["text"]
+        assert folder["command"].endswith(f"--local-dir {diffusers_root() / '@place@'}")
+        assert "in models/diffusion_models/@place@ (about 11 GB)" in file["text"]
+        assert Path(file["command"].rpartition(" ")[2]).parts[-2:] == ("diffusion_models", "@place@")
 
     def test_any_other_model_has_a_note_without_a_command(self, nodes_by_id):
         info = nodes_by_id["RichSpaceLoadCogVideoX"].GET_NODE_INFO_V1()

@@ -55,6 +55,7 @@ def test_says_what_to_change_and_keeps_nothing(work, measured, name, device, man
     with pytest.raises(management.OOM_EXCEPTION, match=r"expected enough memory .*other programs") as caught, memory:
         work[name]()
     assert memory.refused
+    assert ("Balance" in name) == ("draft of" in str(caught.value))  # not what the sampler inside says
     del caught
     gc.collect()
     assert memory.live - kept_drafts().bytes <= inputs
