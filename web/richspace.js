@@ -15,7 +15,7 @@ import { keepLow } from "./node_height.js";
 import { NodeViews } from "./node_views.js";
 import { onSubgraphWidgets } from "./subgraph_widgets.js";
 import { labelText } from "./text_labels.js";
-import { loadTexts } from "./texts.js";
+import { loadTexts, translate } from "./texts.js";
 
 const NAMES_HEIGHT = 120; // of the names of Compare's videos, in pixels
 const FAILURES = 20; // this many runs in a row may fail before curves that are still valid are removed
@@ -37,10 +37,18 @@ api.addEventListener("execution_error", ({ detail }) => {
   showFailure(id, detail.exception_message.trim());
 });
 
+// Lines that Python shows on the node of a sampling, before ComfyUI's own listener puts them there.
+const translateProgress = ({ detail }) => (detail.text = translate(detail.text));
+api.addEventListener("progress_text", translateProgress, { capture: true });
+
 app.registerExtension({
   name: "RichSpace",
 
-  init: loadTexts,
+  init() {
+    // ComfyUI then opens the workflow again, so that new nodes take the texts.
+    app.ui.settings.addEventListener("Comfy.Locale.change", loadTexts);
+    return loadTexts();
+  },
 
   beforeRegisterNodeDef(nodeType, { name }) {
     if (!isRichSpaceId(name)) return;
