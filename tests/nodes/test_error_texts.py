@@ -96,7 +96,7 @@ def test_every_part_of_an_error_has_a_translation_and_every_translation_has_a_pa
 
 def test_the_derivation_follows_names_branches_callers_and_fields(tmp_path):
     (tmp_path / "module.py").write_text(
-        '''
+        """
 from dataclasses import dataclass
 HINT = "Try again."
 
@@ -123,7 +123,7 @@ def check(kind, value, names):
 
 def other(kind):
     raise ThingError("z", expected=kind.phrase, got=str(kind)[:60])
-''',
+""",
         encoding="utf-8",
     )
     found = {(part.name, part.form) for part in ErrorParts(tmp_path, [tmp_path / "module.py"])}

@@ -90,6 +90,11 @@ class ErrorParts:
                     for form in sorted(self.forms(given[name], scope)) if name in given else ():
                         yield Part(name, _tidy(form), scope.module, scope.name)
 
+    def passed(self, function: str, module: str) -> set[str]:
+        """Return the forms of all arguments that a module passes to a function."""
+        calls = [(scope, call) for scope, call in self._calls[function] if scope.module == module]
+        return {_tidy(form) for scope, call in calls for argument in call.args for form in self.forms(argument, scope)}
+
     def forms(self, expression: ast.expr, scope: _Scope) -> set[str]:
         """Return the texts that an expression can be; only a place if nothing is known."""
         if id(expression) in self._open:  # a name that is assigned to itself
