@@ -1,9 +1,12 @@
 """Node texts of every language in the real frontend, in both renderers."""
 
+import re
+
 import pytest
 import torch
 from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS, PACK_FOLDER
+from known_texts import PHRASE, kind_of
 from node_texts import TRANSLATIONS, read
 from playwright.sync_api import expect
 
@@ -13,6 +16,19 @@ from richspace_core.finder.cosine import Scores, cosine_choice
 expect.set_options(timeout=SETTLED_MS)
 
 FINDER = "RichSpaceOptimalInterpolate"
+
+#: Values of the kinds in web/texts.js.
+SAMPLES = {"count": "1,234", "word": "blocks.0.attn-q", "shape": "[2, 3]"}
+
+#: Texts of libraries, files and users, which are no lines of the pack.
+OF_OTHERS = [
+    *("tiger.safetensors", "a tiger by a river, on a rock", "constructor", "red and blue", "none of this, and that"),
+    "Error while deserializing header: header too large",
+    "[Errno 28] No space left on device",
+    "mat1 and mat2 shapes cannot be multiplied (77x768 and 1024x320)",
+    "The size of tensor a (8) must match the size of tensor b (4) at non-singleton dimension 1",
+    "CUDA error: an illegal memory access was encountered",
+]
 
 both_renderers = pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes-2"])
 
@@ -69,12 +85,9 @@ def assert_the_page_speaks(frontend, node, texts):
         "its own words",
         texts["reports"]["the average of {count} guides is closest to pure {pure}"].format(count=2, pure="A"),
     ]
+    assert_the_page_knows_each_line(frontend, texts)
     error = RichSpaceError("guide_2", expected="a prompt with words", got="an empty one", hint="Unknown hint.")
-    script = f"/extensions/{PACK_FOLDER}/error_texts.js"
-    shown = frontend.page.evaluate(
-        "async ([path, message, id]) => (await import(path)).describeError(message, app.graph.getNodeById(id))",
-        [script, str(error), node],
-    )
+    shown = describe_error(frontend, node, error)
     guide = next(name for name in names_on(frontend, node)["inputs"] if name.endswith(" 2"))
     assert shown.split("\n") == [
         guide,
@@ -82,6 +95,70 @@ def assert_the_page_speaks(frontend, node, texts):
         texts["page"]["Got: {value}"].format(value=texts["errors"]["an empty one"]),
         "Unknown hint.",
     ]
+    error = RichSpaceError(
+        "text encoder, a",
+        expected="a conditioning with one prompt",
+        got="an error of the model: It failed. Twice",
+        hint="Correct the value, or the node that it comes from.",
+    )
+    assert describe_error(frontend, node, error).split("\n") == [
+        f"{texts['errors']['text encoder']} · A",
+        texts["page"]["Expected: {value}"].format(value=texts["errors"][error.expected]),
+        texts["page"]["Got: {value}"].format(
+            value=texts["errors"]["an error of the model: {error}"].format(error="It failed. Twice")
+        ),
+        texts["errors"][error.hint],
+    ]
+
+
+def describe_error(frontend, node, error):
+    """Return an error's message as the page shows it in a node."""
+    return frontend.page.evaluate(
+        "async ([path, message, id]) => (await import(path)).describeError(message, app.graph.getNodeById(id))",
+        [f"/extensions/{PACK_FOLDER}/error_texts.js", str(error), node],
+    )
+
+
+def assert_the_page_knows_each_line(frontend, texts):
+    """Check that each line is translated by its own key, and that texts of others stay as they are."""
+    for group, phrase in (("reports", "float8 weights"), ("errors", "a damaged file")):
+        samples = [_sample(key, text, phrase, texts[group][phrase]) for key, text in texts[group].items()]
+        lines = [*(line for line, _ in samples), *OF_OTHERS]
+        translated = frontend.page.evaluate(
+            """async ([path, group, lines]) => {
+                const {translate} = await import(path);
+                return lines.map(line => translate(line, group));
+            }""",
+            [f"/extensions/{PACK_FOLDER}/texts.js", group, lines],
+        )
+        assert dict(zip(lines, translated, strict=True)) == dict(samples) | {line: line for line in OF_OTHERS}
+    many = texts["reports"]["tiled VAE"], texts["reports"]["compiled blocks"]
+    assert progress_text(frontend, "tiled VAE, compiled blocks") in (", ".join(many), "、".join(many))
+
+
+def _sample(key, text, phrase, translated_phrase):
+    """Return a line that Python makes from a key, and the line in which the page shows it."""
+    values = {name: SAMPLES.get(kind_of(name), "Some value's 7") for name in re.findall(r"\{(\w+)\}", key)}
+    phrases = [name for name in values if kind_of(name) == PHRASE]
+    return key.format(**values | dict.fromkeys(phrases, phrase)), text.format(
+        **values | dict.fromkeys(phrases, translated_phrase)
+    )
+
+
+def progress_text(frontend, text):
+    """Return a line that Python sends to the node of a sampling, as ComfyUI's page receives it."""
+    return frontend.page.evaluate(
+        """async text => {
+            const {api} = await import("/scripts/api.js");
+            let seen;
+            const look = ({detail}) => (seen = detail.text);
+            api.addEventListener("progress_text", look);
+            api.dispatchCustomEvent("progress_text", {nodeId: "1", text});
+            api.removeEventListener("progress_text", look);
+            return seen;
+        }""",
+        text,
+    )
 
 
 @both_renderers
@@ -100,3 +177,20 @@ def test_the_menu_s_categories_speak_the_language(open_page, language):
     with open_page(language=language) as frontend:
         category = frontend.page.evaluate("type => LiteGraph.registered_node_types[type].category", FINDER)
         assert category == f"RichSpace/{mix}"
+
+
+def test_the_texts_follow_a_change_of_the_language(open_page):
+    with open_page(new=True) as frontend:
+        frontend.open_blank()
+        node = frontend.add_node(FINDER, (500, 300))
+        hint = frontend.page.locator(".richspace-view").get_by_text("Run the workflow to see how the candidates score.")
+        expect(hint).to_have_count(1)
+        for language in ("es", "ja"):
+            frontend.page.evaluate("language => app.extensionManager.setting.set('Comfy.Locale', language)", language)
+            texts = read(language, "main")["richspace"]
+            shown = frontend.page.locator(".richspace-view").get_by_text(
+                texts["page"]["Run the workflow to see how the candidates score."]
+            )
+            expect(shown).to_have_count(1)
+            error = RichSpaceError("a", expected="a number", got="nothing")
+            assert texts["errors"]["nothing"] in describe_error(frontend, node, error)

@@ -48,8 +48,10 @@ COMPUTED = {
     f"a prompt with {PLACE}": ["a prompt with hooks", "a prompt with audio"],
     f"{PLACE} for {PLACE}": [
         f"{kind} for {PLACE}"
-        for kind in ("a whole number", "a whole number or null", "a number", "true or false", "a text")
-        + ("a list of numbers", "a list of numbers or null")
+        for kind in (
+            *("a whole number", "a whole number or null", "a number", "true or false", "a text"),
+            *("a list of numbers", "a list of numbers or null"),
+        )
     ],
     f"Change the {PLACE} first, with Upscale Image or Get Image from Batch. {PLACE}": [
         f"Change the {name} first, with Upscale Image or Get Image from Batch. "
@@ -58,7 +60,8 @@ COMPUTED = {
     ],
     **{
         f"Put the {what} {PLACE} and refresh the page. This command downloads {PLACE} ({PLACE}): {PLACE}": [
-            f"Put the {what} {PLACE} and refresh the page. This command downloads {PLACE} (about {PLACE} {unit}): {PLACE}"
+            f"Put the {what} {PLACE} and refresh the page. "
+            f"This command downloads {PLACE} (about {PLACE} {unit}): {PLACE}"
             for unit in ("GB", "MB")
         ]
         for what in ("model's folder below", "file in")

@@ -115,9 +115,8 @@ class ErrorParts:
         elif isinstance(node, ast.Call):
             self._calls[_called(node)].append((scope, node))
         elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and not scope.around:
-            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                if isinstance(target, ast.Name):
-                    self._constants[target.id].append((scope, node.value))
+            for name in _names(node):
+                self._constants[name].append((scope, node.value))
         inner = scope
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             inner = _Scope(scope.module, (*scope.around, node))
@@ -213,6 +212,11 @@ def _tidy(form: str) -> str:
 
 def _called(call: ast.Call) -> str:
     return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+
+
+def _names(assignment: ast.Assign | ast.AnnAssign) -> list[str]:
+    targets = assignment.targets if isinstance(assignment, ast.Assign) else [assignment.target]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def _parameters(function: ast.FunctionDef) -> list[str]:
