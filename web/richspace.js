@@ -45,8 +45,8 @@ app.registerExtension({
   name: "RichSpace",
 
   init() {
-    // ComfyUI then opens the workflow again, so that new nodes take the texts.
-    app.ui.settings.addEventListener("Comfy.Locale.change", loadTexts);
+    // Before ComfyUI changes the setting and opens the workflow again, whose nodes take the texts.
+    app.ui.settings.addEventListener("Comfy.Locale.change", ({ detail }) => loadTexts(detail.value));
     return loadTexts();
   },
 

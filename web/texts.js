@@ -28,9 +28,9 @@ const LISTS = { ja: "、", zh: "、" };
 
 let catalogs = {}; // from language to {group: Catalog}
 
-/** Load the translations, unless the page is in English. */
-export async function loadTexts() {
-  if (language() === ENGLISH || catalogs[language()]) return;
+/** Load the translations, unless the page is in English or has them. */
+export async function loadTexts(wanted = language()) {
+  if (wanted === ENGLISH || catalogs[wanted]) return;
   const answer = await api.fetchApi("/i18n").catch(() => null);
   const all = answer?.ok ? await answer.json() : {};
   for (const [name, { richspace = {} }] of Object.entries(all))

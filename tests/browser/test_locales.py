@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 from comfyui.frontend import SETTLED_MS
-from environment.checkout import ARTIFACTS, PACK_FOLDER
+from environment.checkout import ARTIFACTS, PACK_FOLDER, ROOT
 from known_texts import PHRASE, kind_of
 from node_texts import TRANSLATIONS, read
 from playwright.sync_api import expect
@@ -13,9 +13,13 @@ from playwright.sync_api import expect
 from richspace_core import RichSpaceError
 from richspace_core.finder.cosine import Scores, cosine_choice
 
+FINDER_WORKFLOW = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
+
 expect.set_options(timeout=SETTLED_MS)
 
 FINDER = "RichSpaceOptimalInterpolate"
+
+HINT = "Run the workflow to see how the candidates score."
 
 #: Values of the kinds in web/texts.js.
 SAMPLES = {"count": "1,234", "word": "blocks.0.attn-q", "shape": "[2, 3]"}
@@ -124,16 +128,22 @@ def assert_the_page_knows_each_line(frontend, texts):
     for group, phrase in (("reports", "float8 weights"), ("errors", "a damaged file")):
         samples = [_sample(key, text, phrase, texts[group][phrase]) for key, text in texts[group].items()]
         lines = [*(line for line, _ in samples), *OF_OTHERS]
-        translated = frontend.page.evaluate(
-            """async ([path, group, lines]) => {
-                const {translate} = await import(path);
-                return lines.map(line => translate(line, group));
-            }""",
-            [f"/extensions/{PACK_FOLDER}/texts.js", group, lines],
-        )
-        assert dict(zip(lines, translated, strict=True)) == dict(samples) | {line: line for line in OF_OTHERS}
+        assert dict(zip(lines, translate(frontend, lines, group), strict=True)) == dict(samples) | {
+            line: line for line in OF_OTHERS
+        }
     many = texts["reports"]["tiled VAE"], texts["reports"]["compiled blocks"]
     assert progress_text(frontend, "tiled VAE, compiled blocks") in (", ".join(many), "、".join(many))
+
+
+def translate(frontend, lines, group):
+    """Return lines from Python as the page shows them."""
+    return frontend.page.evaluate(
+        """async ([path, group, lines]) => {
+            const {translate} = await import(path);
+            return lines.map(line => translate(line, group));
+        }""",
+        [f"/extensions/{PACK_FOLDER}/texts.js", group, lines],
+    )
 
 
 def _sample(key, text, phrase, translated_phrase):
@@ -171,26 +181,18 @@ def test_the_places_of_a_growing_list_have_tooltips_in_english(open_page, nodes_
         assert frontend.tooltip(node, "guide").startswith("A sentence that describes the mixture.")
 
 
+def test_the_texts_follow_a_change_of_the_language(open_page):
+    texts = read("es", "main")["richspace"]
+    with open_page() as frontend:
+        frontend.drop(FINDER_WORKFLOW)
+        for language, hint in (("es", texts["page"][HINT]), ("en", HINT)):
+            frontend.page.evaluate("name => app.extensionManager.setting.set('Comfy.Locale', name)", language)
+            expect(frontend.page.locator(".richspace-view").filter(has_text=hint)).to_have_count(1)
+
+
 @pytest.mark.parametrize("language", TRANSLATIONS)
 def test_the_menu_s_categories_speak_the_language(open_page, language):
     mix = read(language, "main")["nodeCategories"]["mix"]
     with open_page(language=language) as frontend:
         category = frontend.page.evaluate("type => LiteGraph.registered_node_types[type].category", FINDER)
         assert category == f"RichSpace/{mix}"
-
-
-def test_the_texts_follow_a_change_of_the_language(open_page):
-    with open_page(new=True) as frontend:
-        frontend.open_blank()
-        node = frontend.add_node(FINDER, (500, 300))
-        hint = frontend.page.locator(".richspace-view").get_by_text("Run the workflow to see how the candidates score.")
-        expect(hint).to_have_count(1)
-        for language in ("es", "ja"):
-            frontend.page.evaluate("language => app.extensionManager.setting.set('Comfy.Locale', language)", language)
-            texts = read(language, "main")["richspace"]
-            shown = frontend.page.locator(".richspace-view").get_by_text(
-                texts["page"]["Run the workflow to see how the candidates score."]
-            )
-            expect(shown).to_have_count(1)
-            error = RichSpaceError("a", expected="a number", got="nothing")
-            assert texts["errors"]["nothing"] in describe_error(frontend, node, error)
