@@ -37,9 +37,11 @@ api.addEventListener("execution_error", ({ detail }) => {
   showFailure(id, detail.exception_message.trim());
 });
 
-// Lines that Python shows on the node of a sampling, before ComfyUI's own listener puts them there.
-const translateProgress = ({ detail }) => (detail.text = translate(detail.text));
-api.addEventListener("progress_text", translateProgress, { capture: true });
+// After ComfyUI has shown the text on the node of a sampling, in a widget of its own.
+api.addEventListener("progress_text", ({ detail: { nodeId, text } }) => {
+  const shown = nodeOfExecution(String(nodeId))?.widgets?.find(({ value }) => value === text);
+  if (shown) shown.value = translate(text);
+});
 
 app.registerExtension({
   name: "RichSpace",

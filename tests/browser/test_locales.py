@@ -90,6 +90,7 @@ def assert_the_page_speaks(frontend, node, texts):
         texts["reports"]["the average of {count} guides is closest to pure {pure}"].format(count=2, pure="A"),
     ]
     assert_the_page_knows_each_line(frontend, texts)
+    assert_a_line_on_a_sampling_node_is_translated(frontend, node, texts)
     error = RichSpaceError("guide_2", expected="a prompt with words", got="an empty one", hint="Unknown hint.")
     shown = describe_error(frontend, node, error)
     guide = next(name for name in names_on(frontend, node)["inputs"] if name.endswith(" 2"))
@@ -132,7 +133,14 @@ def assert_the_page_knows_each_line(frontend, texts):
             line: line for line in OF_OTHERS
         }
     many = texts["reports"]["tiled VAE"], texts["reports"]["compiled blocks"]
-    assert progress_text(frontend, "tiled VAE, compiled blocks") in (", ".join(many), "、".join(many))
+    assert translate(frontend, ["tiled VAE, compiled blocks"], "reports")[0] in (", ".join(many), "、".join(many))
+
+
+def assert_a_line_on_a_sampling_node_is_translated(frontend, node, texts):
+    """Check a line that Python sends while a node runs; ComfyUI's page shows it in a widget."""
+    line, *_ = (line for line in texts["reports"] if line.startswith("The prompts have {count} tokens"))
+    shown = progress_text(frontend, node, line.format(count=226))
+    assert texts["reports"][line].format(count=226) in shown
 
 
 def translate(frontend, lines, group):
@@ -155,19 +163,21 @@ def _sample(key, text, phrase, translated_phrase):
     )
 
 
-def progress_text(frontend, text):
-    """Return a line that Python sends to the node of a sampling, as ComfyUI's page receives it."""
+def progress_text(frontend, node, text):
+    """Return the values of a node's widgets after a line has come for it from a run."""
     return frontend.page.evaluate(
-        """async text => {
+        """async ([id, text]) => {
             const {api} = await import("/scripts/api.js");
-            let seen;
-            const look = ({detail}) => (seen = detail.text);
-            api.addEventListener("progress_text", look);
-            api.dispatchCustomEvent("progress_text", {nodeId: "1", text});
-            api.removeEventListener("progress_text", look);
-            return seen;
+            const prompt_id = "translated", state = {value: 0, max: 1, state: "running", prompt_id};
+            const nodes = {[id]: {...state, node_id: id, display_node_id: id}};
+            api.dispatchCustomEvent("execution_start", {prompt_id});
+            api.dispatchCustomEvent("progress_state", {prompt_id, nodes});
+            api.dispatchCustomEvent("progress_text", {nodeId: id, text, prompt_id});
+            api.dispatchCustomEvent("progress_state", {prompt_id, nodes: {}});
+            api.dispatchCustomEvent("execution_success", {prompt_id});
+            return app.graph.getNodeById(id).widgets.map(({value}) => value);
         }""",
-        text,
+        [str(node), text],
     )
 
 
