@@ -3,6 +3,7 @@
 import { chain } from "./chain.js";
 import { isOff } from "./dom.js";
 import { everyNode } from "./graph.js";
+import { translate } from "./texts.js";
 import { showToast } from "./toast.js";
 
 const NOTES = "richspace_notes"; // nodes/host/models.py
@@ -46,7 +47,7 @@ export function refreshChoiceNotes() {
 /** Show a toast for every missing model of the opened workflow that was not shown before. */
 export function tellMissingModels() {
   for (const [node, { text }] of missingModels())
-    if (!told.has(text)) told.set(text, showToast("warn", node.title, text));
+    if (!told.has(text)) told.set(text, showToast("warn", node.title, translate(text)));
 }
 
 /** Show how to get the missing models that are about to be used; ComfyUI only says that they are not in its list. */
@@ -54,7 +55,7 @@ export function explainRefusal() {
   for (const [node, { text, command }] of missingModels()) {
     if (isOff(node)) continue;
     told.get(text)?.();
-    showToast("error", node.title, `${text}\n${command}`.trim());
+    showToast("error", node.title, `${translate(text)}\n${command}`.trim());
   }
 }
 

@@ -15,7 +15,7 @@ import { keepLow } from "./node_height.js";
 import { NodeViews } from "./node_views.js";
 import { onSubgraphWidgets } from "./subgraph_widgets.js";
 import { labelText } from "./text_labels.js";
-import { loadTexts } from "./texts.js";
+import { loadTexts, translate } from "./texts.js";
 
 const NAMES_HEIGHT = 120; // of the names of Compare's videos, in pixels
 const FAILURES = 20; // this many runs in a row may fail before curves that are still valid are removed
@@ -37,10 +37,20 @@ api.addEventListener("execution_error", ({ detail }) => {
   showFailure(id, detail.exception_message.trim());
 });
 
+// After ComfyUI has shown the text on the node of a sampling, in a widget of its own.
+api.addEventListener("progress_text", ({ detail: { nodeId, text } }) => {
+  const shown = nodeOfExecution(String(nodeId))?.widgets?.find(({ value }) => value === text);
+  if (shown) shown.value = translate(text);
+});
+
 app.registerExtension({
   name: "RichSpace",
 
-  init: loadTexts,
+  init() {
+    // Before ComfyUI changes the setting and opens the workflow again, whose nodes take the texts.
+    app.ui.settings.addEventListener("Comfy.Locale.change", ({ detail }) => loadTexts(detail.value));
+    return loadTexts();
+  },
 
   beforeRegisterNodeDef(nodeType, { name }) {
     if (!isRichSpaceId(name)) return;

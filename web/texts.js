@@ -8,6 +8,10 @@
  * - page: texts of this page's own scripts;
  * - reports: lines that Python sends, in English with their values filled in;
  * - errors: parts of an error's message, likewise.
+ *
+ * The name of a value, up to an underscore, limits what it can be in a line from Python, so that a short key does not
+ * take the lines of others: {count} and {count_all} are numbers, {word} has no space, {shape} is a list of numbers, and
+ * {phrase} is itself a text of the group, or several of them separated by commas.
  */
 
 import { api } from "../../scripts/api.js";
@@ -16,16 +20,21 @@ import { app } from "../../scripts/app.js";
 const ENGLISH = "en";
 const PLACE = /\{(\w+)\}/g;
 const GROUPS = ["page", "reports", "errors"];
+const VALUES = { count: "\\d[\\d.,]*", word: "\\S+", shape: "\\[[\\d, ]*\\]" };
+const ANYTHING = ".+?";
+const PHRASE = "phrase";
+const LIST = ", ";
+const LISTS = { ja: "、", zh: "、" };
 
 let catalogs = {}; // from language to {group: Catalog}
 
-/** Load the translations, unless the page is in English. */
-export async function loadTexts() {
-  if (language() === ENGLISH) return;
+/** Load the translations, unless the page is in English or has them. */
+export async function loadTexts(wanted = language()) {
+  if (wanted === ENGLISH || catalogs[wanted]) return;
   const answer = await api.fetchApi("/i18n").catch(() => null);
   const all = answer?.ok ? await answer.json() : {};
   for (const [name, { richspace = {} }] of Object.entries(all))
-    catalogs[name] = Object.fromEntries(GROUPS.map((group) => [group, new Catalog(richspace[group] ?? {})]));
+    catalogs[name] = Object.fromEntries(GROUPS.map((group) => [group, new Catalog(richspace[group] ?? {}, name)]));
 }
 
 /** Return a text of the page with its values. */
@@ -45,19 +54,39 @@ function language() {
 
 /** Translations of one group, found by a key or by a line that was made from one. */
 class Catalog {
-  constructor(texts) {
+  constructor(texts, language) {
     this.texts = texts;
+    this.comma = LISTS[language] ?? LIST;
     const keys = Object.keys(texts).filter((key) => key.search(PLACE) !== -1);
     this.forms = keys.sort(byLiteralLength).map((key) => ({ key, pattern: patternOf(key) }));
   }
 
   translate(line) {
-    if (line in this.texts) return this.texts[line];
+    return this.find(line) ?? line;
+  }
+
+  /** Return the translation of a line; undefined if there is none. */
+  find(line) {
+    if (Object.hasOwn(this.texts, line)) return this.texts[line];
     for (const { key, pattern } of this.forms) {
-      const found = pattern.exec(line);
-      if (found) return fill(this.texts[key], found.groups);
+      const values = this.translateValues(pattern.exec(line)?.groups);
+      if (values) return fill(this.texts[key], values);
     }
-    return line;
+    const items = line.split(LIST);
+    if (items.length === 1) return undefined;
+    const found = items.map((item) => this.find(item));
+    return found.includes(undefined) ? undefined : found.join(this.comma);
+  }
+
+  /** Return a line's values, with the phrases among them translated; undefined if one of these is not known. */
+  translateValues(values) {
+    if (!values) return undefined;
+    const translated = {};
+    for (const [name, value] of Object.entries(values)) {
+      translated[name] = kindOf(name) === PHRASE ? this.find(value) : value;
+      if (translated[name] === undefined) return undefined;
+    }
+    return translated;
   }
 }
 
@@ -72,6 +101,15 @@ function byLiteralLength(one, other) {
 
 function patternOf(key) {
   const parts = key.split(PLACE); // literal, name, literal, name, ..., literal
-  const source = parts.map((part, at) => (at % 2 ? `(?<${part}>.+?)` : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+  const escape = (literal) => literal.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const source = parts.map((part, at) => (at % 2 ? `(?<${part}>${valueOf(part)})` : escape(part)));
   return new RegExp(`^${source.join("")}$`, "s");
+}
+
+function valueOf(name) {
+  return VALUES[kindOf(name)] ?? ANYTHING;
+}
+
+function kindOf(name) {
+  return name.split("_")[0];
 }

@@ -111,7 +111,7 @@ class LatentTimes:
             raise RichSpaceError(
                 "latent",
                 expected="a video of at least 2 latent frames",
-                got=f"{self.latents} latent frame{'s' * (self.latents != 1)}",
+                got="1 latent frame" if self.latents == 1 else f"{self.latents} latent frames",
                 hint="A morph changes over time, so it needs a video and a model that makes videos.",
             )
 
