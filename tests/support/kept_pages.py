@@ -55,10 +55,15 @@ class KeptPages:
     def _take(self, nodes_2: bool, language: str) -> Frontend | None:
         """Return the kept page of a renderer with nothing open on it, or close it if it cannot be used again."""
         page = self._kept.pop(nodes_2, None)
-        if page is None or (page.language == language and page.start_over()):
-            return page
-        page.close()
-        return None
+        if page is None:
+            return None
+        can_be_used = False
+        try:
+            can_be_used = page.language == language and page.start_over()
+        finally:
+            if not can_be_used:
+                page.close()
+        return page if can_be_used else None
 
     def forget(self) -> None:
         """Use no page again that is kept or in use, so that a test that failed leaves nothing to the next one."""

@@ -356,6 +356,10 @@ class Frontend:
         self.page.screenshot(path=file)
 
     def api_prompt(self) -> dict[str, Any]:
-        """Return the graph in API format, as Run would send it, with the nodes in the order of their ids."""
+        """Return the graph in API format, as Run would send it, with the nodes in the order of their ids.
+
+        It leaves out what ComfyUI does not read: newer frontends also name the pack of each node.
+        """
         output: dict[str, Any] = self.page.evaluate("async () => (await app.graphToPrompt()).output")
-        return {name: output[name] for name in sorted(output, key=int)}
+        read = {name: node | {"_meta": {"title": node["_meta"]["title"]}} for name, node in output.items()}
+        return {name: read[name] for name in sorted(read, key=int)}

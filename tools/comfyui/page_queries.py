@@ -18,7 +18,8 @@ START_OVER = """async settings => {
     await command.execute("Comfy.NewBlankWorkflow");
     for (const open of [...workflow.openWorkflows]) if (!workflow.isActive(open)) await workflow.closeWorkflow(open);
     sidebarTab.activeSidebarTabId = null;
-    toast.removeAll();
+    if (toast.dismiss) toast.dismiss(); // newer frontends
+    else toast.removeAll();
     document.activeElement?.blur();
     app.canvas.ds.reset();
 }"""
