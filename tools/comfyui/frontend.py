@@ -267,7 +267,7 @@ class Frontend:
 
     def _show_templates(self, pack: str) -> None:
         self.page.get_by_role("button", name="Templates").first.click()
-        name = self.page.get_by_text(pack, exact=True)
+        name = self.page.get_by_text(pack, exact=True).locator("visible=true")
         name.click()
         name.nth(1).wait_for(timeout=SETTLED_MS)  # the heading above them
 
@@ -275,6 +275,15 @@ class Frontend:
         """Open a template of a pack by a click on its card."""
         self._show_templates(pack)
         self.page.get_by_test_id(f"template-workflow-{name}").click()
+        self._wait_until_fitted(name)
+
+    def open_as_template(self, file: Path) -> None:
+        """Open a workflow file as the click on a template's card opens it, without the dialog."""
+        load = "([text, name]) => app.loadGraphData(JSON.parse(text), true, true, name, {openSource: 'template'})"
+        self.page.evaluate(load, [file.read_text(encoding="utf-8"), file.stem])
+        self._wait_until_fitted(file.stem)
+
+    def _wait_until_fitted(self, name: str) -> None:
         self.page.wait_for_function(page_queries.IS_FITTED, arg=name, timeout=SETTLED_MS)
         self.settle()
 
