@@ -79,7 +79,7 @@ def test_the_readme_lists_every_node_and_every_workflow(nodes_by_id, root):
     for node in nodes_by_id.values():
         assert f"| **{node.GET_SCHEMA().display_name.removeprefix('RichSpace ')}** |" in readme
     for workflow in (root / "workflows").glob("*.json"):
-        assert f"`{workflow.stem}`" in readme
+        assert f"| *{workflow.stem}* |" in readme
 
 
 @pytest.mark.parametrize(
