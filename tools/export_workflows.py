@@ -25,7 +25,7 @@ from small_models.single_files import add_single_files
 from thumbnails import draw_course, draw_flow, draw_redrawing, draw_thumbnail, read_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 WORKFLOWS = ROOT / "workflows"
 DEMO = "bundled demo"
@@ -39,6 +39,19 @@ LITTLE_GUIDES = (
     "a yellow and red star moves right",
 )
 GUIDE = "Guide"  # how the titles of guides begin
+CARDS = {
+    "Mix two prompts (CogVideoX)": (
+        ("a large plain cyan star moves right", "a large plain magenta square moves right"),
+        ("a large plain cyan and magenta star moves right", "a large plain magenta and cyan square moves right"),
+    ),
+    "Mix in KSampler (CogVideoX)": (
+        ("a large plain yellow star moves left", "a large plain violet circle moves left"),
+        (),
+    ),
+    "Mix in CogVideoX 1.5": (("a large plain magenta star moves right", "a large plain blue circle moves right"), ()),
+    "Morph (CogVideoX)": (("a large plain orange star moves right", "a large plain blue triangle moves right"), ()),
+}
+"""Prompts and guides of the pictures of workflows for other models, so that no two cards look alike."""
 
 # The loader recognizes the model in these files by its width, so that no tiny one can be put in their place.
 FULL_SIZE = ("Mix in CogVideoX 1.5",)
@@ -67,7 +80,13 @@ def write_api_file(frontend: Frontend, file: Path) -> dict[str, Any]:
     return prompt
 
 
-def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -> dict[str, Any]:
+def on_the_demo_model(
+    prompt: Mapping[str, Any],
+    *,
+    keep_its_own: bool = True,
+    prompts: Sequence[str] = LITTLE_PROMPTS,
+    guides: Sequence[str] = LITTLE_GUIDES,
+) -> dict[str, Any]:
     """Return a workflow for the demo model: with few steps, and with prompts from its vocabulary.
 
     Different texts become different prompts, in their order; an empty text stays empty.
@@ -76,6 +95,8 @@ def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -
         prompt: Workflow in API format.
         keep_its_own: Whether a workflow for the demo model stays as it is. An earlier version may have had a demo model
             with other words.
+        prompts: The new prompts.
+        guides: The new guides.
     """
     if keep_its_own and any(node["inputs"].get("model") == DEMO for node in prompt.values()):
         return dict(prompt)
@@ -86,7 +107,7 @@ def on_the_demo_model(prompt: Mapping[str, Any], *, keep_its_own: bool = True) -
         "RichSpaceCogVideoXSample": few,
         "KSampler": few,
     }
-    known = _little_texts(prompt) | {"": ""}
+    known = _new_texts(prompt, prompts, guides) | {"": ""}
     changed = {}
     for name, node in _with_parts_of_one_folder(prompt).items():
         inputs = node["inputs"] | changes.get(node["class_type"], {})
@@ -115,14 +136,13 @@ def _with_parts_of_one_folder(prompt: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _little_texts(prompt: Mapping[str, Any]) -> dict[str, str]:
-    """Return texts from the demo model's vocabulary by the texts of a workflow that they replace."""
+def _new_texts(prompt: Mapping[str, Any], prompts: Sequence[str], guides: Sequence[str]) -> dict[str, str]:
+    """Return prompts and guides by the texts of a workflow that they replace."""
     texts: dict[bool, dict[str, None]] = {False: {}, True: {}}
     for node in prompt.values():
         if text := node["inputs"].get("text"):
             texts[node["_meta"]["title"].startswith(GUIDE)][text] = None
-    prompts = zip(texts[False], LITTLE_PROMPTS, strict=False)
-    return dict(prompts) | dict(zip(texts[True], LITTLE_GUIDES, strict=False))
+    return dict(zip(texts[False], prompts, strict=False)) | dict(zip(texts[True], guides, strict=False))
 
 
 def title_of(file: Path) -> str:
@@ -139,7 +159,8 @@ def write_thumbnail(server: ComfyServer, file: Path, prompt: Mapping[str, Any]) 
         picture = draw_flow(title_of(file), MORPH_FLOW if is_morph else FLOW, FLOW_CAPTION)
         picture.save(file.with_suffix(".jpg"), quality=88, optimize=True)
         return
-    prompt = on_the_demo_model(prompt)
+    prompts, guides = CARDS.get(file.stem, (LITTLE_PROMPTS, LITTLE_GUIDES))
+    prompt = on_the_demo_model(prompt, prompts=prompts, guides=guides)
     entry = server.run(prompt)
     draw_picture(server, file, prompt, entry).save(file.with_suffix(".jpg"), quality=88, optimize=True)
 
