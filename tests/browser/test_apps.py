@@ -11,7 +11,7 @@ INPUTS = {
     "Mix two prompts (demo)": TWO,
     "Mix two prompts (CogVideoX)": TWO,
     "Morph (demo)": MORPH,
-    "morph": MORPH,
+    "Morph (CogVideoX)": MORPH,
     "Mix three prompts (demo)": ["prompt A", "prompt B", "prompt C", "shares (empty: all equal)", "seed"],
 }
 OUTPUT = """() => app.graph.extra.linearData.outputs.map(id => app.graph.getNodeById(id).type)"""
