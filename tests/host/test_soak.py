@@ -21,7 +21,7 @@ FEW = (
 def soaked(server, tmp_path_factory):
     """Runs of the demo's workflows on the shared server, which end or are cancelled, and what they left."""
     with pages(server, real=False) as clients:
-        soak = Soak(server, clients, SEED, tmp_path_factory.mktemp("none"), only="demo")
+        soak = Soak(server, clients, SEED, tmp_path_factory.mktemp("none"), only="(demo)")
         return soak.go_on(RUNS, lambda _: None, quiet_every=10)
 
 

@@ -79,7 +79,7 @@ class Soak:
         clients: Ids of the pages that queue.
         seed: Seed of everything that is random here.
         temporary: System's folder of temporary files for the server.
-        only: Beginning of the names of the workflows to run.
+        only: Part of the names of the workflows to run.
         forget: Whether ComfyUI forgets its list of finished runs at every point, which grows with each run by design.
     """
 
@@ -98,7 +98,7 @@ class Soak:
         self.clients = clients
         self.record = Record()
         self._random = random.Random(seed)
-        self._runs = [run for run in small_runs() if run.name.startswith(only)]
+        self._runs = [run for run in small_runs() if only in run.name]
         self._temporary = temporary
         self._seconds = 2.0  # that a run takes, as a moving average
 
