@@ -28,6 +28,14 @@ CHAIN = """() => {
     return grown;
 }"""
 
+ADD_ALL = """places => {
+    for (const [type, place] of places) {
+        const node = LiteGraph.createNode(type);
+        node.pos = place;
+        app.graph.add(node);
+    }
+}"""
+
 # The parts of the graph that the minimap covers.
 COVERED = """() => {
     const map = document.querySelector("[data-testid=minimap-container]").getBoundingClientRect();
@@ -61,15 +69,16 @@ def test_every_node_is_found_by_its_name_and_added(open_page, server, usual_erro
             assert {name: offered[0] for name, offered in found.items()} == {name: name for name in names.values()}
             first = next(iter(names.values()))
             frontend.add_from_search(first, (150, 130))
-        for number, node_id in enumerate(names):
-            if nodes_2 or number:
-                frontend.add_node(node_id, (700 * (number % 7), 550 * (number // 7)))
+        places = [[node_id, [700 * (number % 7), 550 * (number // 7)]] for number, node_id in enumerate(names)]
+        frontend.page.evaluate(ADD_ALL, places if nodes_2 else places[1:])
+        frontend.settle()
         frontend.screenshot(ARTIFACTS / "browser" / f"every-node-{'nodes-2' if nodes_2 else 'classic'}.png")
         assert {node["type"]: node["title"] for node in frontend.nodes()} == names
         assert frontend.complaints() == []
         assert frontend.errors - usual_errors == set()
+        about = server.object_info()
         for node in frontend.nodes():
-            order = server.object_info()[node["type"]]["input_order"]
+            order = about[node["type"]]["input_order"]
             shown = [name.partition(".")[0] for name in [*node["inputs"], *node["widgets"]]]
             later = UNTIL_WIRED.get(node["type"], set())
             assert {*order.get("required", []), *order.get("optional", [])} - later <= {*shown}
