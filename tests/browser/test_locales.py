@@ -59,6 +59,8 @@ def test_a_node_speaks_the_language(open_page, usual_errors, language, nodes_2):
         node = frontend.add_node(FINDER, (500, 300))
         names = names_on(frontend, node)
         assert names["title"] == texts["display_name"]
+        category = frontend.page.evaluate("type => LiteGraph.registered_node_types[type].category", FINDER)
+        assert category == f"RichSpace/{read(language, 'main')['nodeCategories']['mix']}"
         assert names["inputs"] == ["A", "B", *(texts["inputs"][name]["name"] for name in ("guide", "guides_guide_2"))]
         assert {texts["inputs"][name]["name"] for name in ("steps", "index")} <= {*names["widgets"]}
         assert names["outputs"] == [output["name"] for output in texts["outputs"].values()]
@@ -197,11 +199,3 @@ def test_the_texts_follow_a_change_of_the_language(open_page):
         for language, hint in (("es", texts["page"][HINT]), ("en", HINT)):
             frontend.page.evaluate("name => app.extensionManager.setting.set('Comfy.Locale', name)", language)
             expect(frontend.page.locator(".richspace-view").filter(has_text=hint)).to_have_count(1)
-
-
-@pytest.mark.parametrize("language", TRANSLATIONS)
-def test_the_menu_s_categories_speak_the_language(open_page, language):
-    mix = read(language, "main")["nodeCategories"]["mix"]
-    with open_page(language=language) as frontend:
-        category = frontend.page.evaluate("type => LiteGraph.registered_node_types[type].category", FINDER)
-        assert category == f"RichSpace/{mix}"
