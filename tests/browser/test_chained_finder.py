@@ -65,8 +65,6 @@ WIRED = [
 # Sockets that the pack's first versions saved: further guides of every prompt, connected or not.
 OLD_PLACES = [f"guides_{number}.guide_{number}_b" for number in range(2, 7)]
 
-both_renderers = pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes-2"])
-
 
 @pytest.fixture(params=[False, True], ids=["classic", "nodes-2"])
 def page(request, open_page):

@@ -28,14 +28,6 @@ CHAIN = """() => {
     return grown;
 }"""
 
-ADD_ALL = """places => {
-    for (const [type, place] of places) {
-        const node = LiteGraph.createNode(type);
-        node.pos = place;
-        app.graph.add(node);
-    }
-}"""
-
 # The parts of the graph that the minimap covers.
 COVERED = """() => {
     const map = document.querySelector("[data-testid=minimap-container]").getBoundingClientRect();
@@ -69,9 +61,8 @@ def test_every_node_is_found_by_its_name_and_added(open_page, server, usual_erro
             assert {name: offered[0] for name, offered in found.items()} == {name: name for name in names.values()}
             first = next(iter(names.values()))
             frontend.add_from_search(first, (150, 130))
-        places = [[node_id, [700 * (number % 7), 550 * (number // 7)]] for number, node_id in enumerate(names)]
-        frontend.page.evaluate(ADD_ALL, places if nodes_2 else places[1:])
-        frontend.settle()
+        places = [(node_id, (700 * (number % 7), 550 * (number // 7))) for number, node_id in enumerate(names)]
+        frontend.add_nodes(places if nodes_2 else places[1:])
         frontend.screenshot(ARTIFACTS / "browser" / f"every-node-{'nodes-2' if nodes_2 else 'classic'}.png")
         assert {node["type"]: node["title"] for node in frontend.nodes()} == names
         assert frontend.complaints() == []

@@ -1,4 +1,4 @@
-"""Each workflow in the real frontend, in both renderers: dropped, inspected, run, and inspected again."""
+"""Each workflow in the real frontend: dropped, inspected, run, and inspected again."""
 
 import io
 import itertools

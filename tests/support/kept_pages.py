@@ -57,13 +57,12 @@ class KeptPages:
         page = self._kept.pop(nodes_2, None)
         if page is None:
             return None
-        can_be_used = False
-        try:
-            can_be_used = page.language == language and page.start_over()
-        finally:
-            if not can_be_used:
-                page.close()
-        return page if can_be_used else None
+        with contextlib.ExitStack() as stack:
+            stack.callback(page.close)
+            if page.language == language and page.start_over():
+                stack.pop_all()
+                return page
+        return None
 
     def forget(self) -> None:
         """Use no page again that is kept or in use, so that a test that failed leaves nothing to the next one."""

@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 from comfyui import page_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -229,13 +229,18 @@ class Frontend:
 
     def add_node(self, node_id: str, place: tuple[int, int] = (0, 0)) -> str:
         """Add a node at a place of the canvas without the search; return its id in the graph."""
-        node = """([type, place]) => {
+        (added,) = self.add_nodes([(node_id, place)])
+        return added
+
+    def add_nodes(self, nodes: Sequence[tuple[str, tuple[int, int]]]) -> list[str]:
+        """Add nodes, each of a type and at a place; return their ids in the graph."""
+        add = """nodes => nodes.map(([type, place]) => {
             const node = LiteGraph.createNode(type);
             node.pos = place;
             app.graph.add(node);
             return String(node.id);
-        }"""
-        added: str = self.page.evaluate(node, [node_id, place])
+        })"""
+        added: list[str] = self.page.evaluate(add, nodes)
         self.settle()
         return added
 

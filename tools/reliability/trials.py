@@ -28,7 +28,7 @@ QUICK_TESTS = (
     "nodes/test_native_lora.py",
 )
 
-# Every workflow is dropped on the page and run, in both renderers; and the pack's own script.
+# Every workflow is dropped on the page and run, the demo's in both renderers; and the pack's own script.
 BROWSER_TESTS = ("test_workflows.py", "test_extension.py", "test_page.py")
 
 TEMPLATES = 90  # of the 270 that use conditionings, evenly spaced: a run takes 3 minutes without other load
