@@ -9,7 +9,7 @@ All files that they make are in the folder `.dev/` next to this file. Delete it 
     .dev/artifacts   videos, pictures and screenshots of the demo and the tests
     .dev/logs        full output of whatever is shown here as one line
     .dev/comfy-cli   command of ComfyUI's registry, for the tests
-    .dev/frontend    newest frontend of ComfyUI, for the tests
+    .dev/frontend    newest frontend of ComfyUI, while it is tried
     .dev/versions    environments with other versions, while they are tried
 
 The programs behind the commands are in tools/.

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from environment.browser import get_browser
 from environment.checkout import DEV, ROOT, TOOLS, link_folder
 from environment.comfy_cli import install_comfy_cli
-from environment.newest_frontend import fetch_newest_frontend
 from environment.oldest_libraries import TESTS as OLDEST_TESTS
 from environment.oldest_libraries import install_oldest
 from environment.programs import ToolError, run_steps
@@ -42,7 +41,6 @@ def run_tests(options: Sequence[str]) -> int:
     host = set_up("test")
     browser = get_browser()
     install_comfy_cli(venv_program("python"))
-    fetch_newest_frontend(venv_program("python"))
     print(f"ComfyUI: {host}\nBrowser: {browser}")
     # Not `python -m pytest`, which would put the checkout on sys.path, where nodes/ hides ComfyUI's nodes.py.
     places = {"COMFYUI_PATH": str(host), "CHROMIUM_PATH": browser}

@@ -4,29 +4,24 @@ from pathlib import Path
 
 import pytest
 from comfyui.frontend import chromium
-from comfyui.server import ComfyServer
-from environment.checkout import ARTIFACTS, ROOT
-from environment.newest_frontend import newest_frontend
+from environment.checkout import ROOT
 from kept_pages import KeptPages
 
 #: Two prompts, the finder, and a video.
 FINDER_WORKFLOW = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
 
+PAGES = pytest.StashKey[KeptPages]()
+
 
 def pytest_collection_modifyitems(items):
     """Rerun a failed test of this tier up to twice, and report it: on a busy machine, a real page can be too slow."""
     for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
+        if _is_here(item):
             item.add_marker(pytest.mark.flaky(reruns=2))
 
 
-@pytest.fixture(scope="session")
-def newest_server(tmp_path_factory, worker_id):
-    """Run ComfyUI with this pack and with the newest frontend instead of its own."""
-    options = ["--front-end-root", str(newest_frontend())]
-    log = ARTIFACTS / f"newest-frontend-{worker_id}.log"
-    with ComfyServer(tmp_path_factory.mktemp("newest"), log=log, options=options) as running:
-        yield running
+def _is_here(item):
+    return item.path.is_relative_to(Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")
@@ -36,11 +31,17 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def kept_pages(browser, server):
+def kept_pages(browser, server, pytestconfig):
     """Pages that the tests of this process use one after another."""
-    pages = KeptPages(browser, server)
-    yield pages
-    pages.forget()
+    return pytestconfig.stash.setdefault(PAGES, KeptPages(browser, server))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Close the pages once a test of another tier is next, since they take processor time as long as they are open."""
+    yield
+    if PAGES in item.config.stash and nextitem and not _is_here(nextitem):
+        item.config.stash[PAGES].forget()
 
 
 @pytest.fixture(scope="session")
@@ -75,11 +76,8 @@ def pytest_runtest_makereport(item):
 
 @pytest.fixture(scope="session")
 def usual_errors(open_page):
-    """Collect the errors in the console of a page on which nothing was opened."""
-    errors = set()
-    for nodes_2 in (False, True):
-        with open_page(nodes_2=nodes_2, new=True) as frontend:
-            frontend.page.wait_for_load_state("networkidle")
-            errors |= frontend.errors
+    """Return the errors in the console of a page on which nothing was opened."""
+    with open_page() as frontend:
+        errors = frontend.first_errors
     assert not any("richspace" in error.lower() for error in errors)
     return errors

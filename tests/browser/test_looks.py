@@ -1,4 +1,4 @@
-"""Colors and layout of the pack's texts and curves, on every palette, in the pinned and the newest frontend."""
+"""Colors and layout of the pack's texts and curves, on every palette."""
 
 import pytest
 from colors import contrast, least_difference
@@ -62,20 +62,14 @@ HEIGHTS = """() => Object.fromEntries(app.graph.nodes.map(node => [node.title, [
 expect.set_options(timeout=SETTLED_MS)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[("server", False), ("server", True), ("newest_server", True)],
-    ids=["classic-pinned", "nodes-2-pinned", "nodes-2-newest"],
-)
-def any_page(request, browser):
-    """Open a page in each renderer, and in Nodes 2.0 of the newest frontend, once for all tests here.
+@pytest.fixture(scope="module", params=[False, True], ids=["classic", "nodes-2"])
+def any_page(request, browser, server):
+    """Open a page in each renderer, once for all tests here.
 
     The server knows the custom palettes, which a page reads when it opens.
     """
-    name, nodes_2 = request.param
-    server = request.getfixturevalue(name)
     server.request("/settings", {"Comfy.CustomColorPalettes": MADE})
-    with Frontend(browser, server, nodes_2=nodes_2) as frontend:
+    with Frontend(browser, server, nodes_2=request.param) as frontend:
         yield frontend
 
 

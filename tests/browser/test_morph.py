@@ -281,7 +281,9 @@ def test_nothing_can_be_dragged_while_the_text_has_a_typo(page):
     for key in ("ArrowLeft", "Delete", "b"):
         page.page.keyboard.press(key)
     page.page.mouse.click(*middle(keyframe(page, 1)), button="right")
-    page.page.keyboard.press("Escape")
+    if page.nodes_2:  # the node's menu opens instead
+        page.page.locator(".p-contextmenu").get_by_role("menubar").press("Escape")
+    expect(page.page.locator(".p-contextmenu:visible")).to_have_count(0)
     assert text(page) == "0%: A, half: B"
     assert page.errors == before
     assert len(page.nodes()) == 1  # the canvas has not deleted the node

@@ -40,8 +40,9 @@ def curve(frontend):
 
 
 def shown(frontend):
-    """Return the prompts and the legend of the finder's curves."""
-    return frontend.page.locator(".richspace-prompts, .richspace-legend").all_inner_texts()
+    """Return the prompts and the legend of the finder's curves, read at once, since the page may draw them again."""
+    texts = ".richspace-prompts, .richspace-legend"
+    return frontend.page.evaluate(f"[...document.querySelectorAll('{texts}')].map(element => element.innerText)")
 
 
 def refuse(frontend, index):

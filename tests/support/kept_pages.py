@@ -47,6 +47,7 @@ class KeptPages:
             raise
         finally:
             if page in self._used and not new and nodes_2 not in self._kept:
+                page.rest()
                 self._kept[nodes_2] = page
             else:
                 page.close()
@@ -59,6 +60,7 @@ class KeptPages:
             return None
         with contextlib.ExitStack() as stack:
             stack.callback(page.close)
+            page.wake()
             if page.language == language and page.start_over():
                 stack.pop_all()
                 return page

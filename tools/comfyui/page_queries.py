@@ -116,3 +116,13 @@ IS_KEPT = """() => {
     return Object.entries(localStorage).some(([key, text]) =>
         key.startsWith("Comfy.Workflow.Draft.v2:") && all(JSON.parse(JSON.parse(text).data)) === now);
 }"""
+# The page asks for no frames until it wakes up. Those that it asked for meanwhile come then.
+REST = """() => {
+    const {requestAnimationFrame} = window;
+    const waiting = [];
+    window.requestAnimationFrame = callback => waiting.push(callback);
+    window.wakeUp = () => {
+        Object.assign(window, {requestAnimationFrame});
+        waiting.forEach(callback => requestAnimationFrame(callback));
+    };
+}"""

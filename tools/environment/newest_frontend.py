@@ -1,4 +1,4 @@
-"""The newest frontend of ComfyUI, in addition to the version that ComfyUI pins.
+"""The newest frontend of ComfyUI, in addition to the version that ComfyUI pins, for `dev.py versions`.
 
 Users can update the frontend alone, so the pack has to work with both.
 """
@@ -77,5 +77,5 @@ def newest_frontend() -> Path:
         ToolError: If it has not been fetched.
     """
     if not FOLDER.is_dir():
-        raise ToolError("The newest frontend is not installed. Run `python3 dev.py test`.")
+        raise ToolError("The newest frontend is not installed. Run `python3 dev.py versions frontend-newest`.")
     return FOLDER

@@ -28,8 +28,8 @@ QUICK_TESTS = (
     "nodes/test_native_lora.py",
 )
 
-# Every workflow is dropped on the page and run, the demo's in both renderers; and the pack's own script.
-BROWSER_TESTS = ("test_workflows.py", "test_extension.py", "test_page.py")
+# Every workflow is dropped on the page and run, the demo's in both renderers; the pack's own script; colors and layout.
+BROWSER_TESTS = ("test_workflows.py", "test_extension.py", "test_page.py", "test_looks.py")
 
 TEMPLATES = 90  # of the 270 that use conditionings, evenly spaced: a run takes 3 minutes without other load
 
