@@ -10,6 +10,7 @@ from kept_pages import KeptPages
 #: Two prompts, the finder, and a video.
 FINDER_WORKFLOW = ROOT / "tests" / "data" / "workflows" / "finder_two_prompts.json"
 
+#: The kept pages, for the hook that closes them.
 PAGES = pytest.StashKey[KeptPages]()
 
 
@@ -77,7 +78,7 @@ def pytest_runtest_makereport(item):
 @pytest.fixture(scope="session")
 def usual_errors(open_page):
     """Return the errors in the console of a page on which nothing was opened."""
-    with open_page() as frontend:
-        errors = frontend.first_errors
-    assert not any("richspace" in error.lower() for error in errors)
-    return errors
+    with open_page(new=True) as frontend:
+        frontend.page.wait_for_load_state("networkidle")
+    assert not any("richspace" in error.lower() for error in frontend.errors)
+    return frontend.errors

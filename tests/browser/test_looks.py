@@ -2,7 +2,7 @@
 
 import pytest
 from colors import contrast, least_difference
-from comfyui.frontend import SETTLED_MS, Frontend
+from comfyui.frontend import SETTLED_MS
 from environment.checkout import ARTIFACTS, ROOT
 from playwright.sync_api import expect
 
@@ -63,13 +63,13 @@ expect.set_options(timeout=SETTLED_MS)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["classic", "nodes-2"])
-def any_page(request, browser, server):
+def any_page(request, open_page, server):
     """Open a page in each renderer, once for all tests here.
 
     The server knows the custom palettes, which a page reads when it opens.
     """
     server.request("/settings", {"Comfy.CustomColorPalettes": MADE})
-    with Frontend(browser, server, nodes_2=request.param) as frontend:
+    with open_page(nodes_2=request.param, new=True) as frontend:
         yield frontend
 
 

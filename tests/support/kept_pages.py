@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class KeptPages:
-    """One page of each renderer, on which everything is closed before the next test uses it.
+    """One page of each renderer, which rests until the next test uses it, with everything on it closed.
 
     Args:
         browser: Browser to open them in.

@@ -43,8 +43,8 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    # The address bar's popups, which each window loads with a second of processor time. This list takes the place of
-    # Playwright's own.
+    # The address bar's popups cost a second of processor time for each window. This list replaces Playwright's, so the
+    # rest is from there.
     "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,HttpsUpgrades,MediaRouter,OptimizationHints,PaintHolding",
 )
 
@@ -95,7 +95,6 @@ class Frontend:
         self.nodes_2 = nodes_2
         self.language = language
         self.errors: set[str] = set()
-        self.first_errors: set[str] = set()  # of the page itself, before anything was done on it
         # ComfyUI keeps these. A user who has finished the tutorial is not greeted with it.
         self._settings = {
             "Comfy.TutorialCompleted": True,
@@ -115,8 +114,6 @@ class Frontend:
     def __enter__(self) -> Self:
         try:
             self._open()
-            self.page.wait_for_load_state("networkidle")
-            self.first_errors = self.errors.copy()
         except BaseException:
             self.close()
             raise

@@ -116,7 +116,7 @@ IS_KEPT = """() => {
     return Object.entries(localStorage).some(([key, text]) =>
         key.startsWith("Comfy.Workflow.Draft.v2:") && all(JSON.parse(JSON.parse(text).data)) === now);
 }"""
-# The page asks for no frames until it wakes up. Those that it asked for meanwhile come then.
+# Hold back the frames that the page asks for, until `wakeUp` is called.
 REST = """() => {
     const {requestAnimationFrame} = window;
     const waiting = [];

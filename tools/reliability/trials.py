@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from environment.checkout import ARTIFACTS, LOGS, ROOT, TOOLS
-from environment.newest_frontend import fetch_newest_frontend, newest_frontend
+from environment.newest_frontend import fetch_newest_frontend
 from environment.oldest_libraries import TESTS
 from environment.programs import ToolError, child, last_lines
 
@@ -66,8 +66,7 @@ def run_browser_tests(environment: SideEnvironment, name: str) -> Outcome:
 
 def run_browser_tests_with_the_newest_frontend(environment: SideEnvironment, name: str) -> Outcome:
     """Run the browser tests with the newest frontend."""
-    fetch_newest_frontend(environment.python)
-    variables = {"FRONTEND_ROOT": str(newest_frontend())}
+    variables = {"FRONTEND_ROOT": str(fetch_newest_frontend(environment.python))}
     tests = [ROOT / "tests" / "browser" / test for test in BROWSER_TESTS]
     return _run_tests(environment, name, tests, variables=variables)
 
